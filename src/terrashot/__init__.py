@@ -1,0 +1,1 @@
+"""terrashot: generalized few-shot segmentation for land cover."""

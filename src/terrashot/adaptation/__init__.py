@@ -1,0 +1,1 @@
+"""Stage 2 in plain torch: support, head, start, transition, objective, solver."""

@@ -1,0 +1,1 @@
+"""What stands behind run.py: composing, checking and building a run."""

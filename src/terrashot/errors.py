@@ -1,0 +1,21 @@
+"""Errors that a user can mend: one paragraph each, shown without a traceback by ``run.py``."""
+
+
+class TerrashotError(Exception):
+    """A problem outside the code.
+
+    The message is one paragraph: the file or key, what was found, what was expected and how to
+    mend it.
+    """
+
+
+class ConfigError(TerrashotError):
+    """A setting is unknown, of the wrong type, or does not go with another one."""
+
+
+class DataError(TerrashotError):
+    """A tile, a label or a list of the dataset is missing or not what it should be."""
+
+
+class CheckpointError(TerrashotError):
+    """A checkpoint or a weight file is missing, unreadable, or made for something else."""

@@ -1,0 +1,1 @@
+"""Backbone, decoder and the segmenter that joins them with a linear head."""

@@ -1,0 +1,1 @@
+"""Similarity of novel to base classes, one estimator a file."""

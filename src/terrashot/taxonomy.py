@@ -1,0 +1,150 @@
+"""The classes of a dataset: ids, names, colours, which are base and which are novel."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from terrashot.errors import ConfigError
+
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+@dataclass(frozen=True)
+class LandClass:
+    """One class: its label id, its name and its colour on a map (``#rrggbb``)."""
+
+    index: int
+    name: str
+    color: str
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """The colour as three numbers from 0 to 255."""
+        value = int(self.color[1:], 16)
+        return value >> 16, (value >> 8) & 255, value & 255
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The classes of a dataset in label order: 0 background, 1..B base, B+1.. novel.
+
+    The base head has ``num_base`` outputs, background included.
+    """
+
+    name: str
+    background: LandClass
+    base: tuple[LandClass, ...]
+    novel: tuple[LandClass, ...]
+    ignore_index: int = 255
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "Taxonomy":
+        """Build from plain values: ``name``, ``background``, ``base``, ``novel``, ``ignore_index``.
+
+        Classes are ``{name, color}``; ids follow from the order.
+
+        Raises:
+            ConfigError: a class without name or colour, a name twice, an ignore index that is a
+                class.
+        """
+        name = str(value.get("name", "unnamed"))
+        rows = [value.get("background"), *(value.get("base") or []), *(value.get("novel") or [])]
+        classes = []
+        for index, row in enumerate(rows):
+            if not isinstance(row, Mapping) or not row.get("name"):
+                raise ConfigError(
+                    f"taxonomy '{name}': class {index} is {row!r}, but a class needs a name and a "
+                    "colour, for example {name: tree, color: '#226126'}. Mend the data config."
+                )
+            color = str(row.get("color", ""))
+            if not _COLOR.fullmatch(color):
+                raise ConfigError(
+                    f"taxonomy '{name}': the colour of class '{row['name']}' is {color!r}; write "
+                    "it as '#rrggbb', in quotes since # opens a comment in YAML."
+                )
+            classes.append(LandClass(index, str(row["name"]), color))
+        names = [c.name for c in classes]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ConfigError(
+                f"taxonomy '{name}': the class name(s) {', '.join(twice)} stand twice; "
+                "metrics are named after classes, so give each its own name."
+            )
+        num_base = 1 + len(value.get("base") or [])
+        if num_base < 2:
+            raise ConfigError(
+                f"taxonomy '{name}' has no base class; list at least one under 'base'."
+            )
+        ignore_index = int(value.get("ignore_index", 255))
+        if not len(classes) <= ignore_index <= 255:
+            raise ConfigError(
+                f"taxonomy '{name}': ignore_index is {ignore_index}, but it must be a value from "
+                f"{len(classes)} to 255 that is no class id. The usual choice is 255."
+            )
+        return cls(
+            name, classes[0], tuple(classes[1:num_base]), tuple(classes[num_base:]), ignore_index
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that ``from_dict`` takes back; what a checkpoint stores."""
+
+        def row(c: LandClass) -> dict[str, Any]:
+            return {"name": c.name, "color": c.color}
+
+        return {
+            "name": self.name,
+            "ignore_index": self.ignore_index,
+            "background": row(self.background),
+            "base": [row(c) for c in self.base],
+            "novel": [row(c) for c in self.novel],
+        }
+
+    @property
+    def classes(self) -> tuple[LandClass, ...]:
+        """All classes in label order."""
+        return (self.background, *self.base, *self.novel)
+
+    @property
+    def names(self) -> list[str]:
+        """Class names in label order."""
+        return [c.name for c in self.classes]
+
+    @property
+    def num_base(self) -> int:
+        """Outputs of the base head: background and the base classes."""
+        return 1 + len(self.base)
+
+    @property
+    def num_novel(self) -> int:
+        """Number of novel classes."""
+        return len(self.novel)
+
+    @property
+    def num_classes(self) -> int:
+        """Background, base and novel classes together."""
+        return self.num_base + self.num_novel
+
+    @property
+    def base_ids(self) -> list[int]:
+        """Label ids of the base classes, background excluded."""
+        return [c.index for c in self.base]
+
+    @property
+    def novel_ids(self) -> list[int]:
+        """Label ids of the novel classes."""
+        return [c.index for c in self.novel]
+
+    def base_only(self) -> "Taxonomy":
+        """The taxonomy of stage 1: the same without novel classes."""
+        return Taxonomy(self.name, self.background, self.base, (), self.ignore_index)
+
+    def palette(self) -> np.ndarray:
+        """Colours by label value, uint8 [256, 3]; grey for the ignore index, black otherwise."""
+        table = np.zeros((256, 3), dtype=np.uint8)
+        for c in self.classes:
+            table[c.index] = c.rgb
+        table[self.ignore_index] = (128, 128, 128)
+        return table
