@@ -1,0 +1,213 @@
+"""The few-shot layout on disk: which tile is for training, validation, support and query."""
+
+import json
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from terrashot.errors import ConfigError, DataError
+
+SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+_FOLDERS = {"val": "valset", "test": "testset"}
+_ROOT_CONTENT = (
+    "trainset/, valset/ and testset/ (each with images/ and labels/), train.txt, stage1_val.txt, "
+    "val.json and test.json"
+)
+_JSON_CONTENT = '{"support_set": {"<class id>": [file names], ...}, "query_set": [file names]}'
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile: its name (file name without suffix), image file, and label file if public."""
+
+    name: str
+    image: Path
+    label: Path | None
+
+
+class FewShotLayout:
+    """The splits of a dataset in the layout of the OpenEarthMap few-shot challenge.
+
+    ``ROOT/{trainset,valset,testset}/{images,labels}/NAME.tif`` with the lists ``train.txt`` and
+    ``stage1_val.txt`` (a file name a line) and ``val.json``, ``test.json`` (support and query
+    names). Images and labels may be GeoTIFF, PNG or JPEG; a label has the stem of its image.
+    A part is read, and the existence of all its files checked, when it is first asked for, so
+    that stage 2 works without the training tiles. A name that a list repeats counts once.
+
+    Args:
+        root: the dataset's folder.
+        split: ``test`` or ``val``: which support and query set to use.
+        novel_ids: the class ids a support set may have and must have; None takes any.
+        hint: how to get the data, shown when ``root`` is missing.
+
+    Raises:
+        ConfigError: ``split`` is something else.
+        DataError: the root is missing; on access, a list or a listed file is missing or wrong.
+    """
+
+    def __init__(
+        self, root: Path, split: str, novel_ids: Iterable[int] | None = None, hint: str = ""
+    ) -> None:
+        self.root = Path(root)
+        self.split = split
+        self._novel_ids: Set[int] | None = None if novel_ids is None else set(novel_ids)
+        self._folders: dict[Path, dict[str, Path]] = {}
+        if split not in _FOLDERS:
+            raise ConfigError(
+                f"data.split is '{split}', but a dataset has the splits 'val' and 'test'. "
+                "Write data.split=test or data.split=val."
+            )
+        if not self.root.is_dir():
+            raise DataError(
+                f"The data folder {self.root} does not exist. Expected there: {_ROOT_CONTENT}. "
+                + (f"{hint.strip()} " if hint.strip() else "")
+                + "If the data lies elsewhere, write data.root=FOLDER."
+            )
+
+    @cached_property
+    def train(self) -> list[Tile]:
+        """Labelled base-class tiles of stage 1, those of ``stage1_val`` left out.
+
+        The challenge's train.txt holds all its validation tiles too: trained on, they would turn
+        validation into a score on training data.
+        """
+        held_out = {tile.name for tile in self.stage1_val}
+        names = [n for n in self._names("train.txt") if _stem(n) not in held_out]
+        if not names:
+            raise DataError(
+                f"{self.root / 'train.txt'} leaves no training tile once the tiles of "
+                "stage1_val.txt are taken out. List tiles for training that are not on "
+                "stage1_val.txt."
+            )
+        return self._tiles(names, "trainset", "train.txt", label_needed=True)
+
+    @cached_property
+    def stage1_val(self) -> list[Tile]:
+        """Labelled base-class tiles that stage 1 validates on."""
+        names = self._names("stage1_val.txt")
+        return self._tiles(names, "trainset", "stage1_val.txt", label_needed=True)
+
+    @cached_property
+    def support(self) -> dict[int, list[Tile]]:
+        """The labelled tiles of each novel class id, ids ascending."""
+        listed, file = self._split_lists[0], self._split_file
+        ids = set(listed)
+        if self._novel_ids is not None and ids != self._novel_ids:
+            raise DataError(
+                f"{self.root / file} has support tiles for the class ids {sorted(ids)}, but the "
+                f"novel classes of the data config have the ids {sorted(self._novel_ids)}. Correct "
+                "the ids in the file, or the novel classes in the data config (the val and the "
+                "test split of a dataset can have different ones)."
+            )
+        folder = _FOLDERS[self.split]
+        return {i: self._tiles(listed[i], folder, file, label_needed=True) for i in sorted(listed)}
+
+    @cached_property
+    def query(self) -> list[Tile]:
+        """The tiles to map and to score; the label is None where it is withheld."""
+        names, file = self._split_lists[1], self._split_file
+        return self._tiles(names, _FOLDERS[self.split], file, label_needed=False)
+
+    @property
+    def _split_file(self) -> str:
+        return f"{self.split}.json"
+
+    @cached_property
+    def _split_lists(self) -> tuple[dict[int, list[str]], list[str]]:
+        """Support names by class id and query names, as they stand in the JSON file."""
+        path = self.root / self._split_file
+        text = _read_list(path, f"a JSON object {_JSON_CONTENT}")
+        try:
+            value = json.loads(text)
+            support = {int(i): _strings(names) for i, names in value["support_set"].items()}
+            query = _strings(value["query_set"])
+            if not support or not query or not all(support.values()):
+                raise ValueError("a list in it is empty")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            what = f"the key {error} is missing" if isinstance(error, KeyError) else str(error)
+            raise DataError(
+                f"{path} is not a list of support and query tiles: {what}. Expected is "
+                f"{_JSON_CONTENT}. Correct the file, or copy it from the dataset again."
+            ) from error
+        return support, query
+
+    def _names(self, file: str) -> list[str]:
+        """The file names on a text list."""
+        path = self.root / file
+        text = _read_list(path, "a text file with one file name a line")
+        names = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+        if not names:
+            raise DataError(
+                f"{path} is empty, but one file name a line was expected. List the tiles of this "
+                "split in it."
+            )
+        return names
+
+    def _tiles(self, names: list[str], folder: str, file: str, *, label_needed: bool) -> list[Tile]:
+        """Find the files of the listed names, first in ``folder``, then in the other ones."""
+        # Support draws may name tiles of another split's folder, so those are looked through too.
+        folders = [folder, *(f for f in ("trainset", "valset", "testset") if f != folder)]
+        tiles: dict[str, Tile] = {}
+        missing: list[str] = []
+        for name in names:
+            stem = _stem(name)
+            for candidate in folders:
+                image = self._find(candidate, "images", name)
+                label = self._find(candidate, "labels", name)
+                if image is not None and (label is not None or not label_needed):
+                    tiles.setdefault(stem, Tile(stem, image, label))
+                    break
+            else:
+                image = self._find(folder, "images", name)
+                missing.append(f"{folder}/{'images' if image is None else 'labels'}/{name}")
+        if missing:
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            raise DataError(
+                f"{len(missing)} of the {len(names)} files that {self.root / file} lists are "
+                f"missing under {self.root}: {', '.join(missing[:5])}{more}. Expected are an "
+                "image and a label of the same name (.tif, .png or .jpg) for each. Restore them "
+                "(an unpacked archive may be incomplete), or take the names off the list."
+            )
+        return list(tiles.values())
+
+    def _find(self, folder: str, kind: str, name: str) -> Path | None:
+        """The file called ``name``, or of the same stem with another suffix."""
+        path = self.root / folder / kind
+        if path not in self._folders:
+            # One listing of the folder instead of a question a file: network disks are slow.
+            files = sorted(path.iterdir()) if path.is_dir() else []
+            found = [f for f in files if f.suffix.lower() in SUFFIXES]
+            found.sort(key=lambda f: SUFFIXES.index(f.suffix.lower()), reverse=True)
+            # The stem points to the first suffix in the order of SUFFIXES.
+            self._folders[path] = {f.stem: f for f in found} | {f.name: f for f in found}
+        files_by_name = self._folders[path]
+        return files_by_name.get(name) or files_by_name.get(_stem(name))
+
+
+def _stem(name: str) -> str:
+    """The file name without an image suffix (other dots belong to the name)."""
+    path = Path(name)
+    return path.stem if path.suffix.lower() in SUFFIXES else path.name
+
+
+def _strings(value: object) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise ValueError(f"{str(value)[:60]!r} is not a list of file names")
+    return list(dict.fromkeys(value))
+
+
+def _read_list(path: Path, content: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        found = sorted(p.name for p in path.parent.iterdir())[:8]
+        raise DataError(
+            f"{path} does not exist, but the dataset needs it: {content}. The folder holds "
+            f"{', '.join(found) or 'nothing'}. Write the list, or point data.root at the folder "
+            "that has it."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} cannot be read ({error}), but the dataset needs it: {content}. Write it anew."
+        ) from error
