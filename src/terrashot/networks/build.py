@@ -1,0 +1,132 @@
+"""From a plain description to a segmenter with random weights."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from terrashot.errors import ConfigError
+from terrashot.networks.decoders import build_decoder, decoder_options
+from terrashot.networks.encoder import build_encoder
+from terrashot.networks.segmenter import PAD_MULTIPLE, Segmenter
+
+IMAGENET_MEAN = [0.485, 0.456, 0.406]
+IMAGENET_STD = [0.229, 0.224, 0.225]
+
+# Where the weights come from says nothing about the network, so a description leaves it out.
+_WEIGHT_KEYS = {"weights", "source", "clip_model"}
+# Not square and larger than one padding step: a backbone for one fixed size fails on it.
+_PROBE_SIZE = (2 * PAD_MULTIPLE, 3 * PAD_MULTIPLE)
+
+
+def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
+    """Build the segmenter of ``description``, with random weights.
+
+    The description holds plain values: ``backbone`` (``name``, a timm architecture; ``drop_path``),
+    ``decoder`` (``name`` and its options, see ``decoders.py``), ``num_classes`` (background
+    included), ``mean`` and ``std`` of the images in 0..1 (default: ImageNet's). Keys of a backbone
+    config that concern weights are allowed and ignored. ``Segmenter.description`` is the same with
+    all defaults filled in.
+
+    | decoder | encoder | stride | channels by default |
+    |---|---|---|---|
+    | upernet | 5 stages | 4 | 256, after ReLU |
+    | fpn | 5 stages | 4 | 128 |
+    | unet | 5 stages | 1 | 16 |
+    | pspnet | 3 stages (``encoder_depth``) | 8 (2 ** depth) | 512 |
+    | deeplabv3plus | 5 stages, dilated to stride 16 or 8 | 4 | 256 |
+
+    Raises:
+        ConfigError: unknown backbone, decoder or option, or two that do not go together.
+    """
+    backbone = _backbone(description.get("backbone"))
+    decoder = description.get("decoder")
+    if not isinstance(decoder, Mapping):
+        raise ConfigError(f"decoder is {decoder!r}; it should be a mapping with at least a 'name'.")
+    options = decoder_options(decoder)
+    num_classes = description.get("num_classes")
+    if not isinstance(num_classes, int) or num_classes < 2:
+        raise ConfigError(
+            f"num_classes is {num_classes!r}; it should be the number of classes with background, "
+            "2 or more."
+        )
+    mean = _three_numbers("mean", description.get("mean"), IMAGENET_MEAN)
+    std = _three_numbers("std", description.get("std"), IMAGENET_STD)
+    if min(std) <= 0:
+        raise ConfigError(f"std is {std}; each channel needs a value above 0 (images are in 0..1).")
+
+    encoder = build_encoder(
+        backbone["name"],
+        depth=options.get("encoder_depth", 5),
+        output_stride=options.get("output_stride", 32),
+        drop_path=backbone["drop_path"],
+    )
+    # The encoder is told its depth; PSPNet's decoder takes no such option.
+    own = {key: value for key, value in options.items() if key != "encoder_depth"}
+    network = nn.Sequential(encoder, build_decoder(decoder["name"], encoder.out_channels, own))
+    channels, stride = _probe(network, f"{backbone['name']} with decoder {decoder['name']}")
+    plain = {
+        "backbone": backbone,
+        "decoder": {"name": decoder["name"], **options},
+        "num_classes": num_classes,
+        "mean": mean,
+        "std": std,
+    }
+    return Segmenter(network[0], network[1], channels, stride, num_classes, mean, std, plain)
+
+
+def _backbone(value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not value.get("name"):
+        raise ConfigError(
+            f"backbone is {value!r}; it should be a mapping with at least 'name', a timm model. "
+            "With backbone=timm, give it as backbone.name=NAME."
+        )
+    unknown = sorted(set(value) - {"name", "drop_path"} - _WEIGHT_KEYS)
+    if unknown:
+        raise ConfigError(
+            f"backbone.{unknown[0]} is unknown; a backbone knows name, drop_path, weights, source "
+            "and clip_model. Check the spelling."
+        )
+    drop_path = value.get("drop_path") or 0.0
+    if not isinstance(drop_path, int | float) or not 0 <= drop_path < 1:
+        raise ConfigError(f"backbone.drop_path={drop_path} should be a rate from 0 up to 1.")
+    return {"name": str(value["name"]), "drop_path": float(drop_path)}
+
+
+def _three_numbers(key: str, value: object, default: Sequence[float]) -> list[float]:
+    if value is None:
+        return list(default)
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        raise ConfigError(f"{key} is {value!r}; it should be three numbers, one for R, G and B.")
+    return [float(v) for v in value]
+
+
+def _probe(network: nn.Module, what: str) -> tuple[int, int]:
+    """Channels and stride of the features, from a pass over shapes without any arithmetic."""
+    height, width = _PROBE_SIZE
+    state: dict[str, Tensor] = {
+        **{name: p.detach().to("meta") for name, p in network.named_parameters()},
+        **{name: b.to("meta") for name, b in network.named_buffers()},
+    }
+    network.eval()
+    try:
+        with torch.no_grad():
+            image = torch.empty(1, 3, height, width, device="meta")
+            maps = functional_call(network, state, (image,))
+    except (AssertionError, RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ConfigError(
+            f"backbone {what} does not run on an image of {height} x {width} pixels ({error}); "
+            "a backbone must take images of any size, with maps at strides 2 or 4 to 32. Choose a "
+            "convolutional one (mobilenetv2_100, resnet50, efficientnet_b4, convnext_tiny, ...)."
+        ) from error
+    finally:
+        network.train()
+    stride = height // maps.shape[-2]
+    if maps.shape[-2] * stride != height or maps.shape[-1] * stride != width:
+        raise ConfigError(
+            f"backbone {what} gives maps of {tuple(maps.shape[-2:])} for an image of "
+            f"{_PROBE_SIZE}, which is no whole stride. Choose another backbone or decoder."
+        )
+    return maps.shape[1], stride

@@ -1,0 +1,125 @@
+"""The decoders of segmentation_models_pytorch and what each asks of the encoder."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from segmentation_models_pytorch.base.initialization import initialize_decoder
+from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder
+from segmentation_models_pytorch.decoders.fpn.decoder import FPNDecoder
+from segmentation_models_pytorch.decoders.pspnet.decoder import PSPDecoder
+from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
+from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
+from torch import nn
+
+from terrashot.errors import ConfigError
+from terrashot.networks.single_value_norm import allow_single_values
+
+Options = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DecoderKind:
+    """A decoder: its options with their defaults, and how it is made from encoder channels."""
+
+    defaults: Options
+    make: Callable[[Sequence[int], Options], nn.Module]
+    choices: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def _upernet(channels: Sequence[int], options: Options) -> nn.Module:
+    return UPerNetDecoder(channels, encoder_depth=5, decoder_channels=options["channels"])
+
+
+def _fpn(channels: Sequence[int], options: Options) -> nn.Module:
+    return FPNDecoder(channels, encoder_depth=5, **options)
+
+
+def _unet(channels: Sequence[int], options: Options) -> nn.Module:
+    return UnetDecoder(channels, decoder_channels=options["channels"], n_blocks=5)
+
+
+def _pspnet(channels: Sequence[int], options: Options) -> nn.Module:
+    return PSPDecoder(channels, out_channels=options["channels"], dropout=options["dropout"])
+
+
+def _deeplabv3plus(channels: Sequence[int], options: Options) -> nn.Module:
+    return DeepLabV3PlusDecoder(
+        channels,
+        encoder_depth=5,
+        out_channels=options["channels"],
+        atrous_rates=options["atrous_rates"],
+        output_stride=options["output_stride"],
+        aspp_separable=True,
+        aspp_dropout=options["dropout"],
+    )
+
+
+DECODERS = {
+    "upernet": DecoderKind({"channels": 256}, _upernet),
+    "fpn": DecoderKind(
+        {"pyramid_channels": 256, "segmentation_channels": 128, "dropout": 0.2}, _fpn
+    ),
+    "unet": DecoderKind({"channels": [256, 128, 64, 32, 16]}, _unet),
+    "pspnet": DecoderKind(
+        {"channels": 512, "dropout": 0.2, "encoder_depth": 3},
+        _pspnet,
+        {"encoder_depth": (3, 4, 5)},
+    ),
+    "deeplabv3plus": DecoderKind(
+        {"channels": 256, "atrous_rates": [12, 24, 36], "dropout": 0.5, "output_stride": 16},
+        _deeplabv3plus,
+        {"output_stride": (8, 16)},
+    ),
+}
+
+
+def decoder_options(decoder: Mapping[str, Any]) -> Options:
+    """The options of a decoder with the defaults filled in, ``name`` left out.
+
+    Raises:
+        ConfigError: unknown decoder, unknown option, or a value of the wrong kind.
+    """
+    name = decoder.get("name")
+    if name not in DECODERS:
+        raise ConfigError(f"decoder.name={name} is unknown; choose one of {', '.join(DECODERS)}.")
+    kind = DECODERS[name]
+    given = {key: value for key, value in decoder.items() if key != "name"}
+    for key, value in given.items():
+        if key not in kind.defaults:
+            raise ConfigError(
+                f"decoder.{key} is no option of decoder {name}, which knows "
+                f"{', '.join(kind.defaults)}. Remove it or choose another decoder."
+            )
+        _check_value(name, key, value, kind)
+    return {**kind.defaults, **given}
+
+
+def build_decoder(name: str, channels: Sequence[int], options: Options) -> nn.Module:
+    """Build decoder ``name`` on encoder maps of ``channels``, weights drawn as smp draws them."""
+    decoder = DECODERS[name].make(channels, options)
+    initialize_decoder(decoder)
+    allow_single_values(decoder)
+    return decoder
+
+
+def _check_value(name: str, key: str, value: object, kind: DecoderKind) -> None:
+    default = kind.defaults[key]
+    if isinstance(default, list):
+        good = (
+            isinstance(value, list | tuple)
+            and len(value) == len(default)
+            and all(isinstance(v, int) and v > 0 for v in value)
+        )
+        wanted = f"a list of {len(default)} positive whole numbers such as {default}"
+    elif isinstance(default, float):
+        good = isinstance(value, int | float) and 0 <= value < 1
+        wanted = f"a rate from 0 up to 1 such as {default}"
+    elif key in kind.choices:
+        good = value in kind.choices[key]
+        wanted = f"one of {', '.join(map(str, kind.choices[key]))}"
+    else:
+        good = isinstance(value, int) and not isinstance(value, bool) and value > 0
+        wanted = f"a positive whole number such as {default}"
+    if not good:
+        raise ConfigError(f"decoder.{key}={value} of decoder {name} should be {wanted}.")

@@ -1,0 +1,97 @@
+"""The encoder: any timm backbone with feature maps at several strides."""
+
+import difflib
+import warnings
+
+import segmentation_models_pytorch as smp
+import timm
+from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
+from torch import nn
+
+from terrashot.errors import ConfigError
+
+
+def build_encoder(
+    name: str, depth: int = 5, output_stride: int = 32, drop_path: float = 0.0
+) -> TimmUniversalEncoder:
+    """Build timm model ``name`` with random weights as an encoder.
+
+    The encoder is segmentation_models_pytorch's universal one: it returns ``depth + 1`` maps, the
+    image first, then strides 2, 4, ... ConvNeXt has no stride-2 stage: an empty map stands in its
+    place, so its fourth stage is there only with ``depth=5``.
+
+    Args:
+        name: a timm architecture without tag, for example ``resnet50``.
+        depth: number of stages, 1 to 5.
+        output_stride: 32, or 8 or 16 for a dilated encoder.
+        drop_path: stochastic depth rate; 0 leaves the model's own default.
+
+    Raises:
+        ConfigError: no such timm model, or one that gives no pyramid of feature maps.
+    """
+    check_name(name)
+    options = {"drop_path_rate": drop_path} if drop_path else {}
+    try:
+        with warnings.catch_warnings():
+            # timm warns that a model without weights is random: it is meant to be, here.
+            warnings.simplefilter("ignore", UserWarning)
+            encoder = smp.encoders.get_encoder(
+                f"tu-{name}", depth=depth, weights=None, output_stride=output_stride, **options
+            )
+    # timm refuses what it cannot do with whatever error comes first, so all of them count.
+    except (
+        ValueError,
+        TypeError,
+        AssertionError,
+        AttributeError,
+        IndexError,
+        KeyError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        asked = [f"{depth} stages"]
+        asked += [f"output stride {output_stride}"] if output_stride != 32 else []
+        asked += [f"drop_path {drop_path}"] if drop_path else []
+        raise ConfigError(
+            f"backbone.name={name} cannot be an encoder with {', '.join(asked)} (timm says: "
+            f"{_short(error)}); the decoder needs feature maps at strides 4 to 32. Choose a "
+            "convolutional or hierarchical backbone (mobilenetv2_100, resnet50, efficientnet_b4, "
+            "convnext_tiny, ...), or another decoder."
+        ) from error
+    _drop_unused_blocks(encoder)
+    return encoder
+
+
+def check_name(name: str) -> None:
+    """Raise a ConfigError with close matches if ``name`` is no timm architecture."""
+    if "." in name and timm.is_model(name):
+        architecture, tag = name.split(".", 1)
+        raise ConfigError(
+            f"backbone.name={name} holds a weight tag; write backbone.name={architecture} "
+            f"backbone.weights={tag}, since a network is rebuilt without downloading weights."
+        )
+    if not timm.is_model(name):
+        close = difflib.get_close_matches(name, timm.list_models(), n=4, cutoff=0.5)
+        hint = f"Did you mean {', '.join(close)}? " if close else ""
+        raise ConfigError(
+            f"backbone.name={name} is no timm model. {hint}"
+            'python -c "import timm; print(timm.list_models())" lists all of them.'
+        )
+
+
+def _drop_unused_blocks(encoder: TimmUniversalEncoder) -> None:
+    """Remove the stages behind the deepest feature map.
+
+    timm's EfficientNet family keeps and runs them although nobody reads their output, which wastes
+    time and, as parameters without gradient, stops distributed training.
+    """
+    model = encoder.model
+    blocks = getattr(model, "blocks", None)
+    stages = [info.get("stage") for info in model.feature_info.get_dicts()]
+    if isinstance(blocks, nn.Sequential) and all(isinstance(s, int) for s in stages):
+        model.blocks = blocks[: max(stages)]
+
+
+def _short(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")

@@ -1,0 +1,85 @@
+"""The segmenter: encoder and decoder give dense features, a 1x1 convolution gives logits."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from segmentation_models_pytorch.base.initialization import initialize_head
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# Every encoder halves the image five times at most.
+PAD_MULTIPLE = 32
+
+
+class Segmenter(nn.Module):
+    """Encoder + decoder + linear head on images of any size.
+
+    Images come in RGB in 0..1 and are normalised here with ``mean`` and ``std``, so whoever has
+    the network cannot normalise wrongly. Build one with ``build_segmenter``.
+
+    Args:
+        encoder: returns a list of feature maps.
+        decoder: takes this list, returns one map [B, channels, H / stride, W / stride].
+        channels: channels of the decoder's map.
+        stride: stride of the decoder's map against the image, a divisor of 32.
+        num_classes: outputs of the head, background included.
+        mean: channel means of the images in 0..1.
+        std: channel standard deviations of the images in 0..1.
+        description: plain values from which ``build_segmenter`` builds the same network.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        channels: int,
+        stride: int,
+        num_classes: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        description: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.head = nn.Conv2d(channels, num_classes, kernel_size=1)
+        initialize_head(self.head)
+        self.channels = channels
+        self.stride = stride
+        self.num_classes = num_classes
+        self.description = description
+        # Not in the state dict: the description holds them, and one truth is enough.
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+
+    def features(self, image: Tensor) -> Tensor:
+        """Dense features of ``image`` [B, 3, H, W]: [B, channels, ceil(H/stride), ceil(W/stride)].
+
+        The image is padded below and to the right with the mean colour, up to multiples of 32; the
+        features of the padding are cut off again.
+        """
+        height, width = image.shape[-2:]
+        x = (image - self.mean) / self.std
+        x = F.pad(x, (0, -width % PAD_MULTIPLE, 0, -height % PAD_MULTIPLE))
+        maps = self.decoder(self.encoder(x))  # [B, C, padded H / stride, padded W / stride]
+        return maps[..., : -(-height // self.stride), : -(-width // self.stride)]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits [B, num_classes, H, W] of ``image`` [B, 3, H, W] in 0..1."""
+        height, width = image.shape[-2:]
+        return self.upsample(self.head(self.features(image)), height, width)
+
+    def upsample(self, maps: Tensor, height: int, width: int) -> Tensor:
+        """Bring ``maps`` [B, K, h, w] from the features' stride to ``height`` x ``width`` pixels.
+
+        Bilinear between pixel centres: each cell covers exactly its stride x stride pixels, also
+        where the size is no multiple of the stride.
+        """
+        if self.stride > 1:
+            size = [side * self.stride for side in maps.shape[-2:]]
+            maps = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+        return maps[..., :height, :width]
