@@ -1,0 +1,1 @@
+"""Fetching a dataset: the record, a resumable download, safe unpacking, the layout."""
