@@ -1,0 +1,172 @@
+"""From settings to objects: everything is built once, here."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
+
+from terrashot.app.hardware import resolve_accelerator, resolve_precision
+from terrashot.app.run_folder import RunFolder
+from terrashot.app.settings import DataSettings, Settings
+from terrashot.callbacks.checkpoint_io import AtomicCheckpointIO
+from terrashot.data.datamodule import FewShotDataModule
+from terrashot.data.demo import make_demo
+from terrashot.data.transforms import TrainTransform
+from terrashot.errors import ConfigError, TerrashotError
+from terrashot.tasks.optimization import OptimizationPlan
+from terrashot.taxonomy import Taxonomy
+
+
+def build_part(group: str, config: dict[str, Any] | None, **extra: Any) -> Any:  # noqa: ANN401
+    """Build the object that a group's ``_target_`` names; None where the group is null.
+
+    Raises:
+        ConfigError: an option that the class does not know, or a value that it refuses.
+    """
+    if config is None:
+        return None
+    plain = {key: value for key, value in config.items() if key != "name"}
+    try:
+        return instantiate(plain, **extra)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, TerrashotError):
+            raise cause from error
+        raise ConfigError(
+            f"{group}: {config.get('_target_')} can't be built from its settings "
+            f"({' '.join(str(cause or error).split())}). Compare them with configs/{group}/."
+        ) from error
+
+
+def build_data(settings: Settings) -> FewShotDataModule:
+    """The data module; the demo set is made in ``prepare_data`` where it is missing."""
+    data: DataSettings = settings.data
+    try:
+        transform = TrainTransform(**settings.augmentation) if settings.augmentation else None
+    except TypeError as error:
+        raise ConfigError(
+            f"augmentation: {error}. Compare its settings with configs/augmentation/default.yaml."
+        ) from error
+    maker = None
+    if data.demo_seed is not None:
+        maker = partial(make_demo, Path(data.root), data.demo_seed)
+    return FewShotDataModule(
+        root=data.root,
+        taxonomy=Taxonomy.from_dict(data.taxonomy),
+        split=data.split,
+        hint=data.hint,
+        train_transform=transform,
+        eval_size=data.eval_size,
+        batch_size=data.batch_size,
+        eval_batch_size=data.eval_batch_size,
+        num_workers=data.num_workers,
+        pin_memory=data.pin_memory,
+        cache=data.cache,
+        seed=settings.seed,
+        maker=maker,
+    )
+
+
+def build_plan(settings: Settings) -> OptimizationPlan:
+    """Optimizer and schedule as checked plain numbers."""
+    optimizer, scheduler = settings.optimizer, settings.scheduler
+    assert optimizer is not None
+    assert scheduler is not None
+    return OptimizationPlan(
+        optimizer=optimizer.name,
+        lr=optimizer.lr,
+        encoder_lr=optimizer.encoder_lr,
+        weight_decay=optimizer.weight_decay,
+        momentum=optimizer.momentum,
+        scheduler=scheduler.name,
+        warmup_fraction=scheduler.warmup_fraction,
+        min_lr=scheduler.min_lr,
+    )
+
+
+def build_checkpoint_callbacks(settings: Settings, folder: RunFolder) -> list[Callback]:
+    """best.ckpt by the monitored metric, last.ckpt after every epoch, early stopping if asked."""
+    monitor = settings.callbacks.monitor
+    mode = "min" if monitor.endswith("loss") else "max"
+    callbacks: list[Callback] = [
+        ModelCheckpoint(
+            dirpath=folder.checkpoints,
+            filename="best",
+            monitor=monitor,
+            mode=mode,
+            save_weights_only=True,  # stage 2 needs no optimizer state
+            enable_version_counter=False,
+            auto_insert_metric_name=False,
+        ),
+        ModelCheckpoint(
+            dirpath=folder.checkpoints,
+            filename="last",
+            every_n_epochs=1,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+            auto_insert_metric_name=False,
+        ),
+    ]
+    patience = settings.callbacks.early_stopping_patience
+    if patience is not None:
+        callbacks.append(EarlyStopping(monitor=monitor, mode=mode, patience=patience))
+    return callbacks
+
+
+def build_trainer(
+    settings: Settings, folder: RunFolder, loggers: list[Logger], callbacks: list[Callback]
+) -> Trainer:
+    """The trainer of either task."""
+    trainer = settings.trainer
+    accelerator = resolve_accelerator(trainer.accelerator)
+    # Lightning moves these to the device itself; the fastest convolution is sought once a shape.
+    benchmark = accelerator == "cuda" and not trainer.deterministic
+    training = any(isinstance(c, ModelCheckpoint) for c in callbacks)
+    return Trainer(
+        accelerator=accelerator,
+        devices=trainer.devices,
+        num_nodes=trainer.num_nodes,
+        strategy=_strategy(settings, accelerator),
+        precision=resolve_precision(trainer.precision, accelerator),  # type: ignore[arg-type]
+        logger=loggers or False,
+        callbacks=callbacks,
+        max_epochs=trainer.max_epochs,
+        limit_train_batches=_limit(trainer.limit_train_batches),
+        limit_val_batches=_limit(trainer.limit_val_batches),
+        limit_test_batches=_limit(trainer.limit_test_batches),
+        num_sanity_val_steps=0,
+        check_val_every_n_epoch=trainer.check_val_every_n_epoch,
+        log_every_n_steps=trainer.log_every_n_steps,
+        enable_checkpointing=training,
+        enable_model_summary=False,
+        accumulate_grad_batches=trainer.accumulate_grad_batches,
+        gradient_clip_val=trainer.gradient_clip_val,
+        deterministic="warn" if trainer.deterministic else None,
+        benchmark=benchmark,
+        inference_mode=False,  # stage 2 computes gradients while it evaluates
+        use_distributed_sampler=False,  # ours neither repeats a query nor forgets an epoch's seed
+        plugins=[AtomicCheckpointIO()] if settings.strategy.name != "fsdp" else None,
+        sync_batchnorm=settings.strategy.sync_batchnorm and accelerator == "cuda",
+        default_root_dir=folder.path,
+    )
+
+
+def _strategy(settings: Settings, accelerator: str) -> str | Strategy:
+    if settings.strategy.name == "ddp":
+        backend = "nccl" if accelerator == "cuda" else "gloo"
+        return DDPStrategy(process_group_backend=backend, gradient_as_bucket_view=True)
+    if settings.strategy.name == "fsdp":
+        # One whole checkpoint file, as the other strategies write it.
+        return FSDPStrategy(state_dict_type="full")
+    return "auto"
+
+
+def _limit(value: float) -> int | float:
+    """A whole number above 1 is a count of batches, 1.0 and below a share."""
+    return int(value) if value > 1 else float(value)

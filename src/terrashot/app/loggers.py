@@ -1,0 +1,73 @@
+"""The loggers of a run, from plain settings."""
+
+import shutil
+import warnings
+from pathlib import Path
+
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from terrashot.app.compose import to_plain
+from terrashot.app.run_folder import RunFolder
+from terrashot.app.settings import Settings
+from terrashot.callbacks.wandb_logger import make_wandb_logger
+from terrashot.errors import ConfigError
+
+
+def build_loggers(settings: Settings, folder: RunFolder) -> list[Logger]:
+    """CSV, wandb and TensorBoard loggers that write into the run's folder.
+
+    Raises:
+        ConfigError: TensorBoard is asked for but not installed.
+    """
+    loggers: list[Logger] = []
+    if settings.logger.csv:
+        loggers.append(_csv_logger(folder))
+    if settings.logger.wandb:
+        info = folder.read_info()
+        loggers.append(
+            make_wandb_logger(
+                project=settings.logger.project,
+                group=info.get("sweep") or settings.name,
+                name=f"{settings.name}/{folder.path.name}",
+                run_id=info["wandb_id"],
+                folder=folder.path,
+                tags=settings.tags,
+                config=to_plain(settings),
+                mode=settings.logger.mode,
+            )
+        )
+    if settings.logger.tensorboard:
+        try:
+            loggers.append(TensorBoardLogger(folder.path, name="tensorboard", version=""))
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                "logger=tensorboard needs the package tensorboard: install the extra with "
+                "`pip install terrashot[tensorboard]`, or use logger=default."
+            ) from error
+    return loggers
+
+
+def _csv_logger(folder: RunFolder) -> CSVLogger:
+    """A CSV logger that goes on with the ``metrics.csv`` of a resumed run.
+
+    Lightning's own deletes it. Rows of an epoch that was stopped half-way and done again stand
+    twice, with equal values, since a resumed run repeats the epoch exactly.
+    """
+    path = folder.path / "metrics.csv"
+    kept = folder.path / ".metrics_before_resume.csv"
+    if path.is_file() and rank_zero_only.rank == 0:
+        shutil.copyfile(path, kept)
+    logger = CSVLogger(folder.path, name="", version="", flush_logs_every_n_steps=10)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Experiment logs directory")
+        experiment = logger.experiment
+    if kept.is_file() and rank_zero_only.rank == 0:
+        experiment.metrics_keys = _header(kept)
+        kept.replace(path)
+    return logger
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8") as file:
+        return file.readline().strip().split(",")

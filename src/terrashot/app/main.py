@@ -1,0 +1,108 @@
+"""The entry point behind ``run.py``: one run, or a multirun, from the command line."""
+
+import os
+import sys
+from itertools import product
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from rich.console import Console
+
+from terrashot.app.compose import compose_settings, load_settings, to_settings
+from terrashot.app.overview import print_experiments, print_help
+from terrashot.errors import ConfigError, TerrashotError
+
+_FOLDER_FLAG = "--run-folder"
+
+
+def main(configs: Path, arguments: list[str]) -> int:
+    """Run what the command line asks for; returns the exit code.
+
+    ``--run-folder FOLDER`` carries on with a folder whose ``config.yaml`` is written already: it
+    is how a run with several devices starts its processes, all with the very same settings.
+    """
+    console = Console(stderr=True)
+    try:
+        if not arguments:
+            print_experiments(configs, Console())
+        elif arguments[0] in ("-h", "--help"):
+            print_help(configs, Console())
+        elif arguments[0] == _FOLDER_FLAG:
+            from terrashot.app.launch import run_in_folder  # late: see start_run below
+
+            folder = Path(arguments[1])
+            run_in_folder(load_settings(folder / "config.yaml"), folder)
+        elif any(a in ("-m", "--multirun") for a in arguments):
+            _multirun(configs, arguments)
+        else:
+            settings = compose_settings(configs, arguments)
+            # Late, since it imports torch, timm and Lightning (seconds): the lists above and a
+            # misspelled setting should answer at once.
+            from terrashot.app.launch import start_run
+
+            start_run(settings, arguments, sweep=None, console=Console())
+    except TerrashotError as error:
+        console.print(f"[bold red]{_title(error)}[/] {_escape(str(error))}", highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("stopped; go on with resume=latest", highlight=False)
+        return 130
+    return 0
+
+
+def _multirun(configs: Path, arguments: list[str]) -> None:
+    """Check every job of the sweep, then hand over to Hydra's sweeper and launcher."""
+    overrides = [a for a in arguments if not a.startswith("-")]
+    for job in _expand(overrides):
+        compose_settings(configs, job)
+    sys.argv = [sys.argv[0], *arguments]
+    # A TerrashotError inside a job should reach `main`, not Hydra's own error printer.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    hydra.main(config_path=str(configs.resolve()), config_name="run", version_base="1.3")(_job)()
+
+
+def _job(config: DictConfig) -> float | None:
+    """One job of a multirun; returns the metric that sweepers optimise."""
+    from terrashot.app.launch import start_run
+
+    hydra_config = HydraConfig.get()
+    return start_run(
+        to_settings(config),
+        list(hydra_config.overrides.task),
+        sweep=Path(hydra_config.sweep.dir).name,
+        console=Console(),
+    )
+
+
+def _expand(overrides: list[str], limit: int = 256) -> list[list[str]]:
+    """The overrides of each job, for sweeps over listed values (a search is not listed)."""
+    try:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+    except HydraException as error:
+        raise ConfigError(" ".join(str(error).split())) from error
+    choices: list[list[str]] = []
+    for override in parsed:
+        if override.key_or_group.startswith("hydra"):
+            continue
+        if not override.is_sweep_override():
+            choices.append([override.input_line or ""])
+        elif override.is_discrete_sweep():
+            key = override.get_key_element()
+            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+    return [list(job) for _, job in zip(range(limit), product(*choices), strict=False)]
+
+
+def _title(error: TerrashotError) -> str:
+    return {
+        "ConfigError": "Configuration:",
+        "DataError": "Data:",
+        "CheckpointError": "Checkpoint:",
+    }.get(type(error).__name__, "Error:")
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", "\\[")

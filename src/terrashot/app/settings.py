@@ -1,0 +1,153 @@
+"""The configuration as typed plain values: unknown keys and wrong types are found here."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class PathSettings:
+    """``configs/paths``."""
+
+    data: str = MISSING
+    logs: str = MISSING
+    run_folder: str | None = None
+
+
+@dataclass
+class DataSettings:
+    """``configs/data``: one dataset in the few-shot layout."""
+
+    name: str = MISSING
+    root: str = MISSING
+    split: str = "test"
+    hint: str = ""
+    demo_seed: int | None = None
+    eval_size: int | None = None
+    crop: int = 256
+    batch_size: int = 8
+    eval_batch_size: int = 1
+    epochs: int = 30
+    cache: Any = "auto"
+    num_workers: int | None = None
+    pin_memory: bool | None = None
+    mean: list[float] = MISSING
+    std: list[float] = MISSING
+    taxonomy: dict[str, Any] = MISSING
+    novel_sets: dict[str, Any] | None = None
+
+
+@dataclass
+class OptimizerSettings:
+    """``configs/optimizer``."""
+
+    name: str = MISSING
+    lr: float = MISSING
+    encoder_lr: float = MISSING
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+
+
+@dataclass
+class SchedulerSettings:
+    """``configs/scheduler``."""
+
+    name: str = MISSING
+    warmup_fraction: float = 0.0
+    min_lr: float = 0.0
+
+
+@dataclass
+class TrainerSettings:
+    """``configs/trainer``."""
+
+    max_epochs: int = MISSING
+    accelerator: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    precision: str = "auto"
+    accumulate_grad_batches: int = 1
+    gradient_clip_val: float | None = None
+    check_val_every_n_epoch: int = 1
+    limit_train_batches: float = 1.0
+    limit_val_batches: float = 1.0
+    limit_test_batches: float = 1.0
+    log_every_n_steps: int = 10
+    deterministic: bool = False
+    compile: bool = False
+
+
+@dataclass
+class StrategySettings:
+    """``configs/strategy``."""
+
+    name: str = "single"
+    sync_batchnorm: bool = False
+
+
+@dataclass
+class CallbackSettings:
+    """``configs/callbacks``."""
+
+    monitor: str = "val/base_miou"
+    panels: int = 8
+    early_stopping_patience: int | None = None
+
+
+@dataclass
+class LoggerSettings:
+    """``configs/logger``."""
+
+    csv: bool = True
+    wandb: bool = True
+    tensorboard: bool = False
+    project: str = "terrashot"
+    mode: str = "auto"
+
+
+@dataclass
+class AdaptationSettings:
+    """``adaptation``: what holds for every stage-2 method."""
+
+    feature_stride: int | None = None
+    panels: int = 8
+    base_weight: float = 0.4
+    novel_weight: float = 0.6
+
+
+@dataclass
+class Settings:
+    """A whole run. Groups built from ``_target_`` stay plain dictionaries."""
+
+    name: str = MISSING
+    task: str = MISSING
+    seed: int = 0
+    checkpoint: str | None = None
+    resume: str | None = None
+    optimized_metric: str | None = None
+    print_config: bool = False
+    tags: list[str] = field(default_factory=list)
+    paths: PathSettings = field(default_factory=PathSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    augmentation: dict[str, Any] = field(default_factory=dict)
+    backbone: dict[str, Any] | None = None
+    decoder: dict[str, Any] | None = None
+    loss: dict[str, Any] | None = None
+    optimizer: OptimizerSettings | None = None
+    scheduler: SchedulerSettings | None = None
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
+    strategy: StrategySettings = field(default_factory=StrategySettings)
+    callbacks: CallbackSettings = field(default_factory=CallbackSettings)
+    logger: LoggerSettings = field(default_factory=LoggerSettings)
+    similarity: dict[str, Any] | None = None
+    transition: dict[str, Any] | None = None
+    transduction: dict[str, Any] | None = None
+    solver: dict[str, Any] | None = None
+    method: dict[str, Any] | None = None
+    adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
+
+    @property
+    def processes(self) -> int:
+        """Training processes in all: devices times nodes."""
+        return self.trainer.devices * self.trainer.num_nodes

@@ -1,0 +1,86 @@
+"""Stage 1: train a segmenter on the base classes."""
+
+import math
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from terrashot.evaluation.confusion import ConfusionMatrix
+from terrashot.evaluation.scores import gfss_scores
+from terrashot.networks.segmenter import Segmenter
+from terrashot.tasks.checkpoint import KEY, describe
+from terrashot.tasks.optimization import OptimizationPlan
+from terrashot.taxonomy import Taxonomy
+
+
+class BaseSegmentation(LightningModule):
+    """Trains encoder, decoder and head; validates with mIoU over the base classes.
+
+    Batches hold ``image`` [B, 3, H, W] in 0..1 and ``mask`` [B, H, W] with ids below ``num_base``
+    or the ignore index. Logs ``train/loss``, ``val/loss``, ``val/base_miou``,
+    ``val/pixel_accuracy`` and ``val/iou/<class>``.
+    """
+
+    def __init__(
+        self, segmenter: Segmenter, loss: nn.Module, plan: OptimizationPlan, taxonomy: Taxonomy
+    ) -> None:
+        super().__init__()
+        # Convolutions run up to 1.5 times faster with the channels last; values do not change.
+        self.segmenter = segmenter.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.loss = loss
+        self.plan = plan
+        self.taxonomy = taxonomy.base_only()
+        self.confusion = ConfusionMatrix(self.taxonomy.num_classes, taxonomy.ignore_index)
+        self._last_confusion = torch.zeros(self.taxonomy.num_classes, self.taxonomy.num_classes)
+
+    @property
+    def last_confusion(self) -> Tensor:
+        """Counts [truth, prediction] of the last whole validation."""
+        return self._last_confusion
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits [B, num_base, H, W]."""
+        return self.segmenter(image.contiguous(memory_format=torch.channels_last))
+
+    def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
+        """The loss of one batch of crops."""
+        loss = self.loss(self(batch["image"]).float(), batch["mask"])
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["image"]))
+        return loss
+
+    def validation_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
+        """Count one batch of whole tiles; the prediction goes to the pictures."""
+        logits = self(batch["image"]).float()
+        prediction = logits.argmax(1)
+        self.confusion.update(prediction, batch["mask"])
+        self.log(
+            "val/loss",
+            self.loss(logits, batch["mask"]),
+            batch_size=len(batch["image"]),
+            sync_dist=True,
+        )
+        return {**batch, "prediction": prediction}
+
+    def on_validation_epoch_end(self) -> None:
+        """Scores of the whole validation set, the same on every process."""
+        self._last_confusion = self.confusion.compute()
+        self.confusion.reset()
+        metrics = gfss_scores(self._last_confusion, self.taxonomy).as_metrics("val", self.taxonomy)
+        for name, value in metrics.items():
+            if not math.isnan(value):  # an absent class has no IoU
+                self.log(name, value, prog_bar=name == "val/base_miou")
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Optimizer groups and a schedule that steps with every batch."""
+        rest: list[nn.Module] = [self.segmenter.decoder, self.segmenter.head]
+        optimizer = self.plan.build_optimizer(self.segmenter.encoder, rest)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = self.plan.build_schedule(optimizer, steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what stage 2 needs to rebuild the network."""
+        checkpoint[KEY] = describe(self.segmenter, self.taxonomy)

@@ -1,0 +1,112 @@
+"""What a stage-1 checkpoint says of itself, and how stage 2 gets the network back."""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from terrashot.errors import CheckpointError
+from terrashot.networks.build import build_segmenter
+from terrashot.networks.segmenter import Segmenter
+from terrashot.taxonomy import Taxonomy
+
+KEY = "terrashot"
+_PREFIX = "segmenter."
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A trained stage-1 network and the classes it knows."""
+
+    segmenter: Segmenter
+    taxonomy: Taxonomy
+    path: Path
+
+
+def describe(segmenter: Segmenter, taxonomy: Taxonomy) -> dict[str, Any]:
+    """Plain values that rebuild the network; kept in the checkpoint under ``terrashot``."""
+    return {"format": 1, "network": segmenter.description, "taxonomy": taxonomy.to_dict()}
+
+
+def find_checkpoint(value: str) -> Path:
+    """The checkpoint file that ``checkpoint=`` names: a file, or a run folder's best one.
+
+    Raises:
+        CheckpointError: neither is there.
+    """
+    path = Path(value)
+    if path.is_dir():
+        for name in ["best.ckpt", "last.ckpt"]:
+            found = path / "checkpoints" / name
+            if found.is_file():
+                return found
+        raise CheckpointError(
+            f"checkpoint={value}: the folder has no checkpoints/best.ckpt or checkpoints/last.ckpt."
+            " Give the folder of a stage-1 run, or a checkpoint file."
+        )
+    if not path.is_file():
+        raise CheckpointError(
+            f"checkpoint={value}: there is no such file or folder. Give the folder of a stage-1 "
+            "run, for example checkpoint=logs/stage1/latest, or a checkpoint file."
+        )
+    return path
+
+
+def load_base_model(path: Path, taxonomy: Taxonomy | None = None) -> BaseModel:
+    """Rebuild the network of a stage-1 checkpoint, with its weights.
+
+    Args:
+        path: the checkpoint file.
+        taxonomy: the classes of the data; their base classes must be the checkpoint's.
+
+    Raises:
+        CheckpointError: the file is no checkpoint of a base segmentation, or of other classes.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} can't be read as a checkpoint ({_first_line(error)}). Expected is a file that "
+            "`python run.py experiment=stage1` wrote, whole and untouched."
+        ) from error
+    header = content.get(KEY) if isinstance(content, dict) else None
+    if not isinstance(header, dict) or "network" not in header or "state_dict" not in content:
+        raise CheckpointError(
+            f"{path} is a PyTorch file, but no terrashot stage-1 checkpoint: it lacks the network's"
+            " description. Give a file that `python run.py experiment=stage1` wrote; plain encoder "
+            "weights go to stage 1 as backbone.weights=PATH."
+        )
+    known = Taxonomy.from_dict(header["taxonomy"])
+    if taxonomy is not None:
+        _check_same_base(path, known, taxonomy)
+    segmenter = build_segmenter(header["network"])
+    state = {
+        key.removeprefix(_PREFIX): value
+        for key, value in content["state_dict"].items()
+        if key.startswith(_PREFIX)
+    }
+    try:
+        segmenter.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{path}: its weights do not fit the network it describes ({_first_line(error)}). The "
+            "file was changed, or written by another version; train stage 1 again."
+        ) from error
+    return BaseModel(segmenter, known, path)
+
+
+def _check_same_base(path: Path, known: Taxonomy, wanted: Taxonomy) -> None:
+    found, expected = known.base_only().names, wanted.base_only().names
+    if found != expected:
+        raise CheckpointError(
+            f"{path} was trained for the classes {', '.join(found)} (taxonomy '{known.name}'), but "
+            f"the data has {', '.join(expected)} (taxonomy '{wanted.name}'). Train stage 1 on this "
+            "data, or give a checkpoint of the same base classes with checkpoint=PATH."
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 160 else text[:157] + "..."

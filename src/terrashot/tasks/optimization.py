@@ -1,0 +1,145 @@
+"""Optimizer and learning-rate schedule of the training tasks."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from terrashot.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class OptimizationPlan:
+    """Plain numbers for the optimizer and the schedule; checked when made.
+
+    Args:
+        optimizer: ``adamw`` or ``sgd``.
+        lr: learning rate of decoder and head.
+        encoder_lr: learning rate of the encoder.
+        weight_decay: for weights; norms and biases have none.
+        momentum: SGD's momentum, AdamW's beta1.
+        scheduler: ``cosine``, ``poly`` (power 0.9) or ``constant``.
+        warmup_fraction: share of all steps in which the rate rises linearly to its value.
+        min_lr: where the schedule ends, the same for encoder and decoder. A rate that starts below
+            it rises, as in the published stage 1 of ClassTrans.
+    """
+
+    optimizer: str
+    lr: float
+    encoder_lr: float
+    weight_decay: float
+    momentum: float
+    scheduler: str
+    warmup_fraction: float
+    min_lr: float
+
+    def __post_init__(self) -> None:
+        """Check the names and ranges.
+
+        Raises:
+            ConfigError: a name is unknown or a number is out of its range.
+        """
+        if self.optimizer not in _OPTIMIZERS:
+            raise ConfigError(_unknown("optimizer.name", self.optimizer, list(_OPTIMIZERS)))
+        if self.scheduler not in _DECAYS:
+            raise ConfigError(_unknown("scheduler.name", self.scheduler, list(_DECAYS)))
+        for key, low, high in [
+            ("lr", 0.0, math.inf),
+            ("encoder_lr", 0.0, math.inf),
+            ("weight_decay", 0.0, math.inf),
+            ("momentum", 0.0, 1.0),
+            ("warmup_fraction", 0.0, 1.0),
+            ("min_lr", 0.0, math.inf),
+        ]:
+            value = getattr(self, key)
+            if not low <= value <= high:
+                group = "scheduler" if key in ("warmup_fraction", "min_lr") else "optimizer"
+                raise ConfigError(
+                    f"{group}.{key} is {value}, but it must lie between {low:g} and {high:g}."
+                )
+
+    def build_optimizer(self, encoder: nn.Module, rest: list[nn.Module]) -> Optimizer:
+        """Every trainable parameter in exactly one of up to four groups.
+
+        The groups are encoder or rest, with or without weight decay.
+        """
+        groups: list[dict[str, Any]] = []
+        for modules, lr in [([encoder], self.encoder_lr), (rest, self.lr)]:
+            parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
+            # One-dimensional parameters are norms and biases: decay would only shrink their scale.
+            for chosen, decay in [
+                ([p for p in parameters if p.ndim > 1], self.weight_decay),
+                ([p for p in parameters if p.ndim <= 1], 0.0),
+            ]:
+                if chosen:
+                    groups.append({"params": chosen, "lr": lr, "weight_decay": decay})
+        return _OPTIMIZERS[self.optimizer](groups, self.momentum)
+
+    def build_schedule(self, optimizer: Optimizer, steps: int) -> LRScheduler:
+        """A schedule over ``steps`` optimizer steps."""
+        warmup = round(self.warmup_fraction * steps)
+        return WarmupSchedule(optimizer, steps, warmup, self.min_lr, _DECAYS[self.scheduler])
+
+
+class WarmupSchedule(LRScheduler):
+    """A linear warm-up, then ``decay(progress)`` between each group's own rate and ``min_lr``."""
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        steps: int,
+        warmup: int,
+        min_lr: float,
+        decay: Callable[[float], float] | None,
+    ) -> None:
+        self.steps, self.warmup, self.min_lr, self.decay = steps, warmup, min_lr, decay
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float | Any]:
+        """The rate of each group at the current step."""
+        step = self.last_epoch
+        if step < self.warmup:
+            return [lr * (step + 1) / self.warmup for lr in self.base_lrs]
+        if self.decay is None:
+            return list(self.base_lrs)
+        share = self.decay(min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup)))
+        return [self.min_lr + (lr - self.min_lr) * share for lr in self.base_lrs]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the schedule stands; plain values, so that a checkpoint loads ``weights_only``."""
+        return {"last_epoch": self.last_epoch, "_last_lr": [float(r) for r in self._last_lr]}
+
+
+def _adamw(groups: list[dict[str, Any]], momentum: float) -> Optimizer:
+    return AdamW(groups, betas=(momentum, 0.999))
+
+
+def _sgd(groups: list[dict[str, Any]], momentum: float) -> Optimizer:
+    return SGD(groups, momentum=momentum, nesterov=momentum > 0)
+
+
+def _cosine(progress: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def _poly(progress: float) -> float:
+    return float((1 - progress) ** 0.9)
+
+
+_OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], float], Optimizer]] = {
+    "adamw": _adamw,
+    "sgd": _sgd,
+}
+_DECAYS: dict[str, Callable[[float], float] | None] = {
+    "cosine": _cosine,
+    "poly": _poly,
+    "constant": None,
+}
+
+
+def _unknown(key: str, value: str, choices: list[str]) -> str:
+    return f"{key} is '{value}', but it must be one of {', '.join(choices)}."
