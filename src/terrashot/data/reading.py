@@ -13,6 +13,9 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from terrashot.errors import DataError
 
+# Without these, GDAL fills the missing part of a cut JPEG or PNG and says nothing.
+_STRICT = {"GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE", "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
+
 
 @dataclass(frozen=True)
 class Georeference:
@@ -116,13 +119,12 @@ def _opened(path: Path) -> Iterator[Any]:
             "off the list."
         )
     try:
-        # By default GDAL fills the missing part of a cut JPEG with grey and only warns.
-        with rasterio.Env(GDAL_ERROR_ON_LIBJPEG_WARNING="TRUE"), warnings.catch_warnings():
+        with rasterio.Env(**_STRICT), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # PNG, JPEG, plain TIFF
             with rasterio.open(path) as source:
                 yield source
     except RasterioError as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        reason = str(error.__cause__ or error).strip().splitlines()[0].rstrip(".")
         raise DataError(
             f"{path} ({path.stat().st_size} bytes) cannot be read as an image: {reason}. A whole "
             "GeoTIFF, PNG or JPEG file was expected; this one is damaged or truncated. Copy or "

@@ -1,0 +1,164 @@
+"""What happens to a tile before the network sees it, in training and in evaluation."""
+
+import math
+
+import torch
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as F
+
+from terrashot.data.photometry import add_noise, blur, jitter_colors, multiply_noise
+from terrashot.data.windows import Window
+
+
+class TrainTransform:
+    """A random square crop of a tile: scaled, turned, shifted, flipped, with noise and colours.
+
+    Same result as padding the tile to the crop size, an affine map of the whole tile about its
+    middle, and a random crop of that, but only the crop's pixels are computed. Whatever lies
+    beyond the tile becomes the ignore index, never a class. All draws come from torch's global
+    generator.
+
+    Args:
+        crop: side of the crop in pixels.
+        scale: sizes change by a factor from 1 - scale to 1 + scale.
+        shift: the tile moves by up to this share of its sides.
+        rotation: the tile turns by up to this many degrees either way.
+        affine_p: probability of scale, shift and rotation (together).
+        hflip_p: probability of a left-right flip.
+        vflip_p: probability of an upside-down flip.
+        rot90_p: probability of a turn by 90, 180 or 270 degrees.
+        noise_p: probability of one of Gaussian noise, multiplicative noise and blur.
+        noise_std: largest standard deviation of the Gaussian noise, of pixel values in 0..1.
+        noise_gain: largest deviation of the multiplicative noise from 1.
+        blur_sigma: largest blur in pixels.
+        brightness: factor from 1 - brightness to 1 + brightness.
+        contrast: the same for contrast.
+        saturation: the same for saturation.
+        ignore_index: the mask's value beyond the tile.
+    """
+
+    def __init__(
+        self,
+        crop: int = 256,
+        scale: float = 0.0,
+        shift: float = 0.0,
+        rotation: float = 0.0,
+        affine_p: float = 0.0,
+        hflip_p: float = 0.0,
+        vflip_p: float = 0.0,
+        rot90_p: float = 0.0,
+        noise_p: float = 0.0,
+        noise_std: float = 0.03,
+        noise_gain: float = 0.1,
+        blur_sigma: float = 1.0,
+        brightness: float = 0.0,
+        contrast: float = 0.0,
+        saturation: float = 0.0,
+        ignore_index: int = 255,
+    ) -> None:
+        self.crop = crop
+        self.scale, self.shift, self.rotation, self.affine_p = scale, shift, rotation, affine_p
+        self.hflip_p, self.vflip_p, self.rot90_p = hflip_p, vflip_p, rot90_p
+        self.noise_p, self.noise_std, self.noise_gain = noise_p, noise_std, noise_gain
+        self.blur_sigma = blur_sigma
+        self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
+        self.ignore_index = ignore_index
+
+    def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Transform a tile.
+
+        Args:
+            image: uint8 [3, H, W], any size.
+            mask: uint8 [H, W].
+
+        Returns:
+            image float32 [3, crop, crop] in 0..1 and mask uint8 [crop, crop].
+        """
+        image, mask = image.as_subclass(Tensor), mask.as_subclass(Tensor)
+        window = self._draw_window(*mask.shape)
+        image, mask = window.cut(image, mask, self.ignore_index)
+        if _happens(self.hflip_p):
+            image, mask = image.flip(-1), mask.flip(-1)
+        if _happens(self.vflip_p):
+            image, mask = image.flip(-2), mask.flip(-2)
+        if _happens(self.rot90_p):
+            turns = _whole(1, 3)
+            image, mask = image.rot90(turns, (-2, -1)), mask.rot90(turns, (-2, -1))
+        if self.brightness or self.contrast or self.saturation:
+            limits = (self.brightness, self.contrast, self.saturation)
+            image = jitter_colors(image, *(_between(1 - limit, 1 + limit) for limit in limits))
+        if _happens(self.noise_p):
+            kind = _whole(0, 2)
+            if kind == 0:
+                image = add_noise(image, _between(0, self.noise_std))
+            elif kind == 1:
+                image = multiply_noise(image, self.noise_gain)
+            else:
+                image = blur(image, _between(0.3 * self.blur_sigma, self.blur_sigma))
+        return image.contiguous(), mask.contiguous()
+
+    def _draw_window(self, height: int, width: int) -> Window:
+        """Draw where the crop lies in the tile, and how it is turned and scaled."""
+        # The crop's middle in the tile as it is after the affine map. A tile smaller than the
+        # crop is padded, so it then lies in the middle.
+        x, y = (
+            side / 2 if side <= self.crop else _whole(0, side - self.crop) + self.crop / 2
+            for side in (width, height)
+        )
+        if not _happens(self.affine_p):
+            return Window(self.crop, (x, y))
+        angle = _between(-self.rotation, self.rotation)
+        scale = _between(1 - self.scale, 1 + self.scale)
+        x -= width / 2 + _between(-self.shift, self.shift) * width
+        y -= height / 2 + _between(-self.shift, self.shift) * height
+        cos, sin = math.cos(math.radians(angle)) / scale, math.sin(math.radians(angle)) / scale
+        back_x = width / 2 + cos * x + sin * y
+        back_y = height / 2 - sin * x + cos * y
+        # The middle stays on the tile: a long tile turned about its own middle could otherwise
+        # give a crop without a single pixel of it.
+        center = (min(max(back_x, 0.0), float(width)), min(max(back_y, 0.0), float(height)))
+        return Window(self.crop, center, angle, scale)
+
+
+class EvalTransform:
+    """A tile at its own size, or as the challenge evaluates it: longest side resized, padded.
+
+    Args:
+        size: side of the square output in pixels, None for the tile's own size.
+        ignore_index: the mask's value in the padding (right and bottom; the image there is 0).
+    """
+
+    def __init__(self, size: int | None = None, ignore_index: int = 255) -> None:
+        self.size = size
+        self.ignore_index = ignore_index
+
+    def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Transform a tile: uint8 [3, H, W] and [H, W] in, uint8 [3, h, w] and [h, w] out."""
+        image, mask = image.as_subclass(Tensor), mask.as_subclass(Tensor)
+        if self.size is None:
+            return image, mask
+        ratio = self.size / max(mask.shape)
+        sides = [max(1, round(side * ratio)) for side in mask.shape]
+        if tuple(sides) != tuple(mask.shape):
+            image = F.resize(image, sides, antialias=True)
+            # NEAREST_EXACT: torch's older "nearest" shifts a mask by half a pixel.
+            mask = F.resize(mask[None], sides, InterpolationMode.NEAREST_EXACT)[0]
+        padding = [0, 0, self.size - sides[1], self.size - sides[0]]
+        if any(padding):
+            image = F.pad(image, padding, fill=0)
+            mask = F.pad(mask[None], padding, fill=self.ignore_index)[0]
+        return image, mask
+
+
+def _happens(probability: float) -> bool:
+    return bool(torch.rand(()).item() < probability)
+
+
+def _between(low: float, high: float) -> float:
+    return low + (high - low) * float(torch.rand(()).item())
+
+
+def _whole(low: int, high: int) -> int:
+    """A whole number from ``low`` to ``high``, both included."""
+    return int(torch.randint(low, high + 1, ()).item())
