@@ -9,6 +9,16 @@ from torchvision.transforms.v2 import functional as F
 
 from terrashot.data.photometry import add_noise, blur, jitter_colors, multiply_noise
 from terrashot.data.windows import Window
+from terrashot.errors import ConfigError
+
+# Lowest and highest value of a setting; 0 and 1 for those that do not stand here.
+_LIMITS = {
+    "crop": (1, 16384),
+    "scale": (0, 0.9),
+    "rotation": (0, 180),
+    "blur_sigma": (0, 50),
+    "ignore_index": (0, 255),
+}
 
 
 class TrainTransform:
@@ -36,6 +46,9 @@ class TrainTransform:
         contrast: the same for contrast.
         saturation: the same for saturation.
         ignore_index: the mask's value beyond the tile.
+
+    Raises:
+        ConfigError: a probability outside 0..1, or a size or a limit that makes no sense.
     """
 
     def __init__(
@@ -64,6 +77,13 @@ class TrainTransform:
         self.blur_sigma = blur_sigma
         self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
         self.ignore_index = ignore_index
+        for name, value in vars(self).items():
+            lowest, highest = _LIMITS.get(name, (0, 1))
+            if not lowest <= value <= highest:
+                raise ConfigError(
+                    f"augmentation.{name} is {value}, but it must lie from {lowest} to {highest}. "
+                    "See the comments in configs/augmentation/default.yaml."
+                )
 
     def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Transform a tile.

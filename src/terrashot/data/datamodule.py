@@ -1,0 +1,210 @@
+"""Loaders of a few-shot dataset for the Trainer: training, validation, support, query."""
+
+import os
+from collections.abc import Callable
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from terrashot.data.layout import FewShotLayout
+from terrashot.data.sampling import EpochSampler
+from terrashot.data.statistics import label_counts
+from terrashot.data.support import SupportSet
+from terrashot.data.tiles import TileDataset, collate
+from terrashot.data.transforms import EvalTransform
+from terrashot.taxonomy import Taxonomy
+
+
+class FewShotDataModule(LightningDataModule):
+    """The splits of a few-shot dataset as loaders.
+
+    Training and validation loaders serve stage 1 (novel classes are background); the test loader
+    serves the query tiles with all classes, one at a time. Samplers know their rank, so the
+    Trainer must not wrap them: ``Trainer(use_distributed_sampler=False)``. It tells them the
+    epoch through ``set_epoch``.
+
+    Args:
+        root: the dataset's folder.
+        taxonomy: the classes.
+        split: ``test`` or ``val``: which support and query set.
+        train_transform: as in ``TileDataset``; None leaves tiles as they are.
+        eval_size: side to which validation, support and query tiles are resized; None: native.
+        batch_size: tiles a step and rank in training.
+        eval_batch_size: tiles a step and rank in validation.
+        num_workers: worker processes a loader; None chooses by cores and ranks.
+        pin_memory: None: when there is a CUDA device.
+        cache: keep decoded tiles in memory: true, false or ``auto`` (when there is room).
+        seed: the run's seed; order and augmentation follow from it.
+        hint: how to get the data, shown when the root is missing.
+        maker: makes the data where they are missing; called once a machine, before anything
+            else.
+
+    Attributes:
+        skip: names of query tiles that are done and that the test loader leaves out.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        taxonomy: Taxonomy,
+        split: str = "test",
+        train_transform: Callable[[Any, Any], tuple[Any, Any]] | None = None,
+        eval_size: int | None = None,
+        batch_size: int = 8,
+        eval_batch_size: int = 1,
+        num_workers: int | None = None,
+        pin_memory: bool | None = None,
+        cache: bool | Literal["auto"] = "auto",
+        seed: int = 0,
+        hint: str = "",
+        maker: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__()
+        self.root = Path(root)
+        self.taxonomy = taxonomy
+        self.split = split
+        self.train_transform = train_transform
+        self.eval_transform = EvalTransform(eval_size, taxonomy.ignore_index)
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.num_workers = num_workers
+        self.pin_memory = pin_memory
+        self.cache = cache
+        self.seed = seed
+        self.hint = hint
+        self.maker = maker
+        self.skip: set[str] = set()
+
+    def prepare_data(self) -> None:
+        """Make the data where a maker is given; the Trainer calls it on one process a machine."""
+        if self.maker is not None:
+            self.maker()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Look for every listed file that ``stage`` needs.
+
+        Raises:
+            DataError: the root, a list or a listed file is missing or wrong.
+        """
+        if stage in ("fit", "validate", None):
+            _ = self.layout.train, self.layout.stage1_val
+        if stage in ("test", "predict", None):
+            _ = self.layout.support, self.layout.query
+
+    @cached_property
+    def layout(self) -> FewShotLayout:
+        """The dataset's lists and files."""
+        return FewShotLayout(self.root, self.split, self.taxonomy.novel_ids, self.hint)
+
+    @cached_property
+    def support(self) -> SupportSet:
+        """The support tiles, transformed like the query tiles."""
+        return SupportSet(self.layout.support, self.taxonomy, self.eval_transform)
+
+    def train_label_counts(self) -> Tensor:
+        """Training pixels of each output of the base head, int64 [num_base]."""
+        return label_counts(self.layout.train, self.taxonomy, self.root, base_only=True)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Training tiles, shuffled and augmented by (seed, epoch); ranks get equal counts."""
+        sampler = self._sampler(len(self.layout.train), "wrap", shuffle=True)
+        return self._loader(
+            self._train_tiles,
+            sampler,
+            self.batch_size,
+            # A last batch of one tile has no variance for a batch norm over pooled features.
+            drop_last=len(sampler) > self.batch_size,
+        )
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Stage-1 validation tiles; each counts once, whatever the number of ranks."""
+        sampler = self._sampler(len(self.layout.stage1_val), "filler")
+        return self._loader(self._val_tiles, sampler, self.eval_batch_size)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Query tiles that are not in ``skip``, all classes, one at a time, each on one rank."""
+        tiles = [tile for tile in self.layout.query if tile.name not in self.skip]
+        dataset = TileDataset(tiles, self.taxonomy, self.eval_transform)
+        sampler = self._sampler(len(tiles), "none")
+        return self._loader(dataset, sampler, batch_size=1)
+
+    @cached_property
+    def _train_tiles(self) -> TileDataset:
+        return self._stage1_tiles("train", self.train_transform)
+
+    @cached_property
+    def _val_tiles(self) -> TileDataset:
+        return self._stage1_tiles("stage1_val", self.eval_transform)
+
+    def _stage1_tiles(
+        self, part: str, transform: Callable[[Any, Any], tuple[Any, Any]] | None
+    ) -> TileDataset:
+        return TileDataset(
+            getattr(self.layout, part),
+            self.taxonomy,
+            transform,
+            base_only=True,
+            cache=self.cache,
+            processes=self._local_ranks(),
+        )
+
+    def _loader(
+        self, dataset: TileDataset, sampler: EpochSampler, batch_size: int, drop_last: bool = False
+    ) -> DataLoader[Any]:
+        workers = self.num_workers
+        if workers is None:
+            workers = default_workers(_cores() // self._local_ranks(), torch.cuda.is_available())
+        workers = min(workers, len(dataset))
+        pinned = torch.cuda.is_available() if self.pin_memory is None else self.pin_memory
+        return DataLoader(
+            dataset,
+            batch_size=batch_size,
+            sampler=sampler,
+            drop_last=drop_last,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            prefetch_factor=4 if workers > 0 else None,
+            pin_memory=pinned,
+            collate_fn=partial(collate, ignore_index=self.taxonomy.ignore_index),
+            # A loader draws from the global generator otherwise, and the network's own draws
+            # would depend on how many loaders were started before.
+            generator=torch.Generator().manual_seed(self.seed),
+        )
+
+    def _sampler(
+        self, size: int, surplus: Literal["wrap", "filler", "none"], shuffle: bool = False
+    ) -> EpochSampler:
+        """A sampler for the rank of this process in the run it belongs to."""
+        rank, world_size = 0, 1
+        if self.trainer is not None:
+            rank, world_size = self.trainer.global_rank, self.trainer.world_size
+        return EpochSampler(
+            size, self.seed, shuffle=shuffle, rank=rank, world_size=world_size, surplus=surplus
+        )
+
+    def _local_ranks(self) -> int:
+        """Processes of the run on this machine."""
+        return 1 if self.trainer is None else max(1, self.trainer.num_devices)
+
+
+def default_workers(cores: int, gpu: bool) -> int:
+    """Worker processes that suit a rank with ``cores`` processor cores to itself.
+
+    On two cores the network itself needs both, and a worker would only take turns with it; next
+    to a GPU even one core is better spent on the next batch.
+    """
+    if cores <= 2:
+        return 1 if gpu else 0
+    return min(cores - 1, 8)
+
+
+def _cores() -> int:
+    """Cores this process may use; a container or a scheduler can grant fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
