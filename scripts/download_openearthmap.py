@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from terrashot.data.download.openearthmap import RECORD, OpenEarthMapDownload
 from terrashot.errors import TerrashotError
@@ -48,7 +49,8 @@ def main() -> int:
     try:
         OpenEarthMapDownload(**vars(arguments)).run()
     except TerrashotError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        message = f"[bold red]error:[/] {escape(str(error))}"
+        Console(stderr=True).print(message, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. The same command goes on from here.", file=sys.stderr)

@@ -78,7 +78,7 @@ def test_archives_are_kept_on_request_and_a_second_run_asks_for_nothing(
     asked = len(server.asked)
     assert download() == []
     assert len(server.asked) == asked
-    assert "complete already" in screen.getvalue()
+    assert "is complete: nothing to fetch" in screen.getvalue()
 
 
 @pytest.mark.usefixtures("record")
@@ -117,7 +117,7 @@ def test_missing_lists_are_named_with_what_they_hold(server, download, root, scr
     server.files = {"all.zip": make_zip(members)}
     assert download() == ["val.json", "test.json", "stage1_val.txt"]
     text = screen.getvalue()
-    assert 'missing val.json: {"support_set"' in text
+    assert 'missing val.json: {"support_set": {"8": [5 names], ...}, "query_set": [names]}' in text
     assert "awk" in text
     assert "missing train.txt" not in text
 

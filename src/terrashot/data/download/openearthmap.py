@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.filesize import decimal
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -77,21 +78,23 @@ class OpenEarthMapDownload:
         """
         lacking = self._lacking()
         if not lacking or lacking == ["stage1_val.txt"]:
-            self.console.print(f"[green]✓[/] {self.root} is complete already: nothing to fetch.")
+            self.console.print(
+                f"[green]✓[/] {escape(str(self.root))} is complete: nothing to fetch."
+            )
             self._tell_missing(lacking)
             return lacking
         record = ZenodoRecord.fetch(self.record, self.base_url)
         chosen = self._choose(record)
         self._show(record, chosen)
         if not chosen:
-            self.console.print(f"[green]✓[/] Nothing left to fetch for {self.root}")
+            self.console.print(f"[green]✓[/] Nothing left to fetch for {escape(str(self.root))}")
             self._tell_missing(lacking)
             return lacking
         self._check_estimate(chosen)
         paths = self._fetch(chosen)
         self._place(paths)
         lacking = missing(self.root)
-        self.console.print(f"[green]✓[/] The dataset lies in {self.root}")
+        self.console.print(f"[green]✓[/] The dataset lies in {escape(str(self.root))}")
         self._tell_missing(lacking)
         return lacking
 
@@ -133,7 +136,9 @@ class OpenEarthMapDownload:
         return entry in (*SPLITS, *LISTS) and (self.root / entry).exists()
 
     def _show(self, record: ZenodoRecord, chosen: list[RemoteFile]) -> None:
-        table = Table(title=f"{record.title} · record {record.id}", title_justify="left", box=None)
+        table = Table(
+            title=f"{escape(record.title)} · record {record.id}", title_justify="left", box=None
+        )
         table.add_column("file")
         table.add_column("size", justify="right")
         table.add_column("here", justify="right")
@@ -145,9 +150,11 @@ class OpenEarthMapDownload:
             note = "[green]fetch[/]" if take else "[dim]left out[/]"
             if self._in_place(file):
                 note = "[dim]in place[/]"
-            table.add_row(file.name, decimal(file.size), share, note)
+            table.add_row(escape(file.name), decimal(file.size), share, note)
         self.console.print(table)
-        self.console.print(f"into {self.root}", style="dim", soft_wrap=True)
+        self.console.print(
+            f"into {escape(str(self.root))}", highlight=False, style="dim", soft_wrap=True
+        )
 
     def _check_estimate(self, chosen: list[RemoteFile]) -> None:
         fetch = sum(file.size - self.fetcher.present(file) for file in chosen)
@@ -183,7 +190,7 @@ class OpenEarthMapDownload:
         paths = []
         with Progress(*columns, console=self.console) as progress:
             for file in chosen:
-                task = progress.add_task(file.name, total=file.size)
+                task = progress.add_task(escape(file.name), total=file.size)
 
                 def show(done: int, task: TaskID = task) -> None:
                     progress.update(task, completed=done)
@@ -211,7 +218,7 @@ class OpenEarthMapDownload:
         finally:
             shutil.rmtree(unpacked, ignore_errors=True)
         if kept:
-            self.console.print(f"[yellow]kept as they were:[/] {', '.join(kept)}")
+            self.console.print(f"[yellow]kept as they were:[/] {', '.join(map(escape, kept))}")
         if not self.keep_archives:
             for path in paths:
                 path.unlink()
@@ -221,4 +228,6 @@ class OpenEarthMapDownload:
     def _tell_missing(self, lacking: list[str]) -> None:
         for name in lacking:
             what = LISTS.get(name, "not among the files fetched")
-            self.console.print(f"[yellow]missing[/] [b]{name}[/b]: {what}", highlight=False)
+            self.console.print(
+                f"[yellow]missing[/] [b]{name}[/b]: {escape(what)}", highlight=False, soft_wrap=True
+            )
