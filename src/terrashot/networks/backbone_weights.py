@@ -1,0 +1,91 @@
+"""Loading weights into the encoder of a segmenter: all of them, or an error."""
+
+import os
+from pathlib import Path
+
+import timm
+import torch
+
+from terrashot.errors import CheckpointError
+from terrashot.networks.checkpoint_file import read_tensors
+from terrashot.networks.key_match import KeyMatch, match_keys
+from terrashot.networks.segmenter import Segmenter
+from terrashot.networks.weight_report import WeightReport, shorten
+from terrashot.networks.weight_tags import DEFAULT_TAG, tagged_tensors
+
+_FILE_ENDINGS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}
+# Counters that files of old torch versions lack; they do not change what the network computes.
+_COUNTER = "num_batches_tracked"
+
+
+def load_backbone_weights(
+    segmenter: Segmenter,
+    weights: str | bool | None,
+    source: str = "timm",
+    clip_model: str | None = None,
+) -> WeightReport:
+    """Load ``weights`` into the encoder; decoder and head keep theirs.
+
+    Args:
+        segmenter: its encoder is changed in place, or not at all on an error.
+        weights: None for random weights; a file (timm's layout, also wrapped or with a common
+            prefix, or an open_clip checkpoint, whose visual trunk is taken); or a tag to download,
+            True for timm's default one.
+        source: who knows the tag, ``timm`` or ``open_clip``.
+        clip_model: open_clip's name of the model, for its tags.
+
+    Raises:
+        CheckpointError: no such file, no download, or less than every tensor of the encoder.
+        ConfigError: unknown tag or source.
+    """
+    name = segmenter.description["backbone"]["name"]
+    # The feature extractor of timm inside segmentation_models_pytorch's encoder.
+    model = segmenter.encoder.get_submodule("model")
+    own = model.state_dict()
+    if not weights:
+        return WeightReport("random weights", 0, len(own), missing=list(own))
+    if weights is not True and _is_path(weights):
+        origin, tensors = weights, read_tensors(Path(weights).expanduser())
+    else:
+        tag = DEFAULT_TAG if weights is True else weights
+        origin, tensors = tagged_tensors(name, tag, source, clip_model)
+    match = match_keys(model, _names_of_whole_model(name), tensors)
+    missing = [key for key in match.missing if not key.endswith(_COUNTER)]
+    if missing or match.misshapen or match.foreign:
+        raise _misfit(origin, name, len(own), match, missing)
+    with torch.no_grad():
+        model.load_state_dict(match.found, strict=False)
+    return WeightReport(origin, len(match.found), len(own), match.missing, match.unused)
+
+
+def _is_path(weights: str) -> bool:
+    path = Path(weights).expanduser()
+    return path.is_file() or os.sep in weights or path.suffix in _FILE_ENDINGS
+
+
+def _names_of_whole_model(name: str) -> list[str]:
+    """Names of the timm model with its classifier and all stages, without memory for them."""
+    with torch.device("meta"):
+        try:
+            return list(timm.create_model(name).state_dict())
+        except (NotImplementedError, RuntimeError):
+            pass  # a few models compute with their weights while they are built
+    return list(timm.create_model(name).state_dict())
+
+
+def _misfit(
+    origin: str, name: str, total: int, match: KeyMatch, missing: list[str]
+) -> CheckpointError:
+    fitting = len(match.found) - len(match.misshapen)
+    faults = []
+    if missing:
+        faults.append(f"missing {shorten(missing)}")
+    if match.misshapen:
+        faults.append(f"of another shape {shorten(match.misshapen)}")
+    if match.foreign:
+        faults.append(f"unknown to the encoder {shorten(match.foreign)}")
+    return CheckpointError(
+        f"The backbone weights {origin} do not fit backbone.name={name}: {fitting} of {total} "
+        f"tensors match; {'; '.join(faults)}. All of the encoder is expected: set backbone.name to "
+        "the timm model that the weights were made for, or give other weights."
+    )

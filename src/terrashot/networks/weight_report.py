@@ -1,0 +1,39 @@
+"""What became of the weights of a backbone."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class WeightReport:
+    """Where an encoder's weights came from and how many there were.
+
+    Attributes:
+        source: a file, a tag with its library, or ``random weights``.
+        matched: tensors of the encoder that were loaded.
+        total: tensors of the encoder.
+        missing: tensors of the encoder that kept their start values.
+        unexpected: tensors of the source that are no part of the encoder (classifier, text tower).
+    """
+
+    source: str
+    matched: int
+    total: int
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+
+    def summary(self) -> str:
+        """One line for the terminal."""
+        if self.matched == 0:
+            return f"backbone: {self.source}, {self.total} tensors"
+        line = f"backbone: {self.matched} of {self.total} tensors from {self.source}"
+        if self.missing:
+            line += f"; kept at their start: {shorten(self.missing)}"
+        if self.unexpected:
+            line += f"; not part of the encoder: {shorten(self.unexpected)}"
+        return line
+
+
+def shorten(names: list[str], show: int = 3) -> str:
+    """The first names and how many more there are."""
+    more = f" and {len(names) - show} more" if len(names) > show else ""
+    return ", ".join(names[:show]) + more
