@@ -1,5 +1,7 @@
 """Label-distribution-aware margins (LDAM)."""
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -91,6 +93,12 @@ class LDAM(nn.Module):
             each base logit ``[num_base]`` at a pixel of label 0.
         """
         counts = support_counts.to(torch.float64).clone()
+        if base_counts is None and self.base_count_scale:
+            warnings.warn(
+                "loss ldam: the pixel counts of the training labels are not known, so the margins "
+                "of stage 2 follow the support labels alone (as loss.base_count_scale=0 would).",
+                stacklevel=2,
+            )
         if base_counts is not None:
             training = base_counts.to(counts)
             share = training / training.sum().clamp(min=1)

@@ -1,1 +1,1 @@
-"""Similarity of novel to base classes, one estimator a file."""
+"""Base-to-novel similarity: one estimator a file, one interface."""

@@ -1,0 +1,80 @@
+"""Settings of adaptation by gradient descent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from terrashot.errors import ConfigError
+
+_CHOICES = {
+    "start": ("similarity", "prototype", "zeros"),
+    "start_mass": ("one", "per_novel"),
+    "start_seed": ("shared", "query"),
+    "base_labels": ("supervise", "constant"),
+    "on_divergence": ("raise", "warn"),
+}
+
+
+@dataclass(frozen=True)
+class AdapterOptions:
+    """Plain settings of ``GradientAdapter``; where the published code is odd, both ways.
+
+    Args:
+        name: The method's name, for tables and messages.
+        start: Novel head: from the ``similarity`` to base classes, the class ``prototype``
+            (normalised mean feature), or ``zeros``.
+        start_mass: Similarity columns sum to ``one``, or as published to 1/N: ``per_novel``.
+        start_seed: The random start of the transition is ``shared`` by all queries, or as
+            published each ``query`` draws its own.
+        support_weight: Weight of the support loss.
+        background_weight: Weight of a support pixel of label 0; novel ones weigh 1.
+        background_weight_one_shot: The same with one support tile a class.
+        base_labels: A base label in the support is used (``supervise``), or as published adds a
+            ``constant``.
+        reference_norm: Root mean square length that the features are brought to, so that step
+            sizes mean the same for every network; None leaves them as they are.
+        on_divergence: Logits that are not finite: ``raise`` an error or ``warn``.
+        history_every: Loss terms are kept every so many iterations; 0 for never.
+    """
+
+    name: str = "gradient"
+    start: str = "similarity"
+    start_mass: str = "one"
+    start_seed: str = "shared"
+    support_weight: float = 1.0
+    background_weight: float = 0.15
+    background_weight_one_shot: float = 0.01
+    base_labels: str = "supervise"
+    reference_norm: float | None = None
+    on_divergence: str = "raise"
+    history_every: int = 10
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "AdapterOptions":
+        """Build from plain values.
+
+        Raises:
+            ConfigError: an unknown setting or a value out of its range.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in values:
+            if name not in known:
+                raise ConfigError(
+                    f"method.{name} is no setting of adaptation by gradient descent. It has: "
+                    f"{', '.join(known)}."
+                )
+        return cls(**values)
+
+    def __post_init__(self) -> None:
+        """Check the choices and ranges."""
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ConfigError(
+                    f"method.{name} is '{getattr(self, name)}', but it must be one of "
+                    f"{', '.join(choices)}."
+                )
+        if self.reference_norm is not None and not self.reference_norm > 0:
+            raise ConfigError(
+                f"method.reference_norm is {self.reference_norm}, but it must be above 0, or null "
+                "to leave the features as they are."
+            )

@@ -1,0 +1,38 @@
+"""The transductive losses of DIaM and ClassTrans, on the query's class probabilities."""
+
+from torch import Tensor
+
+EPSILON = 1e-10
+"""Added inside logarithms, as in the published code."""
+
+
+def entropy(probabilities: Tensor, weights: Tensor) -> Tensor:
+    """Mean entropy of a pixel; probabilities ``[K, P]``, weights ``[P]`` summing to 1."""
+    terms = probabilities * (probabilities + EPSILON).log()
+    return -(terms.sum(dim=0) * weights).sum()
+
+
+def marginal(probabilities: Tensor, weights: Tensor) -> Tensor:
+    """Class shares ``[K]``: the weighted mean of the probabilities."""
+    return probabilities @ weights
+
+
+def marginal_kl(probabilities: Tensor, weights: Tensor, pi: Tensor) -> Tensor:
+    """Divergence of the class shares from ``pi [K]``."""
+    shares = marginal(probabilities, weights)
+    return (shares * ((shares + EPSILON).log() - (pi + EPSILON).log())).sum()
+
+
+def distillation(probabilities: Tensor, snapshot: Tensor, weights: Tensor) -> Tensor:
+    """Divergence from the frozen head's probabilities ``[B, P]``, novel folded into background."""
+    background, base, novel = probabilities.split(
+        [1, len(snapshot) - 1, len(probabilities) - len(snapshot)]
+    )
+    background = background + novel.sum(dim=0, keepdim=True)
+    total = _divergence(background, snapshot[:1]) + _divergence(base, snapshot[1:])
+    return (total * weights).sum()
+
+
+def _divergence(current: Tensor, reference: Tensor) -> Tensor:
+    terms = current * ((current + EPSILON).log() - (reference + EPSILON).log())
+    return terms.sum(dim=0)

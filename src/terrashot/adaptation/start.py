@@ -1,0 +1,67 @@
+"""Where the novel head starts."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from terrashot.adaptation.head import LinearHead
+from terrashot.adaptation.query_losses import EPSILON
+from terrashot.adaptation.support import SupportFeatures
+from terrashot.similarity.estimator import FeatureBank, SimilarityEstimator
+
+
+def prototype_start(support: SupportFeatures) -> Tensor:
+    """Mean feature of each novel class at length 1, ``[N, C]`` (the start of DIaM)."""
+    means = novel_bank(support).means
+    return means / (torch.linalg.vector_norm(means, dim=1, keepdim=True) + EPSILON)
+
+
+def similarity_start(similarity: Tensor, snapshot: LinearHead, mass: float = 1.0) -> Tensor:
+    """Each novel class starts at the base classes it resembles: ``W_N = mass M^T S``, ``[N, C]``.
+
+    Args:
+        similarity: M ``[base, novel]``, columns summing to 1.
+        snapshot: The frozen head S.
+        mass: Factor of the columns. ClassTrans leaves each column of its plan at 1/N.
+    """
+    return mass * similarity.to(snapshot.weight).T @ snapshot.weight
+
+
+def base_to_novel(
+    estimator: SimilarityEstimator, snapshot: LinearHead, support: SupportFeatures, gain: float
+) -> Tensor:
+    """Similarity ``[base, novel]`` of the classes in the support, features multiplied by ``gain``.
+
+    Base classes are known by what the frozen head says of the pixels.
+    """
+    base = base_bank(snapshot, support, estimator.all_pixels)
+    return estimator.estimate(_scaled(base, gain), _scaled(novel_bank(support), gain))
+
+
+def novel_bank(support: SupportFeatures) -> FeatureBank:
+    """Feature sums of the novel classes, by the support's labels."""
+    blocks = support.pixels.split(support.counts.tolist(), dim=1)[support.num_base :]
+    sums = torch.stack([block.sum(dim=1) for block in blocks])
+    return FeatureBank(sums, support.counts[support.num_base :], support.all_pixels.shape[1])
+
+
+def base_bank(snapshot: LinearHead, support: SupportFeatures, all_pixels: bool) -> FeatureBank:
+    """Feature sums of the base classes, by the frozen head's map of the support.
+
+    Args:
+        snapshot: The frozen head.
+        support: The support pixels.
+        all_pixels: Take padding and novel pixels too (published), or background pixels alone.
+    """
+    pixels = support.all_pixels if all_pixels else support.pixels[:, : int(support.counts[0])]
+    classes = (snapshot.weight @ pixels + snapshot.bias.unsqueeze(1)).argmax(dim=0)
+    members = functional.one_hot(classes, support.num_base).T.to(pixels)  # [B, P]
+    return FeatureBank(
+        members @ pixels.T,
+        torch.bincount(classes, minlength=support.num_base),
+        support.all_pixels.shape[1],
+    )
+
+
+def _scaled(bank: FeatureBank, gain: float) -> FeatureBank:
+    return FeatureBank(bank.sums * gain, bank.counts, bank.total_pixels)

@@ -1,0 +1,1 @@
+"""What stage 2 adds to the classification logits: one transition a file."""
