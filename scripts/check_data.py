@@ -1,0 +1,122 @@
+"""Look a dataset over before training: lists, files, sizes, label ids, splits, class shares.
+
+python scripts/check_data.py data/openearthmap
+python scripts/check_data.py FOLDER --config dubai
+python scripts/check_data.py FOLDER --num-base 8 --num-novel 4 --json report.json
+
+Exit code: 0 no error (there may be warnings), 1 errors in the dataset, 2 wrong usage.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from terrashot.data.checks.dataset import check_dataset
+from terrashot.data.checks.render import render
+from terrashot.errors import ConfigError, TerrashotError
+from terrashot.files import write_json
+from terrashot.taxonomy import Taxonomy
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "data"
+
+
+def main() -> int:
+    """Parse the command line, check, print the report, return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("root", type=Path, metavar="ROOT", help="the dataset's folder")
+    parser.add_argument(
+        "--config",
+        metavar="NAME",
+        help="classes from configs/data/NAME.yaml (default: ROOT's name)",
+    )
+    parser.add_argument(
+        "--num-base",
+        type=int,
+        help="in place of --config: ids 0..N-1 are base, background 0 included",
+    )
+    parser.add_argument("--num-novel", type=int, default=0, help="how many novel ids follow")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
+    parser.add_argument("--workers", type=int, help="reading threads (default: one a core)")
+    arguments = parser.parse_args()
+    console = Console()
+    try:
+        taxonomy, names = _classes(arguments)
+        columns = (
+            TextColumn("Reading tiles"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+        )
+        console.print(
+            f"[bold]{escape(str(arguments.root))}[/] · {taxonomy.num_base - 1} base and "
+            f"{taxonomy.num_novel} novel classes ({escape(taxonomy.name)})",
+            highlight=False,
+            soft_wrap=True,
+        )
+        console.print()
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("", total=None)
+            report = check_dataset(
+                arguments.root,
+                taxonomy,
+                arguments.workers,
+                lambda done, total: progress.update(task, completed=done, total=total),
+            )
+        if arguments.json is not None:
+            write_json(arguments.json, report.to_dict())
+    except (TerrashotError, OSError) as error:
+        message = f"[bold red]error:[/] {escape(str(error))}"
+        Console(stderr=True).print(message, highlight=False, soft_wrap=True)
+        return 2
+    render(report, names, taxonomy.ignore_index, console)
+    return 0 if report.ok else 1
+
+
+def _classes(arguments: argparse.Namespace) -> tuple[Taxonomy, list[str]]:
+    """The taxonomy, and the names to show (val and test may have other novel classes)."""
+    if arguments.num_base is not None:
+        if arguments.num_base < 2 or arguments.num_novel < 0:
+            raise ConfigError("--num-base counts background, so it is at least 2; --num-novel >= 0")
+        rows: list[dict[str, str]] = [
+            {"name": f"class {i}", "color": "#808080"}
+            for i in range(arguments.num_base + arguments.num_novel)
+        ]
+        base, novel = rows[1 : arguments.num_base], rows[arguments.num_base :]
+        taxonomy = Taxonomy.from_dict(
+            {"name": "by number", "background": rows[0], "base": base, "novel": novel}
+        )
+        return taxonomy, ["background", *taxonomy.names[1:]]
+    name = arguments.config or arguments.root.resolve().name
+    path = CONFIGS / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.yaml"))) or "none"
+        raise ConfigError(
+            f"there are no classes for '{name}': {path} does not exist; known are {known}. Choose "
+            "with --config NAME, or give --num-base N --num-novel M."
+        )
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    value = config.get("taxonomy", config)
+    # An interpolation such as ${data.novel_sets.${data.split}}: the sets stand beside it.
+    sets: list[list[dict[str, str]]] = (
+        list(config["novel_sets"].values())
+        if isinstance(value.get("novel"), str)
+        else [value.get("novel") or []]
+    )
+    taxonomies = [Taxonomy.from_dict({"name": name, **value, "novel": novel}) for novel in sets]
+    largest = max(taxonomies, key=lambda t: t.num_classes)
+    shown = [
+        " / ".join(dict.fromkeys(t.names[i] for t in taxonomies if i < t.num_classes))
+        for i in range(largest.num_classes)
+    ]
+    return largest, shown
+
+
+if __name__ == "__main__":
+    sys.exit(main())

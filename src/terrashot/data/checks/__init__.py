@@ -1,0 +1,1 @@
+"""Looking a dataset over before training: lists, files, labels, shares."""

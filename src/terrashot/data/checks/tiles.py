@@ -1,0 +1,178 @@
+"""One tile at a time: files, bands, sizes, label ids."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from terrashot.data.checks.report import Finding, Level
+from terrashot.data.layout import SUFFIXES
+from terrashot.data.reading import check_label_ids, read_georeference, read_image, read_label
+from terrashot.errors import DataError
+from terrashot.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class TileFiles:
+    """A listed tile: name, folder, roles, class ids it supports, its files where they exist."""
+
+    name: str
+    folder: str
+    roles: tuple[str, ...]
+    classes: tuple[int, ...]
+    image: Path | None
+    label: Path | None
+
+
+@dataclass
+class TileFacts:
+    """What reading a tile told; fields stay None where it could not be read."""
+
+    tile: TileFiles
+    findings: list[Finding] = field(default_factory=list)
+    size: str | None = None
+    crs: str | None = None
+    pixel_size: str | None = None
+    digest: bytes | None = None
+    counts: np.ndarray | None = None  # pixels by label id [256]
+
+
+class FileIndex:
+    """The image and label files of the split folders by stem, from one listing a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.files: dict[tuple[str, str], dict[str, Path]] = {}
+        for folder in ("trainset", "valset", "testset"):
+            for kind in ("images", "labels"):
+                path = root / folder / kind
+                found = sorted(path.iterdir()) if path.is_dir() else []
+                self.files[folder, kind] = {
+                    f.stem: f for f in found if f.suffix.lower() in SUFFIXES
+                }
+
+    def find(self, folder: str, name: str) -> tuple[str, Path | None, Path | None]:
+        """Folder, image and label of a name: in ``folder``, else in another one, as the loader."""
+        others = [f for f in ("trainset", "valset", "testset") if f != folder]
+        for candidate in (folder, *others):
+            image = self.files[candidate, "images"].get(name)
+            if image is not None:
+                return candidate, image, self.files[candidate, "labels"].get(name)
+        return folder, None, self.files[folder, "labels"].get(name)
+
+
+def inspect(tile: TileFiles, taxonomy: Taxonomy) -> TileFacts:
+    """Read the tile's files and judge them."""
+    facts = TileFacts(tile)
+    image = _image(facts)
+    label = _label(facts)
+    if image is not None and label is not None and image.shape[1:] != label.shape:
+        _add(
+            facts,
+            "error",
+            "sizes differ",
+            f"image {_size(image)}, label {_size(label)}: they must cover the same pixels.",
+        )
+    if label is not None:
+        facts.counts = np.bincount(label.reshape(-1), minlength=256)
+        _judge_ids(facts, label, taxonomy)
+        _judge_support(facts, facts.counts, taxonomy)
+    return facts
+
+
+def _add(facts: TileFacts, level: Level, kind: str, message: str, path: Path | None = None) -> None:
+    subject = f"{facts.tile.folder}/{facts.tile.name}"
+    if path is not None:
+        subject = f"{facts.tile.folder}/{path.parent.name}/{path.name}"
+    facts.findings.append(Finding(level, kind, subject, message))
+
+
+def _image(facts: TileFacts) -> np.ndarray | None:
+    path = facts.tile.image
+    if path is None:
+        message = f"is listed ({', '.join(facts.tile.roles)}) but has no file in images/."
+        _add(facts, "error", "missing image", message)
+        return None
+    try:
+        image = read_image(path)
+        georeference = read_georeference(path)
+    except DataError as error:
+        _add(facts, "error", "bad image", _tail(error, path), path)
+        return None
+    facts.size = _size(image)
+    facts.digest = hashlib.blake2b(image.tobytes() + str(image.shape).encode()).digest()
+    crs, transform = georeference.crs, georeference.transform
+    if crs:
+        facts.crs = crs.to_string()
+        if len(facts.crs) > 40:  # no authority's code: a whole WKT
+            facts.crs = f"{facts.crs[:37]}..."
+        step = abs(transform.a)
+        if crs.is_projected:
+            facts.pixel_size = f"{step * crs.linear_units_factor[1]:.3g} m"
+        else:
+            facts.pixel_size = f"{step:.3g}°"
+    return image
+
+
+def _label(facts: TileFacts) -> np.ndarray | None:
+    path = facts.tile.label
+    if path is None:
+        # Query labels may be withheld; how many there are is judged over the whole split.
+        # A missing image says enough about its tile.
+        needed = not all(role.endswith("query") for role in facts.tile.roles)
+        if needed and facts.tile.image is not None:
+            message = f"is listed ({', '.join(facts.tile.roles)}) but has no file in labels/."
+            _add(facts, "error", "missing label", message)
+        return None
+    try:
+        return read_label(path)
+    except DataError as error:
+        _add(facts, "error", "bad label", _tail(error, path), path)
+        return None
+
+
+def _judge_ids(facts: TileFacts, label: np.ndarray, taxonomy: Taxonomy) -> None:
+    path = facts.tile.label
+    if path is None:
+        return
+    try:
+        check_label_ids(label, {*range(taxonomy.num_classes), taxonomy.ignore_index}, path)
+    except DataError as error:
+        _add(facts, "error", "label ids", _tail(error, path), path)
+    if {"train", "stage1_val"} & set(facts.tile.roles):
+        novel = [i for i in taxonomy.novel_ids if (label == i).any()]
+        if novel:
+            message = f"a stage-1 tile has the novel id(s) {_ids(novel)}: stage 1 knows base "
+            message += "classes only, so the loader turns them into background (0)."
+            _add(facts, "warning", "novel ids in stage 1", message, path)
+
+
+def _judge_support(facts: TileFacts, counts: np.ndarray, taxonomy: Taxonomy) -> None:
+    own = facts.tile.classes
+    if not own:
+        return
+    lacking = [i for i in own if not counts[i]]
+    if lacking:
+        message = f"a support tile of class {_ids(lacking)} without a pixel of it: choose another "
+        message += "tile or correct its label."
+        _add(facts, "error", "support without its class", message, facts.tile.label)
+    # The loader lets a support tile show one class: a second one would have to be guessed away.
+    foreign = [i for i in range(1, taxonomy.num_classes) if counts[i] and own != (i,)]
+    if foreign and not (len(own) > 1 and lacking):
+        message = f"a support tile of class {_ids(list(own))} has labels {_ids(foreign)}; expected "
+        message += "its own class alone, all else 0 or ignored. Set the others to 0."
+        _add(facts, "error", "foreign labels in support", message, facts.tile.label)
+
+
+def _ids(ids: list[int]) -> str:
+    return ", ".join(map(str, ids))
+
+
+def _size(array: np.ndarray) -> str:
+    """Width x height."""
+    return f"{array.shape[-1]}x{array.shape[-2]}"
+
+
+def _tail(error: DataError, path: Path) -> str:
+    """The message without the path it opens with, which the finding names already."""
+    return str(error).removeprefix(str(path)).strip()

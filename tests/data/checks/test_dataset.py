@@ -1,0 +1,75 @@
+import shutil
+
+import pytest
+
+from terrashot.data.checks.dataset import check_dataset
+from terrashot.errors import DataError
+
+
+def test_a_faultless_dataset_is_ok_and_summed_up(dataset):
+    told = []
+    report = check_dataset(
+        dataset.root, dataset.taxonomy, 2, lambda done, total: told.append((done, total))
+    )
+    assert report.findings == []
+    assert report.verdict == "OK"
+    assert told[-1] == (9, 9)
+    assert {role: s.tiles for role, s in report.splits.items()} == {
+        "train": 2,
+        "stage1_val": 1,
+        "val support": 2,
+        "val query": 1,
+        "test support": 2,
+        "test query": 1,
+    }
+    third = dataset.side**2 // 3
+    assert report.splits["train"].counts[:5].tolist() == [2 * third, 2 * third, 2 * third, 0, 0]
+    assert report.splits["test support"].counts[255] == third
+    assert report.sizes == {"12x12": 9}
+    assert report.crs == {"EPSG:32631": 9}
+    assert report.pixel_sizes == {"0.5 m": 9}
+
+
+def test_the_same_pixels_under_another_name_are_found(dataset, only):
+    shutil.copy(dataset.image("trainset", "t1"), dataset.image("testset", "test_q"))
+    finding = only(dataset.check(), "warning", "same image in two splits")
+    assert finding.subject == "trainset/t1"
+    assert "testset/test_q (test query)" in finding.message
+
+
+def test_support_tiles_shared_by_val_and_test_are_fine(dataset):
+    for kind in ("images", "labels"):
+        folder = dataset.root / "testset" / kind
+        shutil.copy(dataset.root / "valset" / kind / "val_p.tif", folder / "test_p.tif")
+    assert dataset.check().verdict == "OK"
+
+
+def test_tiles_on_no_list_are_a_warning(dataset, only):
+    dataset.tile("valset", "spare", [0, 1])
+    finding = only(dataset.check(), "warning", "unlisted tiles")
+    assert finding.subject == "valset"
+    assert "1 tile(s) on no list: spare" in finding.message
+
+
+def test_withheld_query_labels_are_normal_but_a_part_of_them_is_not(dataset, only):
+    dataset.label("testset", "test_q").unlink()
+    report = dataset.check()
+    assert report.verdict == "OK"
+    assert [(f.kind, f.subject) for f in report.of("note")] == [("query labels", "test query")]
+    dataset.tile("testset", "test_r", [0, 1, 2, 3, 4])
+    value = dataset.json_value("test")
+    dataset.json("test", value["support_set"], ["test_q.tif", "test_r.tif"])
+    assert "1 of 2 query" in only(dataset.check(), "warning", "query labels").message
+
+
+def test_a_base_class_that_training_never_shows_is_told(dataset, only):
+    for name in ("t1", "t2"):
+        dataset.relabel("trainset", name, [0, 1])
+    finding = only(dataset.check(), "warning", "class without pixels")
+    assert finding.subject == "train"
+    assert "2 road" in finding.message
+
+
+def test_a_root_that_is_no_folder_is_an_error(tmp_path, taxonomy):
+    with pytest.raises(DataError, match="is no folder"):
+        check_dataset(tmp_path / "nosuch", taxonomy)
