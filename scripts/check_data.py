@@ -60,7 +60,6 @@ def main() -> int:
             highlight=False,
             soft_wrap=True,
         )
-        console.print()
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task("", total=None)
             report = check_dataset(
