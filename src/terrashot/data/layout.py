@@ -72,8 +72,9 @@ class FewShotLayout:
         The challenge's train.txt holds all its validation tiles too: trained on, they would turn
         validation into a score on training data.
         """
+        listed = self._names("train.txt")
         held_out = {tile.name for tile in self.stage1_val}
-        names = [n for n in self._names("train.txt") if _stem(n) not in held_out]
+        names = [name for name in listed if _stem(name) not in held_out]
         if not names:
             raise DataError(
                 f"{self.root / 'train.txt'} leaves no training tile once the tiles of "

@@ -12,7 +12,7 @@ from torchvision import tv_tensors
 from terrashot.data.layout import Tile
 from terrashot.data.memory import TileMemory, free_memory
 from terrashot.data.reading import image_size, read_image, read_label
-from terrashot.errors import DataError
+from terrashot.errors import ConfigError, DataError
 from terrashot.taxonomy import Taxonomy
 
 FILLER = -1
@@ -49,6 +49,10 @@ class TileDataset(Dataset[Sample]):
             of the free memory.
         processes: how many processes on this machine build such a dataset (``auto`` leaves each
             of them its part).
+
+    Raises:
+        ConfigError: ``cache`` is something else.
+        DataError: the cache is asked for and a file is missing or damaged.
     """
 
     def __init__(
@@ -69,6 +73,11 @@ class TileDataset(Dataset[Sample]):
         if base_only:
             self._table[taxonomy.novel_ids] = 0
         self._memory: TileMemory | None = None
+        if cache not in (True, False, "auto"):
+            raise ConfigError(
+                f"data.cache is '{cache}', but it must be true, false or auto (cache where the "
+                "decoded tiles take less than a quarter of the free memory)."
+            )
         if cache:
             sizes = [image_size(tile.image) for tile in self.tiles]
             needed = sum(4 * h * w for h, w in sizes)
