@@ -31,9 +31,8 @@ def build_part(group: str, config: dict[str, Any] | None, **extra: Any) -> Any: 
     """
     if config is None:
         return None
-    plain = {key: value for key, value in config.items() if key != "name"}
     try:
-        return instantiate(plain, **extra)
+        return instantiate(config, **extra)
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, TerrashotError):

@@ -32,7 +32,7 @@ def compose_settings(configs: Path, overrides: list[str]) -> Settings:
                 config = compose(config_name="run", overrides=overrides)
     except HydraException as error:
         raise ConfigError(_explain(configs, overrides, error)) from error
-    except OmegaConfBaseException as error:
+    except (OmegaConfBaseException, ValueError) as error:
         raise ConfigError(_one_line(str(error))) from error
     return to_settings(config)
 

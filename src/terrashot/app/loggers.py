@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from terrashot.app.compose import to_plain
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import Settings
-from terrashot.callbacks.wandb_logger import make_wandb_logger
+from terrashot.callbacks.wandb_run import make_wandb_logger
 from terrashot.errors import ConfigError
 
 

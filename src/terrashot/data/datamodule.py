@@ -106,6 +106,11 @@ class FewShotDataModule(LightningDataModule):
         """The support tiles, transformed like the query tiles."""
         return SupportSet(self.layout.support, self.taxonomy, self.eval_transform)
 
+    @property
+    def has_training_tiles(self) -> bool:
+        """Whether the training list is here; stage 2 can do without."""
+        return (self.root / "train.txt").is_file()
+
     def train_label_counts(self) -> Tensor:
         """Training pixels of each output of the base head, int64 [num_base]."""
         return label_counts(self.layout.train, self.taxonomy, self.root, base_only=True)

@@ -1,0 +1,45 @@
+"""Running a checked run: seeds, the task, wandb's end."""
+
+import logging
+import warnings
+
+from lightning import seed_everything
+
+from terrashot.app.checks import BASE_SEGMENTATION
+from terrashot.app.run_folder import RunFolder
+from terrashot.app.settings import Settings
+from terrashot.callbacks.wandb_run import finish_wandb
+
+
+def run_job(settings: Settings, folder: RunFolder) -> None:
+    """Run the task of ``settings`` in ``folder``; wandb is finished however it ends."""
+    _quiet_libraries()
+    seed_everything(settings.seed, workers=True, verbose=False)
+    failed = True
+    try:
+        # Each task imports only what it needs: start-up is seconds shorter.
+        if settings.task == BASE_SEGMENTATION:
+            from terrashot.app.stage1 import run_base_segmentation
+
+            run_base_segmentation(settings, folder)
+        else:
+            from terrashot.app.stage2 import run_novel_adaptation
+
+            run_novel_adaptation(settings, folder)
+        failed = False
+    finally:
+        finish_wandb(exit_code=int(failed))
+
+
+def _quiet_libraries() -> None:
+    """Leave out what Lightning says on every start and nobody can act on."""
+    for name in ["lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"]:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in [
+        "Experiment logs directory",
+        ".*LeafSpec.*",
+        ".*does not have many workers.*",
+        ".*Checkpoint directory .* exists and is not empty.*",
+        ".*number of training batches.*smaller than the logging interval.*",
+    ]:
+        warnings.filterwarnings("ignore", message=message)

@@ -1,0 +1,88 @@
+"""Stage 2 from settings to results.json and the closing table."""
+
+from typing import Any
+
+from terrashot.app.build import (
+    build_data,
+    build_part,
+    build_trainer,
+)
+from terrashot.app.checks import stage1_checkpoint
+from terrashot.app.console import announce, run_console
+from terrashot.app.loggers import build_loggers
+from terrashot.app.results import without_nan, write_results
+from terrashot.app.run_folder import RunFolder
+from terrashot.app.settings import Settings
+from terrashot.callbacks.console_progress import console_progress
+from terrashot.callbacks.prediction_panels import PredictionPanels
+from terrashot.callbacks.score_report import report_scores
+from terrashot.reporting.class_table import class_table
+from terrashot.reporting.run_summary import run_summary
+from terrashot.tasks.checkpoint import load_base_model
+from terrashot.tasks.novel_adaptation import NovelAdaptation
+from terrashot.tasks.query_counts import QueryStore
+
+
+def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
+    """Adapt to the support set and score the queries, leaving out those that are done."""
+    data = build_data(settings)
+    taxonomy = data.taxonomy
+    path = stage1_checkpoint(settings)
+    folder.update_info(checkpoint=str(path.resolve()))
+    base = load_base_model(path, taxonomy)
+    module = NovelAdaptation(
+        segmenter=base.segmenter,
+        adapter=_build_adapter(settings),
+        taxonomy=taxonomy,
+        store=QueryStore(folder.path / "queries"),
+        feature_stride=settings.adaptation.feature_stride,
+        seed=settings.seed,
+        base_weight=settings.adaptation.base_weight,
+        novel_weight=settings.adaptation.novel_weight,
+    )
+    callbacks = [
+        console_progress(),
+        PredictionPanels(folder.path, taxonomy, settings.adaptation.panels),
+    ]
+    trainer = build_trainer(settings, folder, build_loggers(settings, folder), callbacks)
+    console = run_console(trainer)
+    announce(console, settings, folder)
+    console.print(f"stage-1 network: {path}", highlight=False, soft_wrap=True)
+    trainer.test(module, data, verbose=False)
+    if not trainer.is_global_zero:
+        return
+    result = module.result
+    references = {"base model": result.base_scores}
+    report_scores(
+        trainer.loggers, folder.path, result.confusion, taxonomy, "test", result.queries, references
+    )
+    metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
+    extra = {
+        "base_model": without_nan(result.base_scores.as_metrics("test", taxonomy)),
+        "queries": result.queries,
+        "seconds_per_query": result.seconds_per_query,
+        "diverged_queries": result.diverged,
+        "method": (settings.method or {}).get("name"),
+        "data": {"name": settings.data.name, "split": settings.data.split},
+        "checkpoint": str(path),
+    }
+    write_results(folder, metrics, result.confusion, taxonomy, extra)
+    title = f"{settings.data.name} {settings.data.split}: {result.queries} query tiles"
+    console.print(class_table(result.scores, taxonomy, title, references))
+    if result.diverged:
+        console.print(
+            f"the adaptation diverged on {result.diverged} of {result.queries} queries: the "
+            "published step size is too large for these features; method=classtrans is scaled",
+            style="yellow",
+            highlight=False,
+        )
+    console.print(f"{result.seconds_per_query:.2f} s a query", highlight=False)
+    console.print(run_summary("test/weighted_miou", result.scores.weighted_miou, folder.path))
+
+
+def _build_adapter(settings: Settings) -> Any:  # noqa: ANN401 - what the method's _target_ names
+    parts = {
+        group: build_part(group, getattr(settings, group))
+        for group in ["similarity", "transition", "loss", "transduction", "solver"]
+    }
+    return build_part("method", settings.method, **parts)

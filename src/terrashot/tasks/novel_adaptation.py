@@ -1,0 +1,240 @@
+"""Stage 2: adapt a frozen segmenter's head to novel classes, query by query, and score it."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from terrashot.adaptation.adapter import Adapter
+from terrashot.adaptation.base_only import BaseOnly
+from terrashot.adaptation.head import LinearHead
+from terrashot.adaptation.inference import predict_map
+from terrashot.adaptation.striding import labels_to_size, reduce_stride
+from terrashot.adaptation.support import SupportFeatures
+from terrashot.data.datamodule import FewShotDataModule
+from terrashot.errors import ConfigError
+from terrashot.evaluation.confusion import ConfusionMatrix
+from terrashot.evaluation.scores import GfssScores, gfss_scores
+from terrashot.networks.segmenter import Segmenter
+from terrashot.tasks.query_counts import QueryCounts, QueryStore
+from terrashot.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class AdaptationResult:
+    """Scores over all queries, of the adapted heads and of the stage-1 head on the same tiles."""
+
+    confusion: Tensor
+    scores: GfssScores
+    base_scores: GfssScores
+    queries: int
+    seconds_per_query: float
+    diverged: int
+
+
+class NovelAdaptation(LightningModule):
+    """Evaluates one method: ``Trainer.test`` with a ``FewShotDataModule``.
+
+    The support is turned into features once. Each query (one tile a batch: ``image``
+    [1, 3, H, W], ``mask`` [1, H, W], ``name``) is adapted to, mapped and counted, and its counts
+    are kept in ``store``, so that an interrupted evaluation goes on with the queries that are
+    left. Logs ``test/base_miou``, ``test/novel_miou``, ``test/weighted_miou``, ...,
+    ``test/iou/<class>``, and, query by query, ``running/...`` of this process.
+
+    Args:
+        segmenter: the stage-1 network; frozen.
+        adapter: the method.
+        taxonomy: the classes of the data, novel ones included.
+        store: where counts of finished queries are kept.
+        feature_stride: the adaptation runs on features of this stride (average pooling); None:
+            native. The map is always made at native stride.
+        align_corners: of the upsampling of probabilities; True as published.
+        seed: of everything random in the method.
+        base_weight: weight of the base mean in the weighted mIoU.
+        novel_weight: weight of the novel mean in it.
+
+    Raises:
+        ConfigError: ``feature_stride`` is no multiple of the network's stride.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        adapter: Adapter,
+        taxonomy: Taxonomy,
+        store: QueryStore,
+        feature_stride: int | None = None,
+        align_corners: bool = False,
+        seed: int = 0,
+        base_weight: float = 0.4,
+        novel_weight: float = 0.6,
+    ) -> None:
+        super().__init__()
+        self.segmenter = segmenter.eval().requires_grad_(False)
+        stride = segmenter.stride if feature_stride is None else feature_stride
+        if stride % segmenter.stride:
+            raise ConfigError(
+                f"adaptation.feature_stride is {stride}, but the network's features have stride "
+                f"{segmenter.stride}; it must be a multiple of that, or null."
+            )
+        self.factor = stride // segmenter.stride
+        self.adapter = adapter
+        self.base_model = BaseOnly()
+        self.taxonomy = taxonomy
+        self.store = store
+        self.align_corners = align_corners
+        self.seed = seed
+        self.weights = {"base_weight": base_weight, "novel_weight": novel_weight}
+        # Counts of this process; summed over processes when all queries are done.
+        self._counts = torch.zeros(2, taxonomy.num_classes, taxonomy.num_classes).long()
+        self._totals = torch.zeros(3)  # queries, seconds, diverged
+        self._result: AdaptationResult | None = None
+
+    @property
+    def result(self) -> AdaptationResult:
+        """What the last whole evaluation came to."""
+        if self._result is None:
+            raise RuntimeError("the result is there once Trainer.test has ended")
+        return self._result
+
+    def setup(self, stage: str) -> None:
+        """Leave out the queries that an interrupted evaluation has finished."""
+        data = self._data
+        queries = {tile.name for tile in data.layout.query}
+        finished = [counts for counts in self.store.load() if counts.name in queries]
+        data.skip = {counts.name for counts in finished}
+        # Counts are summed over processes at the end, so only one may bring the old ones.
+        self._finished = finished if self.trainer.is_global_zero else []
+
+    def on_test_start(self) -> None:
+        """Turn the support into features and let the method take it in."""
+        data, names = self._data, self.taxonomy.names
+        features, labels = [], []
+        for sample in data.support:
+            native = self._features(sample["image"].unsqueeze(0).to(self.device))
+            reduced = reduce_stride(native, self.factor)
+            features.append(reduced)
+            size = (reduced.shape[1], reduced.shape[2])
+            labels.append(labels_to_size(sample["mask"].to(self.device), size))
+        support = SupportFeatures(
+            features,
+            labels,
+            num_base=self.taxonomy.num_base,
+            num_novel=self.taxonomy.num_novel,
+            ignore_index=self.taxonomy.ignore_index,
+            class_names=names,
+            stride=self.segmenter.stride * self.factor,
+        )
+        head = self.segmenter.head
+        assert head.bias is not None
+        snapshot = LinearHead(head.weight[:, :, 0, 0], head.bias)
+        counts = data.train_label_counts() if data.has_training_tiles else None
+        for method in (self.adapter, self.base_model):
+            method.fit_support(snapshot, support, seed=self.seed, base_counts=counts)
+        for counted in self._finished:
+            self._add(counted)
+
+    def test_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
+        """Adapt to one query, map it, count it, keep the counts."""
+        image, mask, name = batch["image"], batch["mask"][0], batch["name"][0]
+        size = (mask.shape[0], mask.shape[1])
+        began = time.perf_counter()
+        features = self._features(image)
+        # Autocast would take the adaptation to half precision, where its small steps are lost.
+        with torch.autocast(self.device.type, enabled=False):
+            head = self.adapter.adapt(
+                reduce_stride(features, self.factor),
+                _content(image[0]),
+                seed=_seed_of(name),
+            )
+            prediction = self._map(head, features, size)
+            seconds = time.perf_counter() - began
+            before = self._map(self.base_model.adapt(features), features, size)
+        counts = QueryCounts(
+            name=name,
+            adapted=self._count(prediction, mask),
+            base_model=self._count(before, mask),
+            seconds=seconds,
+            diverged=head.diverged,
+        )
+        self._add(counts)
+        self.store.save(counts)
+        self._log_running()
+        return {**batch, "prediction": prediction.unsqueeze(0).long()}
+
+    def on_test_epoch_end(self) -> None:
+        """Scores over all queries of all processes."""
+        adapted, base_model = self._sum(self._counts).cpu()
+        scores = gfss_scores(adapted, self.taxonomy, **self.weights)
+        base = gfss_scores(base_model, self.taxonomy, **self.weights)
+        queries, seconds, diverged = self._sum(self._totals).tolist()
+        self._result = AdaptationResult(
+            adapted, scores, base, int(queries), seconds / max(1, queries), int(diverged)
+        )
+        metrics = scores.as_metrics("test", self.taxonomy)
+        metrics["test/seconds_per_query"] = self._result.seconds_per_query
+        for key, value in metrics.items():
+            self.log(key, value)
+
+    @property
+    def _data(self) -> FewShotDataModule:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, FewShotDataModule)
+        return data
+
+    @torch.no_grad()
+    def _features(self, image: Tensor) -> Tensor:
+        """Features [C, h, w] of one image [1, 3, H, W], float32."""
+        return self.segmenter.features(image)[0].float()
+
+    def _map(self, head: Any, features: Tensor, size: tuple[int, int]) -> Tensor:  # noqa: ANN401
+        stride = self.segmenter.stride
+        return predict_map(head, features, size, stride, align_corners=self.align_corners)[0]
+
+    def _count(self, prediction: Tensor, mask: Tensor) -> Tensor:
+        single = ConfusionMatrix(self.taxonomy.num_classes, self.taxonomy.ignore_index)
+        single = single.to(self.device)
+        single.update(prediction, mask)
+        return single.confmat.cpu()
+
+    def _add(self, counts: QueryCounts) -> None:
+        self._counts += torch.stack([counts.adapted, counts.base_model])
+        self._totals += torch.tensor([1.0, counts.seconds, float(counts.diverged)])
+
+    def _sum(self, values: Tensor) -> Tensor:
+        """The sum of ``values`` over all processes."""
+        summed = self.trainer.strategy.reduce(values.to(self.device), reduce_op="sum")
+        assert isinstance(summed, Tensor)
+        return summed
+
+    def _log_running(self) -> None:
+        """The scores so far, as a curve over the queries of this process."""
+        scores = gfss_scores(self._counts[0], self.taxonomy, **self.weights)
+        step = int(self._totals[0])
+        values = {
+            "running/base_miou": scores.base_miou,
+            "running/novel_miou": scores.novel_miou,
+            "running/weighted_miou": scores.weighted_miou,
+        }
+        for logger in self.loggers:
+            logger.log_metrics(values, step=step)
+
+
+def _content(image: Tensor) -> Tensor:
+    """Which pixels of ``image`` [3, H, W] are no padding, bool [H, W].
+
+    Padding, and the black border of a tile at the edge of a survey, is exactly 0. The label is
+    not asked: a tile that is to be mapped has none.
+    """
+    return (image != 0).any(dim=0)
+
+
+def _seed_of(name: str) -> int:
+    """A number that belongs to the tile, whatever the order or the process it comes in."""
+    value = 0
+    for byte in name.encode():
+        value = (value * 257 + byte) % 1_000_003
+    return value

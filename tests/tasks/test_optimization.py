@@ -1,0 +1,105 @@
+import pytest
+import torch
+
+from terrashot.errors import ConfigError
+from terrashot.networks.build import build_segmenter
+from terrashot.tasks.optimization import OptimizationPlan
+
+
+def plan(**changes):
+    values = {
+        "optimizer": "adamw",
+        "lr": 1e-3,
+        "encoder_lr": 1e-6,
+        "weight_decay": 1e-2,
+        "momentum": 0.9,
+        "scheduler": "cosine",
+        "warmup_fraction": 0.1,
+        "min_lr": 1e-5,
+    }
+    return OptimizationPlan(**{**values, **changes})
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return build_segmenter(
+        {
+            "backbone": {"name": "mobilenetv2_100"},
+            "decoder": {"name": "fpn"},
+            "num_classes": 3,
+            "mean": [0.5] * 3,
+            "std": [0.2] * 3,
+        }
+    )
+
+
+def optimizer_of(segmenter, chosen):
+    return chosen.build_optimizer(segmenter.encoder, [segmenter.decoder, segmenter.head])
+
+
+def test_each_parameter_stands_in_exactly_one_group_and_norms_do_not_decay(segmenter):
+    optimizer = optimizer_of(segmenter, plan())
+    ids = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert sorted(ids) == sorted(id(p) for p in segmenter.parameters())
+    encoder = {id(p) for p in segmenter.encoder.parameters()}
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            assert group["lr"] == (1e-6 if id(p) in encoder else 1e-3)
+            assert group["weight_decay"] == (1e-2 if p.ndim > 1 else 0.0)
+
+
+def rates(segmenter, chosen, steps=100):
+    optimizer = optimizer_of(segmenter, chosen)
+    schedule = chosen.build_schedule(optimizer, steps)
+    found = []
+    for _ in range(steps):
+        found.append([g["lr"] for g in optimizer.param_groups])
+        optimizer.step()
+        schedule.step()
+    return torch.tensor(found)
+
+
+def test_the_schedule_warms_up_and_ends_at_min_lr_from_either_side(segmenter):
+    found = rates(segmenter, plan())
+    encoder, rest = found[:, 0], found[:, -1]
+    assert rest[0] == pytest.approx(1e-4)  # a tenth of the way through ten warm-up steps
+    assert rest[9] == pytest.approx(1e-3)
+    assert rest[-1] == pytest.approx(1e-5, rel=0.05)
+    # As published: the encoder's rate starts below min_lr and rises to it.
+    assert encoder[-1] == pytest.approx(1e-5, rel=0.05)
+    assert (encoder[10:].diff() >= 0).all()
+    assert (rest[10:].diff() <= 0).all()
+
+
+def test_cosine_equals_torchs_own_without_a_warm_up(segmenter):
+    chosen = plan(warmup_fraction=0.0)
+    optimizer = optimizer_of(segmenter, chosen)
+    torchs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 100, eta_min=1e-5)
+    expected = []
+    for _ in range(100):
+        expected.append([g["lr"] for g in optimizer.param_groups])
+        optimizer.step()
+        torchs.step()
+    assert torch.allclose(rates(segmenter, chosen), torch.tensor(expected), rtol=1e-5, atol=0)
+
+
+def test_a_schedules_state_is_plain_and_restores(segmenter):
+    chosen = plan()
+    optimizer = optimizer_of(segmenter, chosen)
+    schedule = chosen.build_schedule(optimizer, 50)
+    for _ in range(20):
+        optimizer.step()
+        schedule.step()
+    other = chosen.build_schedule(optimizer_of(segmenter, chosen), 50)
+    other.load_state_dict(schedule.state_dict())
+    assert other.last_epoch == 20
+    assert other.get_lr() == schedule.get_lr()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"optimizer": "adam"}, {"scheduler": "linear"}, {"lr": -1.0}, {"warmup_fraction": 2.0}],
+)
+def test_a_wrong_value_is_named(change):
+    with pytest.raises(ConfigError, match=next(iter(change))):
+        plan(**change)
