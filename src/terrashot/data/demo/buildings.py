@@ -48,9 +48,10 @@ def paint_residential(painter: Painter, rect: Rect) -> None:
     along_u = rect.width >= rect.height
     start, end = (rect.left, rect.right) if along_u else (rect.top, rect.bottom)
     low, high = (rect.top, rect.bottom) if along_u else (rect.left, rect.right)
-    lot = rng.uniform(38, 54)
-    # Terraces and blocks of flats make some streets long-roofed; they are type 1 as well.
-    depth, stretch = rng.uniform(18, 24), rng.uniform(1.0, 1.5)
+    lot = rng.uniform(35, 50)
+    depth, stretch = rng.uniform(20, 27), rng.uniform(1.1, 1.45)
+    if painter.chance(0.2):  # terraces and flats: long roofs, type 1 as well
+        lot, stretch = lot * 2, stretch * 2.4
     sides = [(low, 1.0), (high, -1.0)] if high - low > 95 else [(low, 1.0)]
     garden = painter.points_in(rect.inset(6), rng.uniform(17, 26))
     painter.trees(garden[: int(len(garden) * rng.uniform(0.3, 0.8))], (2.5, 6.5))

@@ -15,13 +15,13 @@ def photograph(rng: np.random.Generator, color: np.ndarray, shade: np.ndarray) -
         uint8 [3, H, W].
     """
     height, width = shade.shape
-    gain = np.exp(rng.normal(0.0, 0.16))
-    cast = np.exp(rng.normal(0.0, 0.045, 3))
-    haze = rng.uniform(0.0, 0.2)
+    gain = np.exp(rng.normal(0.0, 0.11))
+    cast = np.exp(rng.normal(0.0, 0.03, 3))
+    haze = rng.uniform(0.0, 0.15)
     air = np.array([0.62, 0.67, 0.72]) * rng.uniform(0.85, 1.1)
-    contrast = rng.uniform(0.85, 1.15)
+    contrast = rng.uniform(0.9, 1.12)
     # Light falls off over a scene: view angle, thin cloud.
-    slope = rng.normal(0.0, 0.05, 2)
+    slope = rng.normal(0.0, 0.04, 2)
     x = np.linspace(-1, 1, width, dtype=np.float32)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     light = np.float32(gain) * (1 + np.float32(slope[0]) * x + np.float32(slope[1]) * y)

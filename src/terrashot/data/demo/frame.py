@@ -1,6 +1,7 @@
 """The scene's own coordinates, the blocks of land in it and the streets between them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ class Rect(NamedTuple):
             ]
         )
         sides = []
-        for start, end in zip(corners[:-1], corners[1:], strict=True):
+        for start, end in pairwise(corners):
             count = 1 + int(np.abs(end - start).max() / step)
             sides.append(start + (end - start) * np.arange(count)[:, None] / count)
         return np.concatenate(sides)

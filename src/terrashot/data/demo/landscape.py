@@ -5,7 +5,7 @@ import numpy as np
 from terrashot.data.demo.canvas import Surface
 from terrashot.data.demo.classes import Land
 from terrashot.data.demo.frame import Rect
-from terrashot.data.demo.painter import Painter, box
+from terrashot.data.demo.painter import Painter
 from terrashot.data.demo.palette import scaled
 
 
@@ -51,7 +51,7 @@ def paint_field(painter: Painter, rect: Rect) -> None:
             medium=0.03,
             coarse=0.05,
             tint=(0.02, 0.012, 0.0),
-            rows=(kx, ky, rng.uniform(0.10, 0.20)),
+            rows=(kx, ky, rng.uniform(0.13, 0.25)),
         )
         painter.rect(strip, surface)
         track = Surface(Land.AGRICULTURE, scaled(surface.color, 0.74), fine=0.05)
@@ -86,8 +86,13 @@ def paint_bare(painter: Painter, rect: Rect) -> None:
     rng = painter.rng
     painter.rect(rect, grass_surface(painter))
     color = painter.palette.draw("soil", 0.08)
-    soil = Surface(Land.BARELAND, color, fine=0.05, medium=0.13, coarse=0.09, tint=(0.03, 0.02, 0))
-    painter.polygon(blob(painter, rect, rough=0.1), soil)
+    soil = Surface(
+        Land.BARELAND, color, fine=0.10, medium=0.06, coarse=0.09, tint=(0.025, 0.018, 0.01)
+    )
+    if painter.chance(0.6):  # a building site ends at its fence, an eroded patch does not
+        painter.rect(rect.inset(rng.uniform(0, 6)), soil)
+    else:
+        painter.polygon(blob(painter, rect, rough=0.35), soil)
     for factor in rng.uniform(0.8, 1.2, int(rng.integers(2, 6))).tolist():
         x = rng.uniform(rect.left + 15, rect.right - 15)
         y = rng.uniform(rect.top + 15, rect.bottom - 15)
@@ -112,7 +117,7 @@ def paint_wood(painter: Painter, rect: Rect, glade: float = 0.25) -> None:
         center = np.array([painter.rng.uniform(rect.left, rect.right),
                            painter.rng.uniform(rect.top, rect.bottom)])  # fmt: skip
         points = points[np.hypot(*(points - center).T) > painter.rng.uniform(25, 45)]
-    painter.trees(points, (0.5 * spacing, 0.85 * spacing))
+    painter.trees(points, (0.5 * spacing, 0.85 * spacing), floor=True)
 
 
 def paint_lake(painter: Painter, rect: Rect) -> None:
@@ -136,8 +141,8 @@ def paint_lake(painter: Painter, rect: Rect) -> None:
     )
     painter.polygon(outline, water)
     if painter.chance(0.35):
-        for x in rng.uniform(rect.left + 30, rect.right - 30, 2).tolist():
-            plank = Surface(Land.BACKGROUND, painter.palette.draw("paving"))
-            painter.polygon(box((x, rect.top + 22), 4, 26, 0.0), plank)
+        plank = Surface(Land.BACKGROUND, painter.palette.draw("paving"))
+        for shore_point in outline[rng.integers(0, len(outline), 2)]:
+            painter.line(np.stack([shore_point, shore_point * 0.8 + middle * 0.2]), plank, width=4)
     trees = middle + (outline - middle) * rng.uniform(1.04, 1.16, (64, 1))
     painter.trees(trees[rng.random(64) < rng.uniform(0.1, 0.6)], (3.0, 6.5))

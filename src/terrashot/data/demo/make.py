@@ -130,7 +130,7 @@ def _build(folder: Path, seed: int) -> None:
         "pixel_size_m": PIXEL_SIZE,
         # Shares in the scenes, the novel classes included where the label files hide them.
         "class_shares": {
-            role: dict(zip(names, (count / count.sum()).round(5).tolist(), strict=True))
+            role: dict(zip(names, (count / max(count.sum(), 1)).round(5).tolist(), strict=True))
             for role, count in counts.items()
         },
     }

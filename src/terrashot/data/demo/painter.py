@@ -1,5 +1,7 @@
 """What every part of a scene is drawn with: canvas, frame, palette, sun and dice together."""
 
+import math
+
 import numpy as np
 
 from terrashot.data.demo.canvas import Canvas, Color, Surface
@@ -10,13 +12,17 @@ from terrashot.data.demo.palette import Palette, scaled
 
 def box(center: tuple[float, float], length: float, width: float, angle: float) -> np.ndarray:
     """Corners [4, 2] of a turned rectangle; ``length`` runs along ``angle`` (radians)."""
-    along = np.array([np.cos(angle), np.sin(angle)]) * length / 2
-    across = np.array([-np.sin(angle), np.cos(angle)]) * width / 2
-    middle = np.asarray(center)
-    return np.stack(
-        [middle - along - across, middle + along - across, middle + along + across,
-         middle - along + across]
-    )  # fmt: skip
+    x, y = center
+    au, av = math.cos(angle) * length / 2, math.sin(angle) * length / 2
+    cu, cv = -math.sin(angle) * width / 2, math.cos(angle) * width / 2
+    return np.array(
+        [
+            (x - au - cu, y - av - cv),
+            (x + au - cu, y + av - cv),
+            (x + au + cu, y + av + cv),
+            (x - au + cu, y - av + cv),
+        ]
+    )
 
 
 class Painter:
@@ -43,6 +49,12 @@ class Painter:
         inside = (high > 0) & (low < (self.canvas.width, self.canvas.height))
         return bool(inside.all())
 
+    def in_picture(self, center: tuple[float, float], margin: float) -> bool:
+        """Whether a point lies in the picture or within ``margin`` pixels of it."""
+        x, y = self.frame.to_pixels(np.array(center)).tolist()
+        inside_x = -margin < x < self.canvas.width + margin
+        return inside_x and -margin < y < self.canvas.height + margin
+
     def polygon(self, points: np.ndarray, surface: Surface, height: float = 0.0) -> None:
         """Draw a polygon [N, 2]; with a height it is the top of a prism that casts a shadow."""
         pixels = self.frame.to_pixels(points)
@@ -65,7 +77,7 @@ class Painter:
         rise = pixels[2:].mean(0) - pixels[:2].mean(0)
         slope = rise / (np.hypot(*rise) + 1e-6)
         # The sun stands opposite to the shadows; a facet that rises along them faces it.
-        return 1 + 0.24 * float(slope @ self.sun) / float(np.hypot(*self.sun))
+        return 1 + 0.30 * float(slope @ self.sun) / float(np.hypot(*self.sun))
 
     def points_in(self, rect: Rect, spacing: float) -> np.ndarray:
         """Jittered grid points [N, 2] in the rectangle, in random order."""
@@ -78,10 +90,10 @@ class Painter:
         points = np.array([rect.left, rect.top]) + (grid + jitter) * cell
         return self.rng.permutation(points)
 
-    def trees(self, points: np.ndarray, radius: tuple[float, float], ground: bool = True) -> None:
+    def trees(self, points: np.ndarray, radius: tuple[float, float], floor: bool = False) -> None:
         """Draw tree crowns at points [N, 2], radii drawn from the range, in pixels.
 
-        ``ground`` says whether they cast shadows on what is drawn already.
+        ``floor`` fills the gaps between crowns with dark wood floor, which is wood as well.
         """
         if len(points) == 0:
             return
@@ -91,9 +103,11 @@ class Painter:
         radii = self.rng.uniform(*radius, len(pixels))
         kinds = self.rng.integers(0, len(self._leaves), len(pixels))
         lit = -self.sun / np.hypot(*self.sun)
-        if ground:
-            for (x, y), r in zip((pixels + self.sun * 7).tolist(), radii.tolist(), strict=True):
-                self.canvas.shade_disc(x, y, r)
+        for (x, y), r in zip((pixels + self.sun * 7).tolist(), radii.tolist(), strict=True):
+            self.canvas.shade_disc(x, y, r)
+        if floor:
+            for (x, y), r in zip(pixels.tolist(), radii.tolist(), strict=True):
+                self.canvas.disc(x, y, 1.35 * r, self._leaves[0][0])
         rows = zip(pixels.tolist(), radii.tolist(), kinds.tolist(), strict=True)
         for (x, y), r, kind in rows:
             dark, middle, light = self._leaves[kind]
@@ -105,18 +119,21 @@ class Painter:
         self, center: tuple[float, float], angle: float, length: float, width: float = 5.0
     ) -> None:
         """Draw a car or, from a length of 18 pixels on, a truck with its trailer."""
-        color = self.palette.draw("car")
+        if not self.in_picture(center, length + 8):
+            return
+        u, v = center
+        cars = self.palette.cars
+        color = cars[int(self.rng.integers(0, len(cars)))]
         body = Surface(Land.VEHICLE, color, fine=0.01, medium=0.0, coarse=0.0)
         self.polygon(box(center, length, width, angle), body, height=3.0)
-        direction = np.array([np.cos(angle), np.sin(angle)])
+        du, dv = math.cos(angle) * length, math.sin(angle) * length
         if length >= 18:
-            gap = tuple(np.asarray(center) + direction * (length * 0.28))
             bar = Surface(Land.VEHICLE, (0.15, 0.15, 0.16))
-            self.polygon(box(gap, 1.6, width, angle), bar)
+            self.polygon(box((u + 0.28 * du, v + 0.28 * dv), 1.6, width, angle), bar)
             return
         glass = Surface(Land.VEHICLE, scaled(color, 0.3), fine=0.01, medium=0.0, coarse=0.0)
         for where, depth in ((0.17, 1.8), (-0.3, 1.2)):
-            pane = tuple(np.asarray(center) + direction * (length * where))
+            pane = (u + where * du, v + where * dv)
             self.polygon(box(pane, depth, width - 1.2, angle), glass)
 
     @staticmethod

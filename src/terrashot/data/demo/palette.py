@@ -20,6 +20,7 @@ _ASPHALT = [(0.38, 0.38, 0.39), (0.46, 0.46, 0.46), (0.54, 0.53, 0.51), (0.61, 0
 _PAVING = [(0.58, 0.56, 0.52), (0.50, 0.49, 0.48), (0.63, 0.57, 0.50), (0.44, 0.43, 0.42)]
 _ROOF = [
     (0.58, 0.33, 0.25),
+    (0.64, 0.36, 0.25),
     (0.47, 0.34, 0.28),
     (0.47, 0.46, 0.46),
     (0.33, 0.33, 0.35),
@@ -73,6 +74,7 @@ class Palette:
         self.asphalt = self.draw("asphalt")
         self.paving = self.draw("paving")
         self.leaf = [self.draw("leaf") for _ in range(3)]
+        self.cars = [self.draw("car") for _ in range(24)]
         # A street of houses is roofed alike; two kinds dominate a scene.
         self._roofs = [self.draw("roof") for _ in range(2)]
 

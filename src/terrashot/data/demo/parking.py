@@ -25,7 +25,7 @@ def paint_parking(painter: Painter, rect: Rect, occupancy: float | None = None) 
     paint = Surface(Land.PARKING, (0.80, 0.80, 0.77), fine=0.02, medium=0.0, coarse=0.0)
     painter.rect(rect, asphalt)
     if occupancy is None:
-        occupancy = float(rng.uniform(0.3, 0.8))
+        occupancy = float(rng.uniform(0.2, 0.6))
     along_u = rect.width >= rect.height
     start, end = (rect.left, rect.right) if along_u else (rect.top, rect.bottom)
     low, high = (rect.top, rect.bottom) if along_u else (rect.left, rect.right)
@@ -68,7 +68,7 @@ def paint_trailers(painter: Painter, rect: Rect) -> None:
     start, end = (rect.left, rect.right) if along_u else (rect.top, rect.bottom)
     middle = (rect.top + rect.bottom if along_u else rect.left + rect.right) / 2
     for place in np.arange(start + 8, end - 6, 10.0).tolist():
-        if painter.chance(0.55):
+        if painter.chance(0.4):
             center = (place, middle) if along_u else (middle, place)
             turn = np.pi / 2 if along_u else 0.0
             painter.vehicle(center, turn + rng.normal(0, 0.02), rng.uniform(24, 30), 6.0)

@@ -64,7 +64,7 @@ def _traffic(painter: Painter, street: Street, rim: float, urban: float) -> None
     """Cars and trucks on the right-hand lane of each direction."""
     rng = painter.rng
     lane = (street.width / 2 - rim) / 2
-    gap = 150 - 80 * urban
+    gap = 260 - 130 * urban
     for side in (-1, 1):
         place = street.start + rng.uniform(0, gap)
         while place < street.end - 12:

@@ -39,13 +39,15 @@ def noise(rng: np.random.Generator, grain: str, height: int, width: int) -> np.n
         float32 [height, width], mean 0 and deviation 1 over a whole period.
     """
     field = _noise_tile(grain)
-    top, left, flips = (int(v) for v in rng.integers(0, (NOISE_SIZE, NOISE_SIZE, 8)))
+    repeat = [-(-size // NOISE_SIZE) for size in (height, width)]
+    if max(repeat) > 1:
+        field = np.tile(field, (max(repeat), max(repeat)))
+    room = len(field)
+    top, left, flips = rng.integers(0, (room - height + 1, room - width + 1, 8)).tolist()
     if flips & 1:
         field = field[::-1]
     if flips & 2:
         field = field[:, ::-1]
     if flips & 4:
         field = field.T
-    rows = (top + np.arange(height)) % NOISE_SIZE
-    columns = (left + np.arange(width)) % NOISE_SIZE
-    return field[rows[:, None], columns[None, :]]
+    return field[top : top + height, left : left + width]
