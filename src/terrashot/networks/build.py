@@ -9,7 +9,7 @@ from torch.func import functional_call
 
 from terrashot.errors import ConfigError
 from terrashot.networks.decoders import build_decoder, decoder_options
-from terrashot.networks.encoder import build_encoder
+from terrashot.networks.encoder import build_encoder, first_line
 from terrashot.networks.segmenter import PAD_MULTIPLE, Segmenter
 
 IMAGENET_MEAN = [0.485, 0.456, 0.406]
@@ -117,7 +117,8 @@ def _probe(network: nn.Module, what: str) -> tuple[int, int]:
             maps = functional_call(network, state, (image,))
     except (AssertionError, RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ConfigError(
-            f"backbone {what} does not run on an image of {height} x {width} pixels ({error}); "
+            f"backbone {what} does not run on an image of {height} x {width} pixels "
+            f"({first_line(error)}); "
             "a backbone must take images of any size, with maps at strides 2 or 4 to 32. Choose a "
             "convolutional one (mobilenetv2_100, resnet50, efficientnet_b4, convnext_tiny, ...)."
         ) from error

@@ -54,7 +54,7 @@ def build_encoder(
         asked += [f"drop_path {drop_path}"] if drop_path else []
         raise ConfigError(
             f"backbone.name={name} cannot be an encoder with {', '.join(asked)} (timm says: "
-            f"{_short(error)}); the decoder needs feature maps at strides 4 to 32. Choose a "
+            f"{first_line(error)}); the decoder needs feature maps at strides 4 to 32. Choose a "
             "convolutional or hierarchical backbone (mobilenetv2_100, resnet50, efficientnet_b4, "
             "convnext_tiny, ...), or another decoder."
         ) from error
@@ -92,6 +92,7 @@ def _drop_unused_blocks(encoder: TimmUniversalEncoder) -> None:
         model.blocks = blocks[: max(stages)]
 
 
-def _short(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of a library's error, for a message of one paragraph."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")

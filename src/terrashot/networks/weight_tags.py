@@ -10,6 +10,7 @@ from torch import Tensor
 
 from terrashot.errors import CheckpointError, ConfigError
 from terrashot.networks.checkpoint_file import read_tensors
+from terrashot.networks.encoder import first_line
 
 DEFAULT_TAG = "default"
 
@@ -82,10 +83,8 @@ def _unknown_tag(tag: str, what: str, known: list[str]) -> ConfigError:
 
 
 def _no_download(what: str, error: Exception) -> CheckpointError:
-    lines = str(error).splitlines() or [""]
-    reason = lines[0][:160].rstrip(".")
     return CheckpointError(
-        f"The {what} could not be downloaded ({type(error).__name__}: {reason}). Connect this "
+        f"The {what} could not be downloaded ({type(error).__name__}: {first_line(error)}). Connect this "
         "machine to the internet, or download them elsewhere and give the file with "
         "backbone.weights=PATH; backbone.weights=null starts from random weights."
     )
