@@ -84,7 +84,7 @@ def _unknown_tag(tag: str, what: str, known: list[str]) -> ConfigError:
 
 def _no_download(what: str, error: Exception) -> CheckpointError:
     return CheckpointError(
-        f"The {what} could not be downloaded ({type(error).__name__}: {first_line(error)}). Connect this "
-        "machine to the internet, or download them elsewhere and give the file with "
+        f"The {what} could not be downloaded ({type(error).__name__}: {first_line(error)}). "
+        "Connect this machine to the internet, or download them elsewhere and give the file with "
         "backbone.weights=PATH; backbone.weights=null starts from random weights."
     )
