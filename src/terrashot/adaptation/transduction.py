@@ -1,19 +1,10 @@
 """What stage 2 asks of the unlabelled query."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from terrashot.errors import ConfigError
 
-_CHOICES = {
-    "pi": ("self", "uniform"),
-    "pi_gate": ("kl", "entropy"),
-    "query_weights": ("query_mask", "support_validity"),
-    "query_logits": ("full", "classification"),
-}
 
-
-@dataclass(frozen=True)
 class Transduction:
     """Weights of the query losses and what they are computed on.
 
@@ -30,31 +21,32 @@ class Transduction:
         query_weights: How much a query pixel counts: ``query_mask``, or as published the number of
             support tiles that are labelled at its place, ``support_validity``.
         query_logits: ``full``, or as published ``classification``: without the transition.
+
+    Raises:
+        ConfigError: an unknown choice or a negative weight.
     """
 
-    entropy: float = 0.0
-    kl: float = 0.0
-    distillation: float = 0.0
-    refresh_after: Sequence[int] = field(default_factory=list)
-    pi: str = "self"
-    pi_gate: str = "kl"
-    query_weights: str = "query_mask"
-    query_logits: str = "full"
-
-    def __post_init__(self) -> None:
-        """Check the choices and weights."""
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ConfigError(
-                    f"transduction.{name} is '{getattr(self, name)}', but it must be one of "
-                    f"{', '.join(choices)}. Set it on the command line or in the transduction "
-                    "config."
-                )
-        for name in ("entropy", "kl", "distillation"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(
-                    f"transduction.{name} is {getattr(self, name)}, but a weight must be 0 or more."
-                )
+    def __init__(
+        self,
+        entropy: float = 0.0,
+        kl: float = 0.0,
+        distillation: float = 0.0,
+        refresh_after: Sequence[int] = (),
+        pi: str = "self",
+        pi_gate: str = "kl",
+        query_weights: str = "query_mask",
+        query_logits: str = "full",
+    ) -> None:
+        self.entropy = _weight("entropy", entropy)
+        self.kl = _weight("kl", kl)
+        self.distillation = _weight("distillation", distillation)
+        self.refresh_after = list(refresh_after)
+        self.pi = _choice("pi", pi, "self", "uniform")
+        self.pi_gate = _choice("pi_gate", pi_gate, "kl", "entropy")
+        self.query_weights = _choice(
+            "query_weights", query_weights, "query_mask", "support_validity"
+        )
+        self.query_logits = _choice("query_logits", query_logits, "full", "classification")
 
     @property
     def active(self) -> bool:
@@ -65,3 +57,18 @@ class Transduction:
         """Whether pi is taken anew after that many iterations."""
         gate = self.kl if self.pi_gate == "kl" else self.entropy
         return self.pi == "self" and gate > 0 and finished in self.refresh_after
+
+
+def _weight(name: str, value: float) -> float:
+    if not value >= 0:
+        raise ConfigError(f"transduction.{name} is {value}, but a weight must be 0 or more.")
+    return value
+
+
+def _choice(name: str, value: str, *choices: str) -> str:
+    if value not in choices:
+        raise ConfigError(
+            f"transduction.{name} is '{value}', but it must be one of {', '.join(choices)}. Set it "
+            "on the command line or in the transduction config."
+        )
+    return value

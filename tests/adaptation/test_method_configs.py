@@ -1,0 +1,67 @@
+"""The methods as configurations: each composes, builds and adapts."""
+
+import shutil
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+GROUPS = ["similarity", "transition", "loss", "transduction", "solver"]
+
+
+@pytest.fixture
+def composed(repository, tmp_path):
+    """Compose the stage-2 groups alone, as the whole configuration does."""
+    for group in [*GROUPS, "method"]:
+        shutil.copytree(repository / "configs" / group, tmp_path / group)
+    defaults = [{"loss": "ce"}, *({g: None} for g in GROUPS if g != "loss"), {"method": None}]
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump({"defaults": defaults}))
+
+    def build(*overrides):
+        with initialize_config_dir(str(tmp_path), version_base="1.3"):
+            config = OmegaConf.to_container(compose("run", overrides=list(overrides)))
+        parts = {
+            group: instantiate(config[group], _convert_="all") if config.get(group) else None
+            for group in GROUPS
+        }
+        return instantiate(config["method"], **parts, _convert_="all")
+
+    return build
+
+
+@pytest.mark.parametrize("name", ["classtrans", "diam", "base_only"])
+def test_a_scale_free_method_gives_the_same_map_at_any_feature_length(composed, scene, name):
+    maps = []
+    for factor in (1.0, 0.01, 100.0):
+        method = composed(f"method={name}")
+        assert method.name == name
+        moved = scene.scaled(factor)
+        counts = moved.support.counts[:3].double() + 1
+        method.fit_support(moved.snapshot, moved.support, base_counts=counts)
+        maps.append(method.adapt(moved.query).logits(moved.query).argmax(dim=0))
+    assert maps[0].equal(maps[1])
+    assert maps[0].equal(maps[2])
+
+
+def test_the_published_method_runs_on_other_numbers_of_classes(composed, scene):
+    method = composed("method=classtrans_paper")
+    with pytest.warns(UserWarning, match="published pixel counts"):
+        method.fit_support(scene.snapshot, scene.support)
+    assert method.adapt(scene.query).logits(scene.query).shape == (5, 10, 10)
+
+
+def test_the_command_line_wins_over_the_method(composed):
+    method = composed("method=classtrans", "loss=ce", "transition=none", "solver.lr=1e-5")
+    assert type(method.loss).__name__ == "CrossEntropy"
+    assert type(method.transition).__name__ == "NoTransition"
+    assert method.solver.lr == 1e-5
+    assert type(composed("method=classtrans").loss).__name__ == "LDAM"
+
+
+def test_every_option_of_the_groups_builds_and_says_what_it_is(repository):
+    for group in GROUPS:
+        for path in sorted((repository / "configs" / group).glob("*.yaml")):
+            assert path.read_text().startswith("# "), path
+            assert instantiate(OmegaConf.load(path)) is not None
