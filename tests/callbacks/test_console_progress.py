@@ -5,11 +5,11 @@ import sys
 import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import RichProgressBar
 from torch import nn
 from torch.utils.data import DataLoader
 
-from terrashot.callbacks.console_progress import EpochLines, console_progress
+from terrashot.callbacks.console_progress import LiveBar, console_progress
+from terrashot.callbacks.epoch_lines import EpochLines
 
 
 class _Net(LightningModule):
@@ -18,7 +18,7 @@ class _Net(LightningModule):
         self.layer = nn.Linear(1, 1)
 
     def training_step(self, batch, batch_idx):
-        loss = self.layer(batch).mean()
+        loss = self.layer(batch).square().mean()
         self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True)
         return loss
 
@@ -45,7 +45,7 @@ def _run(monkeypatch, tmp_path, terminal):
     stream = _Stream(terminal)
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", "80")
     bar = console_progress()
     data = DataLoader(torch.ones(40, 1))
     trainer = Trainer(
@@ -69,7 +69,7 @@ def test_a_log_file_gets_one_line_an_epoch(monkeypatch, tmp_path):
     lines = shown.splitlines()
     assert len(lines) == 4, shown
     for number, line in enumerate(lines[:3], start=1):
-        pattern = rf"epoch {number}/3  train/loss_epoch -?\d+\.\d+  val/base_miou {number / 4:.4f}"
+        pattern = rf"epoch {number}/3  train/loss -?\d+\.\d+  val/base_miou {number / 4:.4f}"
         assert re.fullmatch(pattern + r"  \d+\.\d s", line)
     assert re.fullmatch(r"test 40/40 batches  \d+\.\d s", lines[3])
 
@@ -77,10 +77,14 @@ def test_a_log_file_gets_one_line_an_epoch(monkeypatch, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_a_terminal_gets_the_live_bar(monkeypatch, tmp_path):
     bar, shown = _run(monkeypatch, tmp_path, terminal=True)
-    assert isinstance(bar, RichProgressBar)
+    assert isinstance(bar, LiveBar)
     assert "\x1b[" in shown
-    assert "Epoch 2/2" in shown
-    assert re.search(r"val/base_miou:\s+0\.750", shown)
+    plain = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "\n", shown)
+    live = re.findall(r"Epoch 3/3.*", shown)
+    assert any("loss:" in line and "mIoU: 0.750" in line for line in live)
+    # One line stays for each epoch that is over.
+    for number in (1, 2, 3):
+        assert len(re.findall(rf"epoch {number}/3  train.*{number / 4:.4f}  \d", plain)) == 1
 
 
 def test_other_processes_are_silent(capsys):

@@ -6,85 +6,61 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
-from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
+from lightning.pytorch.callbacks.progress.rich_progress import (
+    ProcessingSpeedColumn,
+    RichProgressBarTheme,
+)
+from rich.progress import BarColumn
 
-_EVERY = 30.0
-_SHOWN = ("train/loss", "train/loss_epoch", "val/loss", "val/base_miou", "val/novel_miou")
+from terrashot.callbacks.epoch_lines import EpochLines, epoch_line
+
+_SHORT = {
+    "train/loss": "loss",
+    "train/loss_step": "loss",
+    "val/base_miou": "mIoU",
+}
 
 
 def console_progress() -> ProgressBar:
-    """Lightning's rich bar on a terminal, :class:`EpochLines` everywhere else."""
-    if not sys.stdout.isatty():
-        return EpochLines()
-    theme = RichProgressBarTheme(progress_bar="#3b6ea5", progress_bar_finished="#4d9a6a")
-    # Ten redraws a second are enough for an eye; leave: each epoch's last state stays visible.
-    return RichProgressBar(refresh_rate=10, leave=True, theme=theme)
+    """A :class:`LiveBar` on a terminal, :class:`EpochLines` everywhere else."""
+    return LiveBar() if sys.stdout.isatty() else EpochLines()
 
 
-class EpochLines(ProgressBar):
-    """One line an epoch: epoch, losses, mIoU, seconds.
-
-    A test has no epochs, so it prints a line each 30 seconds. Counts as Lightning's progress bar,
-    so that no other one is added.
-    """
+class LiveBar(RichProgressBar):
+    """Lightning's rich bar, cut to one line of 80 columns, a line for each past epoch above it."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._enabled = True
+        theme = RichProgressBarTheme(progress_bar="#3b6ea5", progress_bar_finished="#4d9a6a")
+        super().__init__(refresh_rate=10, theme=theme)  # ten redraws a second suit the eye
         self._began = 0.0
-        self._spoke = 0.0
 
-    def disable(self) -> None:
-        """Be silent; Lightning calls it on all processes but the first."""
-        self._enabled = False
+    def configure_columns(self, trainer: Trainer) -> list[Any]:
+        """A short bar and no speed: with them, the metrics of an 80-column line would wrap."""
+        columns = super().configure_columns(trainer)
+        for column in columns:
+            if isinstance(column, BarColumn):
+                column.bar_width = 14
+        return [column for column in columns if not isinstance(column, ProcessingSpeedColumn)]
 
-    def enable(self) -> None:
-        """Speak again."""
-        self._enabled = True
-
-    def print(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Lightning's interface
-        """What ``self.print`` of a module reaches."""
-        if self._enabled:
-            print(*args, **kwargs, flush=True)
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """Loss and mIoU under short names; the rest stands in the loggers."""
+        metrics = super().get_metrics(trainer, pl_module)
+        return {_SHORT[name]: value for name, value in metrics.items() if name in _SHORT}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         self._began = time.monotonic()
+        super().on_train_epoch_start(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the epoch's line; the validation inside the epoch is over by now."""
-        limit = trainer.max_epochs or 0
-        epoch = f"{trainer.current_epoch + 1}/{limit}" if limit > 0 else f"{trainer.current_epoch}"
-        metrics = trainer.callback_metrics
-        values = "".join(f"  {name} {float(metrics[name]):.4f}" for name in _chosen(metrics))
-        self.print(f"epoch {epoch}{values}  {time.monotonic() - self._began:.1f} s")
+        """Leave the epoch's line above the bar."""
+        super().on_train_epoch_end(trainer, pl_module)
+        if self.is_enabled and self.progress is not None:
+            line = epoch_line(trainer, time.monotonic() - self._began)
+            self.progress.console.print(line, highlight=False, soft_wrap=True)
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
-        self._began = self._spoke = time.monotonic()
-
-    def on_test_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,  # noqa: ANN401 - Lightning's interface
-        batch: Any,  # noqa: ANN401
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Print a line when the last one is 30 seconds old."""
-        now = time.monotonic()
-        if now - self._spoke >= _EVERY:
-            self._spoke = now
-            total = sum(trainer.num_test_batches)
-            self.print(f"test {batch_idx + 1}/{total} batches  {now - self._began:.0f} s")
-
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print how long it took."""
-        total = sum(trainer.num_test_batches)
-        self.print(f"test {total}/{total} batches  {time.monotonic() - self._began:.1f} s")
-
-
-def _chosen(metrics: dict[str, Any]) -> list[str]:
-    # Lightning adds an "_epoch" twin to what is logged both by step and by epoch.
-    return [n for n in _SHOWN if n in metrics and f"{n}_epoch" not in metrics]
+    def _get_train_description(self, current_epoch: int) -> str:
+        # Lightning counts from 0 ("0/19"); the lines above the bar count from 1.
+        limit = self.trainer.max_epochs or 0
+        epoch = f"{current_epoch + 1}/{limit}" if limit > 0 else str(current_epoch + 1)
+        return f"Epoch {epoch}".ljust(len(self.validation_description))
