@@ -20,9 +20,11 @@ def paint_parking(painter: Painter, rect: Rect, occupancy: float | None = None) 
         occupancy: share of bays with a car; drawn when None.
     """
     rng = painter.rng
-    color = painter.palette.near(painter.palette.asphalt, 0.06)
+    # Newer than the streets: darker, a little blue; the light of scenes varies more than that.
+    red, green, blue = painter.palette.near(painter.palette.asphalt, 0.05)
+    color = (0.80 * red, 0.83 * green, 0.90 * blue)
     asphalt = Surface(Land.PARKING, color, fine=0.03, medium=0.02, coarse=0.04)
-    paint = Surface(Land.PARKING, (0.80, 0.80, 0.77), fine=0.02, medium=0.0, coarse=0.0)
+    paint = Surface(Land.PARKING, (0.92, 0.92, 0.88), fine=0.02, medium=0.0, coarse=0.0)
     painter.rect(rect, asphalt)
     if occupancy is None:
         occupancy = float(rng.uniform(0.2, 0.6))
@@ -47,7 +49,9 @@ def paint_parking(painter: Painter, rect: Rect, occupancy: float | None = None) 
             trees = np.arange(edges[0] + 6, edges[-1], rng.uniform(24, 40))
             spots = np.stack([trees, np.full_like(trees, middle)], 1)
         else:
-            painter.line(turned(np.array([(edges[0], middle), (edges[-1], middle)])), paint)
+            painter.line(
+                turned(np.array([(edges[0], middle), (edges[-1], middle)])), paint, width=2
+            )
             spots = np.zeros((0, 2))
         for side in (-1.0, 1.0):
             for edge in edges.tolist():
@@ -56,7 +60,7 @@ def paint_parking(painter: Painter, rect: Rect, occupancy: float | None = None) 
             for edge in edges[:-1][rng.random(len(edges) - 1) < occupancy].tolist():
                 center = turned(np.array([(edge + pitch / 2, middle + side * 6.3)]))[0]
                 turn = upright + (np.pi if painter.chance(0.5) else 0.0) + rng.normal(0, 0.03)
-                length, width = rng.uniform(9.5, 11.5), rng.uniform(4.8, 5.4)
+                length, width = rng.uniform(10.0, 12.0), rng.uniform(5.0, 5.6)
                 painter.vehicle((center[0], center[1]), turn, length, width)
         painter.trees(turned(spots), (3.0, 4.5))
 

@@ -41,8 +41,7 @@ def paint_plaza(painter: Painter, rect: Rect) -> None:
 def paint_yard(painter: Painter, rect: Rect) -> None:
     """A storage yard: containers in rows, pallets, heaps of material."""
     rng = painter.rng
-    color = painter.palette.draw("soil") if painter.chance(0.4) else painter.palette.paving
-    ground = Surface(Land.BACKGROUND, color, fine=0.08, medium=0.09, coarse=0.05)
+    ground = Surface(Land.BACKGROUND, painter.palette.paving, fine=0.08, medium=0.09, coarse=0.05)
     painter.rect(rect, ground)
     along = 0.0 if painter.chance(0.5) else np.pi / 2
     for u, v in painter.points_in(rect.inset(12), rng.uniform(17, 24)).tolist():

@@ -17,9 +17,9 @@ _THEME_NEEDS: dict[str, dict[Land, int]] = {
 # What a support tile of a class shows at least, and the theme it is drawn from.
 _SUPPORT: dict[Land, tuple[str, int]] = {
     Land.VEHICLE: ("commercial", 1400),
-    Land.PARKING: ("commercial", 6000),
-    Land.SPORTS_FIELD: ("leisure", 15000),
-    Land.HALL: ("commercial", 15000),
+    Land.PARKING: ("commercial", 10000),
+    Land.SPORTS_FIELD: ("leisure", 20000),
+    Land.HALL: ("commercial", 18000),
 }
 
 

@@ -74,13 +74,13 @@ class Theme:
 
 
 THEMES = {
-    "rural": Theme({"field": 8, "meadow": 1.5, "wood": 2, "bare": 1.4, "lake": 0.7, "homes": 0.7},
+    "rural": Theme({"field": 8, "meadow": 1.5, "wood": 2, "bare": 1.8, "lake": 0.7, "homes": 0.7},
                    185, 24, 0.35, 0.1, 0.15),
     "lakeside": Theme({"lake": 4, "wood": 2, "meadow": 1, "field": 2, "homes": 1, "bare": 0.8},
                       210, 24, 0.4, 0.2, 0.0),
-    "suburb": Theme({"homes": 8, "meadow": 0.8, "wood": 1.0, "bare": 0.7, "sports": 0.35,
+    "suburb": Theme({"homes": 8, "meadow": 0.8, "wood": 1.0, "bare": 1.0, "sports": 0.35,
                      "car_park": 0.3, "plaza": 0.4, "lake": 0.3}, 145, 27, 1.0, 0.7, 0.0),
-    "commercial": Theme({"commercial": 4, "car_park": 1.2, "plaza": 0.8, "yard": 1, "meadow": 0.6,
+    "commercial": Theme({"commercial": 4, "car_park": 1.2, "plaza": 0.8, "yard": 0.7, "meadow": 0.6,
                          "bare": 0.9, "wood": 0.4, "homes": 1.2}, 185, 30, 0.9, 1.0, 0.2),
     "leisure": Theme({"sports": 3, "wood": 1.4, "meadow": 0.8, "car_park": 0.7, "homes": 1.3,
                       "lake": 0.6, "field": 0.6}, 195, 27, 0.8, 0.6, 0.0),

@@ -9,7 +9,7 @@ from terrashot.data.demo.landscape import grass_surface
 from terrashot.data.demo.painter import Painter
 from terrashot.data.demo.palette import scaled
 
-_WHITE = Surface(Land.SPORTS_FIELD, (0.86, 0.87, 0.83), fine=0.02, medium=0.0, coarse=0.0)
+_WHITE = Surface(Land.SPORTS_FIELD, (0.93, 0.94, 0.90), fine=0.02, medium=0.0, coarse=0.0)
 
 
 def _centered(rect: Rect, width: float, height: float) -> Rect:
@@ -35,10 +35,11 @@ def _stadium(rect: Rect) -> np.ndarray:
 def paint_pitch(painter: Painter, rect: Rect) -> None:
     """A football pitch that fills the rectangle: mown stripes, lines, circle, penalty areas."""
     long_u = rect.width >= rect.height
-    color = painter.palette.near(painter.palette.grass, 0.08)
+    # Watered and mown: greener than the rough grass around, in the same light.
+    color = painter.palette.draw("turf")
     kx, ky = painter.frame.row_vector(not long_u, painter.rng.uniform(15, 24))
     turf = Surface(
-        Land.SPORTS_FIELD, color, fine=0.025, medium=0.02, coarse=0.03, rows=(kx, ky, 0.085)
+        Land.SPORTS_FIELD, color, fine=0.025, medium=0.02, coarse=0.03, rows=(kx, ky, 0.12)
     )
     painter.rect(rect, turf)
     inner = rect.inset(5)
@@ -76,7 +77,7 @@ def paint_track(painter: Painter, rect: Rect) -> None:
     for margin in (3.0, 7.0, 11.0, 15.0):
         oval = _stadium(rect.inset(margin))
         painter.line(np.concatenate([oval, oval[:1]]), _WHITE)
-    turf = Surface(Land.SPORTS_FIELD, painter.palette.grass, fine=0.03, medium=0.03)
+    turf = Surface(Land.SPORTS_FIELD, painter.palette.draw("turf"), fine=0.03, medium=0.03)
     painter.polygon(_stadium(rect.inset(18.0)), turf)
     short = min(rect.width, rect.height) - 50
     inside = rect.inset(24.0)
