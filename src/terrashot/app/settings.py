@@ -111,6 +111,7 @@ class AdaptationSettings:
     """``adaptation``: what holds for every stage-2 method."""
 
     feature_stride: int | None = None
+    align_corners: bool = False
     panels: int = 8
     base_weight: float = 0.4
     novel_weight: float = 0.6

@@ -28,7 +28,7 @@ from terrashot.networks.build import build_segmenter
 from terrashot.reporting.class_table import class_table
 from terrashot.reporting.curves_figure import curves_figure
 from terrashot.reporting.figures import save_figure
-from terrashot.reporting.run_summary import run_summary
+from terrashot.reporting.run_summary import print_run_summary
 from terrashot.tasks.base_segmentation import BaseSegmentation
 
 
@@ -93,7 +93,7 @@ def run_base_segmentation(settings: Settings, folder: RunFolder) -> None:
     following = "python run.py experiment=stage2"
     if settings.data.name != "demo":
         following += f" data={settings.data.name}"
-    console.print(run_summary(monitor, best, folder.path, following))
+    print_run_summary(console, monitor, best, folder.path, following)
 
 
 def _best_score(trainer: Trainer) -> float:

@@ -17,7 +17,7 @@ from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.prediction_panels import PredictionPanels
 from terrashot.callbacks.score_report import report_scores
 from terrashot.reporting.class_table import class_table
-from terrashot.reporting.run_summary import run_summary
+from terrashot.reporting.run_summary import print_run_summary
 from terrashot.tasks.checkpoint import load_base_model
 from terrashot.tasks.novel_adaptation import NovelAdaptation
 from terrashot.tasks.query_counts import QueryStore
@@ -36,6 +36,7 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
         taxonomy=taxonomy,
         store=QueryStore(folder.path / "queries"),
         feature_stride=settings.adaptation.feature_stride,
+        align_corners=settings.adaptation.align_corners,
         seed=settings.seed,
         base_weight=settings.adaptation.base_weight,
         novel_weight=settings.adaptation.novel_weight,
@@ -77,7 +78,7 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
             highlight=False,
         )
     console.print(f"{result.seconds_per_query:.2f} s a query", highlight=False)
-    console.print(run_summary("test/weighted_miou", result.scores.weighted_miou, folder.path))
+    print_run_summary(console, "test/weighted_miou", result.scores.weighted_miou, folder.path)
 
 
 def _build_adapter(settings: Settings) -> Any:  # noqa: ANN401 - what the method's _target_ names

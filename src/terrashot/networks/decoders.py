@@ -96,8 +96,18 @@ def decoder_options(decoder: Mapping[str, Any]) -> Options:
 
 
 def build_decoder(name: str, channels: Sequence[int], options: Options) -> nn.Module:
-    """Build decoder ``name`` on encoder maps of ``channels``, weights drawn as smp draws them."""
-    decoder = DECODERS[name].make(channels, options)
+    """Build decoder ``name`` on encoder maps of ``channels``, weights drawn as smp draws them.
+
+    Raises:
+        ConfigError: a value that the decoder can't work with.
+    """
+    try:
+        decoder = DECODERS[name].make(channels, options)
+    except ValueError as error:  # for example a channel count that group norm can't divide
+        raise ConfigError(
+            f"decoder={name} can't be built with {options}: {error}. Change that option, or use "
+            f"the defaults of configs/decoder/{name}.yaml."
+        ) from error
     initialize_decoder(decoder)
     allow_single_values(decoder)
     return decoder

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from segmentation_models_pytorch.base.initialization import initialize_head
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -47,7 +46,10 @@ class Segmenter(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
         self.head = nn.Conv2d(channels, num_classes, kernel_size=1)
-        initialize_head(self.head)
+        # Small weights, so that all classes start equally likely: decoder features can be large,
+        # and hundreds of steps would go into unlearning confident nonsense.
+        nn.init.normal_(self.head.weight, std=0.01)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
         self.channels = channels
         self.stride = stride
         self.num_classes = num_classes

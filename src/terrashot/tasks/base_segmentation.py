@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import gfss_scores
+from terrashot.losses.ldam import LDAM
 from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.checkpoint import KEY, describe
 from terrashot.tasks.optimization import OptimizationPlan
@@ -45,6 +46,11 @@ class BaseSegmentation(LightningModule):
         """Logits [B, num_base, H, W]."""
         return self.segmenter(image.contiguous(memory_format=torch.channels_last))
 
+    def on_train_epoch_start(self) -> None:
+        """Tell a loss that changes with the epochs which one begins."""
+        if isinstance(self.loss, LDAM):
+            self.loss.set_epoch(self.current_epoch)
+
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         """The loss of one batch of crops."""
         loss = self.loss(self(batch["image"]).float(), batch["mask"])
@@ -56,12 +62,10 @@ class BaseSegmentation(LightningModule):
         logits = self(batch["image"]).float()
         prediction = logits.argmax(1)
         self.confusion.update(prediction, batch["mask"])
-        self.log(
-            "val/loss",
-            self.loss(logits, batch["mask"]),
-            batch_size=len(batch["image"]),
-            sync_dist=True,
-        )
+        # Weighted by labelled pixels: tiles differ in size, and a filler tile, which evens out
+        # the steps of several processes, has none.
+        labelled = int((batch["mask"] != self.taxonomy.ignore_index).sum())
+        self.log("val/loss", self.loss(logits, batch["mask"]), batch_size=labelled, sync_dist=True)
         return {**batch, "prediction": prediction}
 
     def on_validation_epoch_end(self) -> None:

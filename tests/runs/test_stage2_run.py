@@ -1,0 +1,86 @@
+import json
+
+import pytest
+
+
+def results_of(logs):
+    return json.loads((logs / "stage2" / "latest" / "results.json").read_text())
+
+
+@pytest.fixture
+def stage2(run_here, trained, tmp_path):
+    def run(*overrides):
+        logs = tmp_path / "logs"
+        checkpoint = f"checkpoint={trained / 'stage1' / 'latest'}"
+        assert run_here(logs, "experiment=stage2", checkpoint, "logger=csv", *overrides) == 0
+        return logs
+
+    return run
+
+
+def test_classtrans_learns_the_novel_classes_that_the_base_model_cannot_know(stage2):
+    results = results_of(stage2())
+    assert results["queries"] == 5
+    assert results["base_model"]["test/novel_miou"] == 0.0
+    assert results["metrics"]["test/novel_miou"] > 0.1
+    assert sum(map(sum, results["confusion"])) == 5 * 64 * 64
+
+
+def test_base_only_scores_what_the_base_model_scores(stage2):
+    results = results_of(stage2("method=base_only"))
+    for key, value in results["base_model"].items():
+        assert results["metrics"][key] == pytest.approx(value)
+
+
+@pytest.mark.parametrize("method", ["classtrans_paper", "diam"])
+def test_every_method_runs_from_its_config(stage2, method):
+    results = results_of(stage2(f"method={method}", "adaptation.feature_stride=8"))
+    assert results["method"] == method
+    assert results["metrics"]["test/weighted_miou"] is not None
+
+
+def test_an_interrupted_evaluation_goes_on_with_the_queries_that_are_left(
+    stage2, run_here, monkeypatch
+):
+    from terrashot.adaptation.gradient_adapter import GradientAdapter
+
+    logs = stage2("solver.iterations=5")
+    whole = results_of(logs)
+    adapted = []
+    original = GradientAdapter.adapt
+
+    def stop_at_the_third(self, *arguments, **named):
+        adapted.append(1)
+        if len(adapted) == 3:
+            raise RuntimeError("the power went out")
+        return original(self, *arguments, **named)
+
+    monkeypatch.setattr(GradientAdapter, "adapt", stop_at_the_third)
+    with pytest.raises(RuntimeError, match="power"):
+        run_here(
+            logs,
+            "experiment=stage2",
+            "checkpoint=" + whole["checkpoint"],
+            "logger=csv",
+            "solver.iterations=5",
+        )
+    (run,) = [
+        p
+        for p in (logs / "stage2").iterdir()
+        if json.loads((p / "run.json").read_text())["status"] == "failed"
+    ]
+    assert len(list((run / "queries").glob("*.json"))) == 2
+
+    from terrashot.app.main import main  # resume takes no other settings
+
+    assert main(run_here.configs, ["experiment=stage2", f"paths.logs={logs}", "resume=latest"]) == 0
+    assert len(adapted) == 3 + 3
+    again = json.loads((run / "results.json").read_text())
+    assert again["confusion"] == whole["confusion"]
+    assert again["metrics"]["test/weighted_miou"] == whole["metrics"]["test/weighted_miou"]
+
+
+def test_a_stride_that_is_no_multiple_of_the_networks_is_refused(stage2, capsys):
+    with pytest.raises(AssertionError):
+        stage2("adaptation.feature_stride=6")
+    assert "multiple" in capsys.readouterr().err
