@@ -1,6 +1,13 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use; wandb's offline runs are read with wandb's own reader."""
 
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,3 +27,110 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder ../shared (golden figures, real tiles, weights) is not here")
     return folder
+
+
+@dataclass
+class OfflineRun:
+    """One offline run: what a person would see after ``wandb sync``."""
+
+    path: Path
+    run_id: str = ""
+    project: str = ""
+    group: str = ""
+    name: str = ""
+    tags: list[str] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    def values(self, metric: str) -> list[float]:
+        """All values of a metric in the order they were logged."""
+        return [row[metric] for row in self.history if metric in row]
+
+    def media(self, name: str) -> list[dict[str, Any]]:
+        """The media entries (images, tables) logged under ``name``."""
+        start = f"{name}."
+        rows = [
+            {k.removeprefix(start): v for k, v in row.items() if k.startswith(start)}
+            for row in self.history
+        ]
+        return [row for row in rows if row]
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        """The rows of the last table logged under ``name``."""
+        content = json.loads((self.path / "files" / self.media(name)[-1]["path"]).read_text())
+        return [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
+
+
+def read_offline_run(folder: Path) -> OfflineRun:
+    """Read the run in ``folder`` (``offline-run-<time>-<id>``)."""
+    (file,) = folder.glob("*.wandb")
+    run = OfflineRun(folder)
+    # wandb 0.31 has no python reader any more, but a command; earlier ones have no such command.
+    old = importlib.util.find_spec("wandb.sdk.internal.datastore") is not None
+    for record in _records_by_datastore(file) if old else _records_by_command(file):
+        value = record.get(record["type"], {})
+        if record["type"] == "run":
+            run.run_id, run.project = value["run_id"], value["project"]
+            run.group, run.name = value.get("run_group", ""), value.get("display_name", "")
+            run.tags = value.get("tags", [])
+        if record["type"] in ("run", "config"):
+            config = value.get("config", value).get("update", {})
+            run.config.update({k: v for k, v in config.items() if not k.startswith("_")})
+        elif record["type"] == "history":
+            run.history.append(value["item"])
+        elif record["type"] == "summary":
+            run.summary.update(value.get("update", {}))
+    return run
+
+
+def _records_by_command(file: Path) -> Iterator[dict[str, Any]]:
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    yield from (json.loads(line) for line in lines.splitlines() if line.startswith("{"))
+
+
+def _records_by_datastore(file: Path) -> Iterator[dict[str, Any]]:
+    from wandb.proto import wandb_internal_pb2
+    from wandb.sdk.internal.datastore import DataStore
+
+    def items(entries: Any) -> dict[str, Any]:
+        return {e.key or ".".join(e.nested_key): json.loads(e.value_json) for e in entries}
+
+    store = DataStore()
+    store.open_for_scan(str(file))
+    while data := store.scan_data():
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        kind = record.WhichOneof("record_type")
+        if kind == "run":
+            fields = ("run_id", "project", "run_group", "display_name")
+            value = {name: getattr(record.run, name) for name in fields}
+            value |= {"tags": list(record.run.tags)}
+            value |= {"config": {"update": items(record.run.config.update)}}
+            yield {"type": "run", "run": value}
+        elif kind in ("config", "summary"):
+            yield {"type": kind, kind: {"update": items(getattr(record, kind).update)}}
+        elif kind == "history":
+            yield {"type": kind, kind: {"item": items(record.history.item)}}
+
+
+@pytest.fixture
+def offline_run() -> Callable[[Path], OfflineRun]:
+    """``read_offline_run`` as a fixture, since tests are no package."""
+    return read_offline_run
+
+
+@pytest.fixture
+def offline_wandb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """wandb as on a machine where nobody ever logged in; its run is closed afterwards."""
+    import wandb
+
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "no_netrc"))
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "wandb_config"))
+    yield
+    if wandb.run is not None:
+        wandb.finish()
+    wandb.teardown()

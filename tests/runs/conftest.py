@@ -90,6 +90,12 @@ def tiny_root(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def stage1_overrides() -> list[str]:
+    """A network that trains in seconds."""
+    return STAGE1
+
+
+@pytest.fixture(scope="session")
 def run_here(repository, tiny_root):
     """Run in this process: returns the exit code."""
 

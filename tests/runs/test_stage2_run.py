@@ -84,3 +84,33 @@ def test_a_stride_that_is_no_multiple_of_the_networks_is_refused(stage2, capsys)
     with pytest.raises(AssertionError):
         stage2("adaptation.feature_stride=6")
     assert "multiple" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("offline_wandb")
+def test_the_wandb_run_holds_the_miou_history_the_classes_and_the_panels(
+    run_here, trained, tmp_path, offline_run
+):
+    logs = tmp_path / "logs"
+    checkpoint = f"checkpoint={trained / 'stage1' / 'latest'}"
+    overrides = ["experiment=stage2", checkpoint, "solver.iterations=5", "tags=[trial]"]
+    assert run_here(logs, *overrides) == 0
+    results = results_of(logs)
+    (folder,) = (logs / "stage2" / "latest" / "wandb").glob("offline-run-*")
+    run = offline_run(folder)
+    assert run.tags == ["trial"]
+    assert run.config["solver"]["iterations"] == 5
+    assert len(run.values("running/weighted_miou")) == 5  # a point a query
+    assert run.values("running/novel_miou")[-1] == pytest.approx(
+        results["metrics"]["test/novel_miou"], abs=1e-5
+    )
+    for name in ["test/base_miou", "test/novel_miou", "test/iou/parking space"]:
+        assert run.values(name)[-1] == pytest.approx(results["metrics"][name], abs=1e-5)
+    table = {row["class"]: row["iou"] for row in run.table("test/classes")}
+    assert table["parking space"] == pytest.approx(
+        results["metrics"]["test/iou/parking space"], abs=1e-5
+    )
+    assert run.media("test/confusion")
+    panels = run.media("test/panels")[-1]
+    assert panels["count"] == 5
+    masks = panels["all_masks"][0]
+    assert set(masks) == {"prediction", "ground_truth"}

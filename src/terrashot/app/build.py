@@ -32,7 +32,7 @@ def build_part(group: str, config: dict[str, Any] | None, **extra: Any) -> Any: 
     if config is None:
         return None
     try:
-        return instantiate(config, **extra)
+        return instantiate(config, _convert_="all", **extra)
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, TerrashotError):
@@ -77,10 +77,15 @@ def build_plan(settings: Settings) -> OptimizationPlan:
     optimizer, scheduler = settings.optimizer, settings.scheduler
     assert optimizer is not None
     assert scheduler is not None
+    encoder_lr = optimizer.encoder_lr
+    if encoder_lr is None:
+        # Large steps would undo what pretraining has learned; random weights have nothing to lose.
+        pretrained = bool((settings.backbone or {}).get("weights"))
+        encoder_lr = optimizer.lr / 10 if pretrained else optimizer.lr
     return OptimizationPlan(
         optimizer=optimizer.name,
         lr=optimizer.lr,
-        encoder_lr=optimizer.encoder_lr,
+        encoder_lr=encoder_lr,
         weight_decay=optimizer.weight_decay,
         momentum=optimizer.momentum,
         scheduler=scheduler.name,

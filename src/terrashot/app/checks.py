@@ -21,6 +21,7 @@ def check_settings(settings: Settings) -> None:
     _check_numbers(settings)
     _check_groups(settings)
     _check_devices(settings)
+    _check_loggers(settings)
     taxonomy = Taxonomy.from_dict(settings.data.taxonomy)
     _check_metric(settings, taxonomy)
     if settings.data.demo_seed is None:  # the demo set makes itself later
@@ -135,6 +136,12 @@ def _check_devices(settings: Settings) -> None:
             "strategy=fsdp shards training; stage 2 trains no network. Use strategy=ddp to share "
             "the query tiles over several devices."
         )
+
+
+def _check_loggers(settings: Settings) -> None:
+    modes = ("auto", "online", "offline", "disabled")
+    if settings.logger.mode not in modes:
+        raise ConfigError(f"logger.mode is '{settings.logger.mode}'; choose {', '.join(modes)}.")
 
 
 def _check_metric(settings: Settings, taxonomy: Taxonomy) -> None:

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from terrashot.app.settings import Settings
 from terrashot.errors import ConfigError
+from terrashot.files import atomic_write
 
 
 def compose_settings(configs: Path, overrides: list[str]) -> Settings:
@@ -65,10 +66,8 @@ def to_settings(config: DictConfig) -> Settings:
 
 def save_settings(settings: Settings, path: Path) -> None:
     """Write the resolved configuration as YAML; ``load_settings`` reads it back."""
-    from terrashot.files import atomic_write
-
     with atomic_write(path) as temporary:
-        OmegaConf.save(OmegaConf.structured(settings), temporary)
+        temporary.write_text(to_yaml(settings), encoding="utf-8")
 
 
 def load_settings(path: Path, overrides: list[str] | None = None) -> Settings:
@@ -86,6 +85,11 @@ def load_settings(path: Path, overrides: list[str] | None = None) -> Settings:
             raise ConfigError(f"{key}: no such setting in {path}.")
         OmegaConf.update(config, key, OmegaConf.create({"v": _scalar(value)}).v)
     return to_settings(config)
+
+
+def to_yaml(settings: Settings) -> str:
+    """The resolved configuration as people read it."""
+    return OmegaConf.to_yaml(OmegaConf.structured(settings))
 
 
 def to_plain(settings: Settings) -> dict[str, Any]:
@@ -162,8 +166,8 @@ def _known_keys(configs: Path, overrides: list[str]) -> list[str]:
     keys: list[str] = []
 
     def walk(node: DictConfig, prefix: str) -> None:
-        for name in node:
-            keys.append(f"{prefix}{name}")
+        for name in map(str, node):
+            keys.append(prefix + name)
             child = node._get_node(name)
             if isinstance(child, DictConfig) and not child._is_none():
                 walk(child, f"{prefix}{name}.")

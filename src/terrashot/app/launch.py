@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from terrashot.app.checks import check_settings
-from terrashot.app.compose import load_settings, save_settings, to_plain
+from terrashot.app.compose import load_settings, save_settings, to_yaml
 from terrashot.app.run_folder import FAILED, FINISHED, RunFolder, find_run
 from terrashot.app.settings import Settings
 from terrashot.errors import ConfigError, TerrashotError
@@ -37,7 +37,7 @@ def start_run(
                 f"{settings.name}/NAME."
             )
         if settings.print_config:
-            console.print(json.dumps(to_plain(settings), indent=2), highlight=False, soft_wrap=True)
+            console.print(to_yaml(settings), highlight=False, markup=False, soft_wrap=True)
         folder = RunFolder.create(
             Path(settings.paths.logs), settings.name, settings.paths.run_folder
         )

@@ -3,6 +3,7 @@
 import shutil
 import warnings
 from pathlib import Path
+from typing import cast
 
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
@@ -10,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from terrashot.app.compose import to_plain
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import Settings
-from terrashot.callbacks.wandb_run import make_wandb_logger
+from terrashot.callbacks.wandb_run import Mode, make_wandb_logger
 from terrashot.errors import ConfigError
 
 
@@ -34,7 +35,7 @@ def build_loggers(settings: Settings, folder: RunFolder) -> list[Logger]:
                 folder=folder.path,
                 tags=settings.tags,
                 config=to_plain(settings),
-                mode=settings.logger.mode,
+                mode=cast(Mode, settings.logger.mode),
             )
         )
     if settings.logger.tensorboard:
@@ -56,13 +57,13 @@ def _csv_logger(folder: RunFolder) -> CSVLogger:
     """
     path = folder.path / "metrics.csv"
     kept = folder.path / ".metrics_before_resume.csv"
-    if path.is_file() and rank_zero_only.rank == 0:
+    if path.is_file() and _is_first():
         shutil.copyfile(path, kept)
     logger = CSVLogger(folder.path, name="", version="", flush_logs_every_n_steps=10)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Experiment logs directory")
         experiment = logger.experiment
-    if kept.is_file() and rank_zero_only.rank == 0:
+    if kept.is_file() and _is_first():
         experiment.metrics_keys = _header(kept)
         kept.replace(path)
     return logger
@@ -71,3 +72,8 @@ def _csv_logger(folder: RunFolder) -> CSVLogger:
 def _header(path: Path) -> list[str]:
     with path.open(encoding="utf-8") as file:
         return file.readline().strip().split(",")
+
+
+def _is_first() -> bool:
+    """Whether this is the run's first process; asked before there is a trainer."""
+    return getattr(rank_zero_only, "rank", 0) == 0

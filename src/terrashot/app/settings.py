@@ -29,6 +29,7 @@ class DataSettings:
     batch_size: int = 8
     eval_batch_size: int = 1
     epochs: int = 30
+    feature_stride: int | None = None
     cache: Any = "auto"
     num_workers: int | None = None
     pin_memory: bool | None = None
@@ -44,7 +45,7 @@ class OptimizerSettings:
 
     name: str = MISSING
     lr: float = MISSING
-    encoder_lr: float = MISSING
+    encoder_lr: float | None = None
     weight_decay: float = 0.0
     momentum: float = 0.9
 

@@ -19,6 +19,7 @@ from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import Settings
 from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.epoch_seed import EpochSeed
+from terrashot.callbacks.first_checkpoint import FirstCheckpoint
 from terrashot.callbacks.prediction_panels import PredictionPanels
 from terrashot.callbacks.score_report import report_scores
 from terrashot.evaluation.scores import gfss_scores
@@ -54,8 +55,10 @@ def run_base_segmentation(settings: Settings, folder: RunFolder) -> None:
         settings.backbone.get("clip_model"),
     )
     module = BaseSegmentation(segmenter, loss, build_plan(settings), taxonomy)
+    last = folder.checkpoints / "last.ckpt"
     callbacks = [
         EpochSeed(settings.seed),
+        FirstCheckpoint(last),
         console_progress(),
         PredictionPanels(folder.path, taxonomy, settings.callbacks.panels),
         *build_checkpoint_callbacks(settings, folder),
@@ -63,7 +66,7 @@ def run_base_segmentation(settings: Settings, folder: RunFolder) -> None:
     trainer = build_trainer(settings, folder, build_loggers(settings, folder), callbacks)
     console = run_console(trainer)
     announce(console, settings, folder)
-    console.print(f"backbone {settings.backbone['name']}: {report.summary()}", highlight=False)
+    console.print(f"{settings.backbone['name']}, {report.summary()}", highlight=False)
     if settings.strategy.sync_batchnorm and resolve_accelerator("auto") == "cpu":
         console.print("batch norm is not synchronised: PyTorch does that on GPUs only")
     if isinstance(loss, LDAM):
@@ -71,7 +74,6 @@ def run_base_segmentation(settings: Settings, folder: RunFolder) -> None:
         loss.set_counts(data.train_label_counts())
     if settings.trainer.compile:
         module.segmenter.compile()
-    last = folder.checkpoints / "last.ckpt"
     trainer.fit(module, data, ckpt_path=last if last.is_file() else None, weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt

@@ -46,7 +46,7 @@ class AtomicCheckpointIO(CheckpointIO):
                 raise _full_disk(path, checkpoint) from error
             raise CheckpointError(
                 f"{path}: the checkpoint cannot be written ({error.strerror or error}). Make the "
-                "folder writable or choose another one with paths.run_dir=<folder>."
+                "folder writable or choose another one with paths.run_folder=<folder>."
             ) from error
         except RuntimeError as error:
             # torch's zip writer reports a short write in words of its own, without an errno; it
@@ -103,7 +103,7 @@ def _full_disk(path: Path, checkpoint: dict[str, Any]) -> CheckpointError:
     return CheckpointError(
         f"{path}: the disk is full: {free / 1e6:,.1f} MB are free, and the checkpoint needs about "
         f"{_bytes(checkpoint) / 1e6:,.1f} MB. {kept}Free some space, or choose another disk with "
-        "paths.run_dir=<folder>, then continue with resume=<run folder>."
+        "paths.run_folder=<folder>, then continue with resume=<run folder>."
     )
 
 

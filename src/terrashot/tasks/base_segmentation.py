@@ -30,7 +30,7 @@ class BaseSegmentation(LightningModule):
     ) -> None:
         super().__init__()
         # Convolutions run up to 1.5 times faster with the channels last; values do not change.
-        self.segmenter = segmenter.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.segmenter = segmenter.to(memory_format=torch.channels_last)
         self.loss = loss
         self.plan = plan
         self.taxonomy = taxonomy.base_only()

@@ -113,7 +113,8 @@ class NovelAdaptation(LightningModule):
         """Turn the support into features and let the method take it in."""
         data, names = self._data, self.taxonomy.names
         features, labels = [], []
-        for sample in data.support:
+        for index in range(len(data.support)):
+            sample = data.support[index]
             native = self._features(sample["image"].unsqueeze(0).to(self.device))
             reduced = reduce_stride(native, self.factor)
             features.append(reduced)

@@ -16,7 +16,7 @@ from terrashot.data.demo.writer import PIXEL_SIZE, tile_transform, write_tile
 from terrashot.errors import DataError
 from terrashot.taxonomy import Taxonomy
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 TILE_SIZE = 384
 MARKER = "demo.json"
 _REGIONS = {"train": 0, "val": 1, "test": 2}

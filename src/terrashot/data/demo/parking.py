@@ -27,7 +27,7 @@ def paint_parking(painter: Painter, rect: Rect, occupancy: float | None = None) 
     paint = Surface(Land.PARKING, (0.92, 0.92, 0.88), fine=0.02, medium=0.0, coarse=0.0)
     painter.rect(rect, asphalt)
     if occupancy is None:
-        occupancy = float(rng.uniform(0.2, 0.6))
+        occupancy = float(rng.uniform(0.1, 0.4))
     along_u = rect.width >= rect.height
     start, end = (rect.left, rect.right) if along_u else (rect.top, rect.bottom)
     low, high = (rect.top, rect.bottom) if along_u else (rect.left, rect.right)
@@ -65,14 +65,20 @@ def paint_parking(painter: Painter, rect: Rect, occupancy: float | None = None) 
         painter.trees(turned(spots), (3.0, 4.5))
 
 
-def paint_trailers(painter: Painter, rect: Rect) -> None:
-    """Trucks and trailers side by side, as at a loading ramp; the ground stays as it is."""
+def paint_trailers(painter: Painter, rect: Rect, share: float = 0.4) -> None:
+    """Trucks and trailers side by side, as at a loading ramp; the ground stays as it is.
+
+    Args:
+        painter: what to draw with.
+        rect: the row; it runs along the longer side.
+        share: share of places that are taken.
+    """
     rng = painter.rng
     along_u = rect.width >= rect.height
     start, end = (rect.left, rect.right) if along_u else (rect.top, rect.bottom)
     middle = (rect.top + rect.bottom if along_u else rect.left + rect.right) / 2
     for place in np.arange(start + 8, end - 6, 10.0).tolist():
-        if painter.chance(0.4):
+        if painter.chance(share):
             center = (place, middle) if along_u else (middle, place)
             turn = np.pi / 2 if along_u else 0.0
             painter.vehicle(center, turn + rng.normal(0, 0.02), rng.uniform(24, 30), 6.0)

@@ -11,15 +11,15 @@ _THEME_NEEDS: dict[str, dict[Land, int]] = {
     "rural": {Land.AGRICULTURE: 15000, Land.ROAD: 1500},
     "lakeside": {Land.WATER: 9000},
     "suburb": {Land.BUILDING: 5000, Land.VEHICLE: 100},
-    "commercial": {Land.HALL: 9000, Land.PARKING: 3000, Land.VEHICLE: 300},
+    "commercial": {Land.HALL: 9000, Land.PARKING: 3000, Land.VEHICLE: 1200},
     "leisure": {Land.SPORTS_FIELD: 9000},
 }
 # What a support tile of a class shows at least, and the theme it is drawn from.
 _SUPPORT: dict[Land, tuple[str, int]] = {
-    Land.VEHICLE: ("commercial", 1400),
-    Land.PARKING: ("commercial", 10000),
+    Land.VEHICLE: ("depot", 3000),
+    Land.PARKING: ("car_parks", 20000),
     Land.SPORTS_FIELD: ("leisure", 20000),
-    Land.HALL: ("commercial", 18000),
+    Land.HALL: ("halls", 20000),
 }
 
 

@@ -46,6 +46,28 @@ def paint_car_park(painter: Painter, rect: Rect) -> None:
     paint_parking(painter, rect.inset(6))
 
 
+def paint_quiet_car_park(painter: Painter, rect: Rect) -> None:
+    """A large car park on a Sunday."""
+    painter.rect(rect, grass_surface(painter))
+    paint_parking(painter, rect.inset(6), occupancy=0.1)
+
+
+def paint_lone_hall(painter: Painter, rect: Rect) -> None:
+    """A hall on paved ground and nothing else."""
+    painter.rect(rect, paving_surface(painter))
+    paint_hall(painter, rect.inset(painter.rng.uniform(10, 22)))
+
+
+def paint_depot(painter: Painter, rect: Rect) -> None:
+    """A haulier's yard: rows of trucks and trailers on paved ground."""
+    painter.rect(rect, paving_surface(painter))
+    yard = rect.inset(8)
+    rows = max(1, int((yard.bottom - yard.top) / 44))
+    for row in range(rows):
+        top = yard.top + row * (yard.bottom - yard.top) / rows
+        paint_trailers(painter, yard._replace(top=top, bottom=top + 36), share=0.75)
+
+
 USES: dict[str, Callable[[Painter, Rect], None]] = {
     "field": paint_field,
     "meadow": paint_meadow,
@@ -57,6 +79,9 @@ USES: dict[str, Callable[[Painter, Rect], None]] = {
     "car_park": paint_car_park,
     "plaza": paint_plaza,
     "yard": paint_yard,
+    "quiet_car_park": paint_quiet_car_park,
+    "lone_hall": paint_lone_hall,
+    "depot": paint_depot,
     "sports": paint_sports,
 }
 
@@ -80,10 +105,17 @@ THEMES = {
                       210, 24, 0.4, 0.2, 0.0),
     "suburb": Theme({"homes": 8, "meadow": 0.8, "wood": 1.0, "bare": 1.0, "sports": 0.35,
                      "car_park": 0.3, "plaza": 0.4, "lake": 0.3}, 145, 27, 1.0, 0.7, 0.0),
-    "commercial": Theme({"commercial": 4, "car_park": 1.2, "plaza": 0.8, "yard": 0.7, "meadow": 0.6,
-                         "bare": 0.9, "wood": 0.4, "homes": 1.2}, 185, 30, 0.9, 1.0, 0.2),
+    "commercial": Theme({"commercial": 4, "car_park": 1.2, "depot": 1.2, "plaza": 0.7,
+                         "yard": 0.4, "meadow": 0.6, "bare": 0.9, "wood": 0.4, "homes": 1.2}, 185, 30, 0.9, 1.0, 0.2),
     "leisure": Theme({"sports": 3, "wood": 1.4, "meadow": 0.8, "car_park": 0.7, "homes": 1.3,
                       "lake": 0.6, "field": 0.6}, 195, 27, 0.8, 0.6, 0.0),
+    # The tiles that teach one novel class show little of the others, as an annotator picks them.
+    "depot": Theme({"depot": 5, "plaza": 1.0, "yard": 1.0, "meadow": 0.8, "bare": 0.8,
+                    "wood": 0.4, "homes": 1.2}, 185, 30, 0.9, 1.0, 0.2),
+    "car_parks": Theme({"quiet_car_park": 4, "plaza": 1.0, "yard": 1.0, "meadow": 0.8,
+                        "bare": 0.8, "wood": 0.4, "homes": 1.2}, 185, 30, 0.9, 1.0, 0.2),
+    "halls": Theme({"lone_hall": 5, "plaza": 1.0, "yard": 1.2, "meadow": 0.8, "bare": 0.8,
+                    "wood": 0.4, "homes": 1.2}, 185, 30, 0.9, 1.0, 0.2),
 }  # fmt: skip
 
 
