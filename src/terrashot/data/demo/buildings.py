@@ -76,7 +76,7 @@ def paint_residential(painter: Painter, rect: Rect) -> None:
             painter.polygon(way, drive)
             if painter.chance(0.35):
                 spot = turned(beside, edge + inward * setback * 0.8)
-                painter.vehicle(spot, np.pi / 2 * along_u, rng.uniform(10, 11.5))
+                painter.vehicle(spot, np.pi / 2 * along_u, rng.uniform(12.5, 14))
             paint_house(painter, turned(place, across), length, depth, angle)
             if painter.chance(0.3):
                 behind = edge + inward * (setback + depth + 15)

@@ -116,7 +116,7 @@ class Painter:
             self.canvas.disc(x + lit[0] * r * 0.42, y + lit[1] * r * 0.42, r * 0.32, light)
 
     def vehicle(
-        self, center: tuple[float, float], angle: float, length: float, width: float = 5.0
+        self, center: tuple[float, float], angle: float, length: float, width: float = 6.4
     ) -> None:
         """Draw a car or, from a length of 18 pixels on, a truck with its trailer."""
         if not self.in_picture(center, length + 8):

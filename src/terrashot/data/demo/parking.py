@@ -7,8 +7,8 @@ from terrashot.data.demo.classes import Land
 from terrashot.data.demo.frame import Rect
 from terrashot.data.demo.painter import Painter
 
-BAY_DEPTH = 12.0
-AISLE = 13.0
+BAY_DEPTH = 15.0
+AISLE = 15.0
 
 
 def paint_parking(painter: Painter, rect: Rect, occupancy: float | None = None) -> None:
@@ -31,7 +31,7 @@ def paint_parking(painter: Painter, rect: Rect, occupancy: float | None = None) 
     along_u = rect.width >= rect.height
     start, end = (rect.left, rect.right) if along_u else (rect.top, rect.bottom)
     low, high = (rect.top, rect.bottom) if along_u else (rect.left, rect.right)
-    pitch = rng.uniform(6.6, 7.4)
+    pitch = rng.uniform(8.4, 9.4)
     rows = int((high - low + AISLE) / (2 * BAY_DEPTH + AISLE)) or 1
     module = (high - low + AISLE) / rows  # stretched so that the rows fill the ground
     edges = np.arange(start + 4, end - 3, pitch)
@@ -56,11 +56,11 @@ def paint_parking(painter: Painter, rect: Rect, occupancy: float | None = None) 
         for side in (-1.0, 1.0):
             for edge in edges.tolist():
                 bay = np.array([(edge, middle), (edge, middle + side * BAY_DEPTH)])
-                painter.line(turned(bay), paint)
+                painter.line(turned(bay), paint, width=2)
             for edge in edges[:-1][rng.random(len(edges) - 1) < occupancy].tolist():
-                center = turned(np.array([(edge + pitch / 2, middle + side * 6.3)]))[0]
+                center = turned(np.array([(edge + pitch / 2, middle + side * 7.8)]))[0]
                 turn = upright + (np.pi if painter.chance(0.5) else 0.0) + rng.normal(0, 0.03)
-                length, width = rng.uniform(10.0, 12.0), rng.uniform(5.0, 5.6)
+                length, width = rng.uniform(12.5, 14.5), rng.uniform(6.2, 7.0)
                 painter.vehicle((center[0], center[1]), turn, length, width)
         painter.trees(turned(spots), (3.0, 4.5))
 
@@ -77,8 +77,8 @@ def paint_trailers(painter: Painter, rect: Rect, share: float = 0.4) -> None:
     along_u = rect.width >= rect.height
     start, end = (rect.left, rect.right) if along_u else (rect.top, rect.bottom)
     middle = (rect.top + rect.bottom if along_u else rect.left + rect.right) / 2
-    for place in np.arange(start + 8, end - 6, 10.0).tolist():
+    for place in np.arange(start + 9, end - 7, 12.5).tolist():
         if painter.chance(share):
             center = (place, middle) if along_u else (middle, place)
             turn = np.pi / 2 if along_u else 0.0
-            painter.vehicle(center, turn + rng.normal(0, 0.02), rng.uniform(24, 30), 6.0)
+            painter.vehicle(center, turn + rng.normal(0, 0.02), rng.uniform(30, 38), 8.2)

@@ -47,7 +47,7 @@ def paint_yard(painter: Painter, rect: Rect) -> None:
     for u, v in painter.points_in(rect.inset(12), rng.uniform(17, 24)).tolist():
         if painter.chance(0.3):
             continue
-        kind = painter.palette.draw("roof" if painter.chance(0.5) else "sheet")
+        kind = painter.palette.draw("stores")
         item = Surface(Land.BACKGROUND, kind, fine=0.05)
         size = (rng.uniform(4, 9), rng.uniform(4, 9)) if painter.chance(0.6) else (20.0, 9.0)
         painter.polygon(box((u, v), *size, along + rng.normal(0, 0.12)), item, height=4.0)

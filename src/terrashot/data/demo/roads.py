@@ -68,10 +68,10 @@ def _traffic(painter: Painter, street: Street, rim: float, urban: float) -> None
     for side in (-1, 1):
         place = street.start + rng.uniform(0, gap)
         while place < street.end - 12:
-            length = rng.uniform(24, 34) if painter.chance(0.14) else rng.uniform(10, 12)
+            length = rng.uniform(30, 40) if painter.chance(0.14) else rng.uniform(12.5, 14.5)
             center = street.points(np.array([place]), side * lane)[0]
             angle = (0.0 if street.horizontal else np.pi / 2) + (np.pi if side < 0 else 0.0)
-            painter.vehicle((center[0], center[1]), angle, length)
+            painter.vehicle((center[0], center[1]), angle, length, 8.2 if length > 18 else 6.4)
             place += gap * rng.uniform(0.5, 2.0)
 
 

@@ -62,10 +62,10 @@ def paint_depot(painter: Painter, rect: Rect) -> None:
     """A haulier's yard: rows of trucks and trailers on paved ground."""
     painter.rect(rect, paving_surface(painter))
     yard = rect.inset(8)
-    rows = max(1, int((yard.bottom - yard.top) / 44))
+    rows = max(1, int((yard.bottom - yard.top) / 52))
     for row in range(rows):
         top = yard.top + row * (yard.bottom - yard.top) / rows
-        paint_trailers(painter, yard._replace(top=top, bottom=top + 36), share=0.75)
+        paint_trailers(painter, yard._replace(top=top, bottom=top + 44), share=0.75)
 
 
 USES: dict[str, Callable[[Painter, Rect], None]] = {
@@ -106,7 +106,8 @@ THEMES = {
     "suburb": Theme({"homes": 8, "meadow": 0.8, "wood": 1.0, "bare": 1.0, "sports": 0.35,
                      "car_park": 0.3, "plaza": 0.4, "lake": 0.3}, 145, 27, 1.0, 0.7, 0.0),
     "commercial": Theme({"commercial": 4, "car_park": 1.2, "depot": 1.2, "plaza": 0.7,
-                         "yard": 0.4, "meadow": 0.6, "bare": 0.9, "wood": 0.4, "homes": 1.2}, 185, 30, 0.9, 1.0, 0.2),
+                         "yard": 0.4, "meadow": 0.6, "bare": 0.9, "wood": 0.4, "homes": 1.2},
+                        185, 30, 0.9, 1.0, 0.2),
     "leisure": Theme({"sports": 3, "wood": 1.4, "meadow": 0.8, "car_park": 0.7, "homes": 1.3,
                       "lake": 0.6, "field": 0.6}, 195, 27, 0.8, 0.6, 0.0),
     # The tiles that teach one novel class show little of the others, as an annotator picks them.
@@ -155,7 +156,7 @@ def render_scene(
 
     Args:
         rng: every choice comes from it; the same state gives the same scene.
-        height: rows, in pixels of half a metre.
+        height: rows, in pixels of 0.35 m.
         width: columns.
         theme: a key of ``THEMES``; drawn when None.
 

@@ -10,7 +10,7 @@ from rasterio.transform import Affine, from_origin
 from terrashot.data.demo.classes import TAXONOMY
 from terrashot.taxonomy import Taxonomy
 
-PIXEL_SIZE = 0.5  # metres
+PIXEL_SIZE = 0.35  # metres
 _CRS = CRS.from_epsg(32631)
 _COLUMNS = 10
 _ORIGIN = (440_000.0, 5_300_000.0)
