@@ -55,7 +55,7 @@ def paint_quiet_car_park(painter: Painter, rect: Rect) -> None:
 def paint_lone_hall(painter: Painter, rect: Rect) -> None:
     """A hall on paved ground and nothing else."""
     painter.rect(rect, paving_surface(painter))
-    paint_hall(painter, rect.inset(painter.rng.uniform(10, 22)))
+    paint_hall(painter, rect.inset(painter.rng.uniform(12, 32)))
 
 
 def paint_depot(painter: Painter, rect: Rect) -> None:
