@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.terrashot-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint format typecheck clean
+.PHONY: help setup demo test test-slow lint format typecheck clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -19,15 +19,15 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: setup ## stage 1 and stage 2 on a synthetic set that makes itself: about 5 minutes on 2 cores
+demo: setup ## both stages on a synthetic set that makes itself; about 5 minutes on 2 cores
 	$(BIN)/python run.py experiment=stage1
 	$(BIN)/python run.py experiment=stage2
 
-test: setup ## all tests
-	$(BIN)/python -m pytest
-
-test-fast: setup ## the tests without the slow ones
+test: setup ## the tests; about 6 minutes on 2 cores
 	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup ## the tests that start processes, kill them, or build the largest network
+	$(BIN)/python -m pytest -m slow
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -71,3 +71,17 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(
     # Both parts of the run carry one wandb id.
     offline = {p.name.split("-")[-1] for p in (run / "wandb").glob("offline-run-*")}
     assert offline == {info["wandb_id"]}
+
+
+def test_a_run_that_is_asked_to_stop_says_how_to_go_on_and_is_no_success(
+    start_process, stage1_overrides, tmp_path
+):
+    logs = tmp_path / "logs"
+    process = start_process(logs, *stage1_overrides, "trainer.max_epochs=2000", "logger=csv")
+    run, _ = wait_for_an_epoch(logs / "stage1", process, 1)
+    os.kill(process.pid, signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "resume=" in output
+    assert json.loads((run / "run.json").read_text())["status"] == "failed"
+    assert not (logs / "stage1" / "latest").exists()

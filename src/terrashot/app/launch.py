@@ -70,6 +70,14 @@ def run_in_folder(settings: Settings, path: Path) -> None:
     folder = RunFolder(path)
     try:
         run_job(settings, folder)
+    except SystemExit as error:
+        # Lightning turns Ctrl-C and SIGTERM into an exit whose code can be that of success.
+        if not _is_later_process():
+            folder.finish(FAILED)
+        raise TerrashotError(
+            f"The run in {folder.path} was stopped before its end. Go on with `python run.py "
+            f"experiment={settings.name} resume={folder.path}`."
+        ) from error
     except BaseException:
         if not _is_later_process():
             folder.finish(FAILED)

@@ -49,7 +49,7 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
     console = run_console(trainer)
     announce(console, settings, folder)
     console.print(f"stage-1 network: {path}", highlight=False, soft_wrap=True)
-    trainer.test(module, data, verbose=False)
+    trainer.test(module, data, verbose=False, weights_only=True)
     if not trainer.is_global_zero:
         return
     result = module.result
