@@ -118,6 +118,8 @@ def _check_group_names(configs: Path, overrides: list[str]) -> None:
     groups = group_options(configs)
     for override in overrides:
         key, equals, value = override.partition("=")
+        if override.startswith("~"):  # Hydra's way to leave a group out
+            continue
         if not equals:
             raise ConfigError(
                 f"'{override}' is no setting; settings are written key=value, for example "

@@ -13,7 +13,8 @@ class EpochSeed(Callback):
     The state of the random generators is in no checkpoint; without this, dropout and drop path
     would go on differently in a resumed run. With it, an epoch depends on ``(seed, epoch, rank)``
     and on nothing before. The data module does the same for the order and the augmentation of
-    tiles, whatever the number of its workers.
+    tiles, whatever the number of its workers; its loaders draw from generators of their own, since
+    Lightning makes a loader's iterator before these hooks in one epoch and after them in another.
 
     Args:
         seed: The seed of the run.
@@ -21,6 +22,10 @@ class EpochSeed(Callback):
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Seed the first epoch after a resume, for which Lightning skips the hook below."""
+        seed_everything_for(self.seed, trainer.current_epoch, trainer.global_rank)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Seed the epoch."""
