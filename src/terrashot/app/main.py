@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from rich.console import Console
+from rich.markup import escape
 
 from terrashot.app.compose import compose_settings, load_settings, to_settings
 from terrashot.app.overview import print_experiments, print_help
@@ -46,7 +47,7 @@ def main(configs: Path, arguments: list[str]) -> int:
 
             start_run(settings, arguments, sweep=None, console=Console())
     except TerrashotError as error:
-        console.print(f"[bold red]{_title(error)}[/] {_escape(str(error))}", highlight=False)
+        console.print(f"[bold red]{_title(error)}[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("stopped; go on with resume=latest", highlight=False)
@@ -102,7 +103,3 @@ def _title(error: TerrashotError) -> str:
         "DataError": "Data:",
         "CheckpointError": "Checkpoint:",
     }.get(type(error).__name__, "Error:")
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", "\\[")

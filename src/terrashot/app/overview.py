@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from terrashot.app.compose import group_options
@@ -59,6 +60,7 @@ def _print_group(configs: Path, group: str, console: Console) -> None:
     table.add_column(no_wrap=True, style="cyan")
     table.add_column()
     for option in group_options(configs)[group]:
-        table.add_row(f"  {group}={option}", describe_option(configs / group / f"{option}.yaml"))
+        description = describe_option(configs / group / f"{option}.yaml")
+        table.add_row(f"  {group}={option}", escape(description))
     console.print(f"[bold]{group}[/]")
     console.print(table)
