@@ -47,7 +47,9 @@ def main(configs: Path, arguments: list[str]) -> int:
 
             start_run(settings, arguments, sweep=None, console=Console())
     except TerrashotError as error:
-        console.print(f"[bold red]{_title(error)}[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        console.print(
+            f"[bold red]{_title(error)}[/] {escape(str(error))}", highlight=False, soft_wrap=True
+        )
         return 1
     except KeyboardInterrupt:
         console.print("stopped; go on with resume=latest", highlight=False)
