@@ -48,7 +48,7 @@ def write(path: Path, array: np.ndarray) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_root(tmp_path_factory) -> Path:
-    """12 training, 4 validation, 2 support tiles a novel class, 5 query tiles of 64 px."""
+    """48 training, 4 validation, 2 support tiles a novel class, 5 query tiles of 64 px."""
     root = tmp_path_factory.mktemp("tiny")
     rng = np.random.default_rng(0)
     colors = rng.integers(40, 215, (NUM_CLASSES, 3))
@@ -71,7 +71,7 @@ def tiny_root(tmp_path_factory) -> Path:
         write(root / folder / "labels" / name, label)
 
     everything = list(range(NUM_CLASSES))
-    lists = {"train.txt": 12, "stage1_val.txt": 4}
+    lists = {"train.txt": 48, "stage1_val.txt": 4}
     for file, count in lists.items():
         names = [f"{Path(file).stem}_{i}.tif" for i in range(count)]
         for name in names:
@@ -81,7 +81,7 @@ def tiny_root(tmp_path_factory) -> Path:
     for index in range(NUM_BASE, NUM_CLASSES):
         support[str(index)] = [f"support_{index}_{i}.tif" for i in range(2)]
         for name in support[str(index)]:
-            tile("testset", name, everything, keep=index)
+            tile("testset", name, [*range(NUM_BASE), index, index, index], keep=index)
     query = [f"query_{i}.tif" for i in range(5)]
     for name in query:
         tile("testset", name, everything)
@@ -129,5 +129,5 @@ def start_process(repository, tiny_root):
 def trained(run_here, tmp_path_factory) -> Path:
     """The logs folder of a finished stage-1 run."""
     logs = tmp_path_factory.mktemp("trained") / "logs"
-    assert run_here(logs, *STAGE1, "logger=csv", "trainer.max_epochs=25") == 0
+    assert run_here(logs, *STAGE1, "logger=csv", "trainer.max_epochs=15") == 0
     return logs

@@ -22,7 +22,7 @@ def test_a_run_leaves_everything_that_the_readme_names(trained):
     assert sum(name.startswith("val/") for name in figures) == 4
     info = json.loads((run / "run.json").read_text())
     assert info["status"] == "finished"
-    assert yaml.safe_load((run / "config.yaml").read_text())["trainer"]["max_epochs"] == 25
+    assert yaml.safe_load((run / "config.yaml").read_text())["trainer"]["max_epochs"] == 15
 
 
 def test_it_learns_and_its_numbers_agree_with_each_other(trained):
@@ -30,7 +30,7 @@ def test_it_learns_and_its_numbers_agree_with_each_other(trained):
     results = json.loads((run / "results.json").read_text())
     with (run / "metrics.csv").open() as file:
         history = [float(r["val/base_miou"]) for r in csv.DictReader(file) if r["val/base_miou"]]
-    assert len(history) == 25
+    assert len(history) == 15
     assert results["best"]["val/base_miou"] == pytest.approx(max(history))
     assert results["metrics"]["val/base_miou"] == pytest.approx(history[-1], abs=1e-6)
     assert max(history) > history[0]
