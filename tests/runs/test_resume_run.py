@@ -12,7 +12,7 @@ import torch
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 40
+EPOCHS = 12
 # Random augmentation, and dropout in the decoder: both would show what is not restored.
 RUN = [f"trainer.max_epochs={EPOCHS}", "seed=3", "augmentation=default"]
 
