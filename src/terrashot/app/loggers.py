@@ -1,6 +1,5 @@
 """The loggers of a run, from plain settings."""
 
-import shutil
 import warnings
 from pathlib import Path
 from typing import cast
@@ -57,21 +56,24 @@ def _csv_logger(folder: RunFolder) -> CSVLogger:
     """
     path = folder.path / "metrics.csv"
     kept = folder.path / ".metrics_before_resume.csv"
-    if path.is_file() and _is_first():
-        shutil.copyfile(path, kept)
+    rows = _whole_rows(path) if path.is_file() else []
+    if rows and _is_first():
+        kept.write_text("".join(rows), encoding="utf-8")
     logger = CSVLogger(folder.path, name="", version="", flush_logs_every_n_steps=10)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Experiment logs directory")
         experiment = logger.experiment
-    if kept.is_file() and _is_first():
-        experiment.metrics_keys = _header(kept)
+    if rows and _is_first():
+        experiment.metrics_keys = rows[0].strip().split(",")
         kept.replace(path)
     return logger
 
 
-def _header(path: Path) -> list[str]:
-    with path.open(encoding="utf-8") as file:
-        return file.readline().strip().split(",")
+def _whole_rows(path: Path) -> list[str]:
+    """Header and rows of a CSV file, without the line that a kill cut short."""
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = [line for line in file if line.endswith("\n")]
+    return [line for line in lines if line.count(",") == lines[0].count(",")]
 
 
 def _is_first() -> bool:
