@@ -1,5 +1,6 @@
 """The loggers of a run, from plain settings."""
 
+import csv
 import warnings
 from pathlib import Path
 from typing import cast
@@ -64,7 +65,7 @@ def _csv_logger(folder: RunFolder) -> CSVLogger:
         warnings.filterwarnings("ignore", message="Experiment logs directory")
         experiment = logger.experiment
     if rows and _is_first():
-        experiment.metrics_keys = rows[0].strip().split(",")
+        experiment.metrics_keys = next(csv.reader(rows[:1]))  # a class name may hold a comma
         kept.replace(path)
     return logger
 
@@ -73,7 +74,8 @@ def _whole_rows(path: Path) -> list[str]:
     """Header and rows of a CSV file, without the line that a kill cut short."""
     with path.open(encoding="utf-8", newline="") as file:
         lines = [line for line in file if line.endswith("\n")]
-    return [line for line in lines if line.count(",") == lines[0].count(",")]
+    widths = [len(row) for row in csv.reader(lines)]
+    return [line for line, width in zip(lines, widths, strict=True) if width == widths[0]]
 
 
 def _is_first() -> bool:
