@@ -69,6 +69,7 @@ def build_data(settings: Settings) -> FewShotDataModule:
         cache=data.cache,
         seed=settings.seed,
         maker=maker,
+        support_draw=data.support_draw,
     )
 
 

@@ -25,8 +25,9 @@ def check_settings(settings: Settings) -> None:
     taxonomy = Taxonomy.from_dict(settings.data.taxonomy)
     _check_metric(settings, taxonomy)
     if settings.data.demo_seed is None:  # the demo set makes itself later
+        data = settings.data
         layout = FewShotLayout(
-            Path(settings.data.root), settings.data.split, taxonomy.novel_ids, settings.data.hint
+            Path(data.root), data.split, taxonomy.novel_ids, data.hint, data.support_draw
         )
         if settings.task == BASE_SEGMENTATION:
             wanted: list[object] = [layout.train, layout.stage1_val]
@@ -77,6 +78,12 @@ def _check_numbers(settings: Settings) -> None:
     for key, value in positive.items():
         if value is not None and value < 1:
             raise ConfigError(f"{key} is {value}, but it must be at least 1.")
+    draw = settings.data.support_draw
+    if draw is not None and draw < 0:
+        raise ConfigError(
+            f"data.support_draw is {draw}, but draws are numbered 0, 1, 2, ...; null takes the "
+            "support tiles of the split's JSON file."
+        )
     if len(settings.data.mean) != 3 or len(settings.data.std) != 3 or min(settings.data.std) <= 0:
         raise ConfigError(
             "data.mean and data.std need three numbers each, for red, green and blue after "

@@ -23,6 +23,7 @@ class DataSettings:
     root: str = MISSING
     split: str = "test"
     hint: str = ""
+    support_draw: int | None = None
     demo_seed: int | None = None
     eval_size: int | None = None
     crop: int = 256

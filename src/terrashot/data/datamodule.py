@@ -43,6 +43,7 @@ class FewShotDataModule(LightningDataModule):
         hint: how to get the data, shown when the root is missing.
         maker: makes the data where they are missing; called once a machine, before anything
             else.
+        support_draw: draws other support tiles from the pool; None: those of the split.
 
     Attributes:
         skip: names of query tiles that are done and that the test loader leaves out.
@@ -63,6 +64,7 @@ class FewShotDataModule(LightningDataModule):
         seed: int = 0,
         hint: str = "",
         maker: Callable[[], object] | None = None,
+        support_draw: int | None = None,
     ) -> None:
         super().__init__()
         self.root = Path(root)
@@ -78,6 +80,7 @@ class FewShotDataModule(LightningDataModule):
         self.seed = seed
         self.hint = hint
         self.maker = maker
+        self.support_draw = support_draw
         self.skip: set[str] = set()
 
     def prepare_data(self) -> None:
@@ -99,7 +102,9 @@ class FewShotDataModule(LightningDataModule):
     @cached_property
     def layout(self) -> FewShotLayout:
         """The dataset's lists and files."""
-        return FewShotLayout(self.root, self.split, self.taxonomy.novel_ids, self.hint)
+        return FewShotLayout(
+            self.root, self.split, self.taxonomy.novel_ids, self.hint, self.support_draw
+        )
 
     @cached_property
     def support(self) -> SupportSet:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from terrashot.data.support_pool import POOL_FILE, POOL_FOLDER, draw_support
 from terrashot.errors import ConfigError, DataError
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
@@ -40,6 +41,8 @@ class FewShotLayout:
         split: ``test`` or ``val``: which support and query set to use.
         novel_ids: the class ids a support set may have and must have; None takes any.
         hint: how to get the data, shown when ``root`` is missing.
+        support_draw: draws other support tiles from ``support_pool.json``; None takes those of
+            the split's JSON file.
 
     Raises:
         ConfigError: ``split`` is something else.
@@ -47,10 +50,16 @@ class FewShotLayout:
     """
 
     def __init__(
-        self, root: Path, split: str, novel_ids: Iterable[int] | None = None, hint: str = ""
+        self,
+        root: Path,
+        split: str,
+        novel_ids: Iterable[int] | None = None,
+        hint: str = "",
+        support_draw: int | None = None,
     ) -> None:
         self.root = Path(root)
         self.split = split
+        self.support_draw = support_draw
         self._novel_ids: Set[int] | None = None if novel_ids is None else set(novel_ids)
         self._folders: dict[Path, dict[str, Path]] = {}
         if split not in _FOLDERS:
@@ -102,6 +111,11 @@ class FewShotLayout:
                 "test split of a dataset can have different ones)."
             )
         folder = _FOLDERS[self.split]
+        if self.support_draw is not None:
+            shots = {i: len(names) for i, names in listed.items()}
+            queries = {_stem(name) for name in self._split_lists[1]}
+            listed = draw_support(self.root, self.support_draw, shots, queries)
+            folder, file = POOL_FOLDER, POOL_FILE
         return {i: self._tiles(listed[i], folder, file, label_needed=True) for i in sorted(listed)}
 
     @cached_property

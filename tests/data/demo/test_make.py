@@ -54,6 +54,9 @@ def test_lists_name_existing_tiles_and_no_tile_twice(demo):
         assert all(len(names) == 5 for names in lists["support_set"].values())
         support = [name for names in lists["support_set"].values() for name in names]
         listed[split] = support + lists["query_set"]
+    pool = json.loads((root / "support_pool.json").read_text())
+    assert all(len(names) == 10 for names in pool.values())
+    listed["test"] += [n for names in pool.values() for n in names if n not in listed["test"]]
     for split, names in listed.items():
         assert len(set(names)) == len(names)
         for kind in ("images", "labels"):
@@ -94,7 +97,8 @@ def test_training_labels_hide_the_novel_classes_that_the_scenes_show(demo):
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_support_tiles_label_their_own_class_alone_and_keep_it_at_stride_16(demo, split):
     support = json.loads((demo.root / f"{split}.json").read_text())["support_set"]
-    for novel, names in support.items():
+    pool = json.loads((demo.root / "support_pool.json").read_text())
+    for novel, names in [*support.items(), *(pool.items() if split == "test" else ())]:
         for name in names:
             label = _label(demo.root, split, name)
             assert set(np.unique(label)) == {0, int(novel)}

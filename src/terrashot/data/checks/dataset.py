@@ -53,7 +53,7 @@ def check_dataset(
         report.findings += fact.findings
     _summarise(report, facts, lists)
     report.findings += _duplicates(facts)
-    report.findings += _unlisted(index, tiles)
+    report.findings += _unlisted(index, tiles, lists.pool)
     report.findings += _query_labels(report)
     report.findings += _absent_classes(report, taxonomy)
     if report.ok:
@@ -119,13 +119,15 @@ def _duplicates(facts: list[TileFacts]) -> list[Finding]:
     return findings
 
 
-def _unlisted(index: FileIndex, tiles: list[TileFiles]) -> list[Finding]:
+def _unlisted(index: FileIndex, tiles: list[TileFiles], pool: set[str]) -> list[Finding]:
     """Tiles on disk that no list names, one finding a folder."""
     used = {(tile.folder, tile.name) for tile in tiles}
     findings = []
     for folder in ("trainset", "valset", "testset"):
         on_disk = {**index.files[folder, "images"], **index.files[folder, "labels"]}
-        spare = [name for name in sorted(on_disk) if (folder, name) not in used]
+        spare = [
+            name for name in sorted(on_disk) if (folder, name) not in used and name not in pool
+        ]
         if spare:
             more = f" and {len(spare) - 3} more" if len(spare) > 3 else ""
             message = f"has {len(spare)} tile(s) on no list: {', '.join(spare[:3])}{more}. They "

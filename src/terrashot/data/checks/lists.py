@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from terrashot.data.checks.report import Finding, Level
 from terrashot.data.layout import SUFFIXES
+from terrashot.data.support_pool import POOL_FILE, read_pool
+from terrashot.errors import DataError
 
 # Each role of a tile: the list that gives it and the folder its files are expected in.
 ROLES = {
@@ -68,11 +70,13 @@ _OVERLAPS: list[tuple[str, str, Level, str]] = [
 class Lists:
     """Names by role (stems, in list order), support classes, and the faults of the lists.
 
-    ``support`` maps a split and class id to names; a role whose list is missing is empty.
+    ``support`` maps a split and class id to names; ``pool`` holds the names of the support pool; a
+    role whose list is missing is empty.
     """
 
     names: dict[str, list[str]] = field(default_factory=lambda: {role: [] for role in ROLES})
     support: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    pool: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -101,6 +105,7 @@ def read_lists(root: Path, novel_ids: set[int]) -> Lists:
             f"{split}.json",
             f"is not in {root}: no support and query tiles for data.split={split}.",
         )
+    _read_pool(root, lists)
     _judge_overlaps(lists)
     return lists
 
@@ -150,6 +155,15 @@ def _read_json(root: Path, split: str, novel_ids: set[int], lists: Lists) -> Non
         lists.support[split, index] = list(dict.fromkeys(map(stem, names)))
     _keep(lists, f"{split} support", file, [n for names in support.values() for n in names])
     _keep(lists, f"{split} query", file, query)
+
+
+def _read_pool(root: Path, lists: Lists) -> None:
+    if not (root / POOL_FILE).exists():
+        return  # only other support draws need it
+    try:
+        lists.pool = {stem(name) for names in read_pool(root).values() for name in names}
+    except DataError as error:
+        _add(lists, "error", "unreadable list", POOL_FILE, str(error))
 
 
 def _strings(value: object) -> list[str]:

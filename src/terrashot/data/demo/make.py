@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from terrashot.data.demo.classes import NOVEL, TAXONOMY, Land
 from terrashot.data.demo.plan import TilePlan, plan_tiles
 from terrashot.data.demo.scene import develop_scene, draw_scene
 from terrashot.data.demo.writer import PIXEL_SIZE, tile_transform, write_tile
+from terrashot.data.support_pool import POOL_FILE
 from terrashot.errors import DataError
 from terrashot.taxonomy import Taxonomy
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 TILE_SIZE = 384
 MARKER = "demo.json"
 _REGIONS = {"train": 0, "val": 1, "test": 2}
@@ -27,7 +29,8 @@ def make_demo(root: Path, seed: int = 0) -> None:
     """Write the demo set into ``root`` unless it stands there already.
 
     The layout is the few-shot challenge's own: ``trainset``, ``valset`` and ``testset`` with
-    ``images`` and ``labels``, ``train.txt``, ``stage1_val.txt``, ``val.json``, ``test.json``.
+    ``images`` and ``labels``, ``train.txt``, ``stage1_val.txt``, ``val.json``, ``test.json``,
+    ``support_pool.json``.
     ``demo.json`` marks a whole set and says how it was made. The set is built in a folder beside
     ``root`` and renamed, so that an interrupted run leaves nothing that looks complete.
 
@@ -151,7 +154,7 @@ def _visible_labels(tile: TilePlan, labels: np.ndarray) -> np.ndarray:
     """What the label file of the tile tells: queries all, training no novel, support its own."""
     if tile.role == "query":
         return labels
-    if tile.role == "support":
+    if tile.role in ("support", "pool"):
         return np.where(labels == tile.novel, labels, 0).astype(np.uint8)
     return np.where(np.isin(labels, [int(n) for n in NOVEL]), 0, labels).astype(np.uint8)
 
@@ -162,9 +165,22 @@ def _write_lists(folder: Path, tiles: list[TilePlan]) -> None:
         (folder / f"{role}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for split in ("val", "test"):
         own = [t for t in tiles if t.split == split]
-        support = {str(int(n)): [t.name for t in own if t.novel == n] for n in NOVEL}
+        support = _by_class(own, "support")
         queries = [t.name for t in own if t.role == "query"]
         _write_json(folder / f"{split}.json", {"support_set": support, "query_set": queries})
+    _write_json(folder / POOL_FILE, _by_class(tiles, "support", "pool", split="test"))
+
+
+def _by_class(
+    tiles: Sequence[TilePlan], *roles: str, split: str | None = None
+) -> dict[str, object]:
+    """Names of the tiles of these roles by class id."""
+    return {
+        str(int(n)): [
+            t.name for t in tiles if t.novel == n and t.role in roles and split in (None, t.split)
+        ]
+        for n in NOVEL
+    }
 
 
 def _write_json(path: Path, value: dict[str, object]) -> None:

@@ -21,14 +21,16 @@ _SUPPORT: dict[Land, tuple[str, int]] = {
     Land.SPORTS_FIELD: ("leisure", 20000),
     Land.HALL: ("halls", 20000),
 }
+POOL_TILES = 5
+"""Tiles a novel class from which other support sets are drawn, beside the support set's own."""
 
 
 @dataclass(frozen=True)
 class TilePlan:
     """One tile: its file name, its split, its role and what its scene must contain.
 
-    ``role`` is ``train``, ``stage1_val``, ``support`` or ``query``; ``novel`` is the class of a
-    support tile.
+    ``role`` is ``train``, ``stage1_val``, ``support``, ``pool`` or ``query``; ``novel`` is the
+    class of a support or pool tile.
     """
 
     name: str
@@ -79,4 +81,9 @@ def plan_tiles() -> list[TilePlan]:
                 add(split, "support", theme, {novel: least}, novel)
         for theme in themes:
             add(split, "query", theme, _THEME_NEEDS[theme])
+    # Last, so that all other tiles stay what they are: a tile's dice follow from its place.
+    for novel in NOVEL:
+        theme, least = _SUPPORT[novel]
+        for _ in range(POOL_TILES):
+            add("test", "pool", theme, {novel: least}, novel)
     return tiles
