@@ -1,10 +1,12 @@
 """Writing files so that a partial one never stands where a whole one is expected."""
 
+import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,3 +40,15 @@ def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - anything that 
     """Write ``value`` as indented JSON, atomically."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content; read again only when its size or time has changed."""
+    state = path.stat()
+    return _digest(path.resolve(), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

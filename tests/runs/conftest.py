@@ -48,7 +48,7 @@ def write(path: Path, array: np.ndarray) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_root(tmp_path_factory) -> Path:
-    """48 training, 4 validation, 2 support tiles a novel class, 5 query tiles of 64 px."""
+    """48 training, 4 validation, 2 support (pool: 4) tiles a class, 5 query tiles of 64 px."""
     root = tmp_path_factory.mktemp("tiny")
     rng = np.random.default_rng(0)
     colors = rng.integers(40, 215, (NUM_CLASSES, 3))
@@ -82,6 +82,12 @@ def tiny_root(tmp_path_factory) -> Path:
         support[str(index)] = [f"support_{index}_{i}.tif" for i in range(2)]
         for name in support[str(index)]:
             tile("testset", name, [*range(NUM_BASE), index, index, index], keep=index)
+    pool = {}
+    for index in range(NUM_BASE, NUM_CLASSES):
+        pool[str(index)] = [f"pool_{index}_{i}.tif" for i in range(4)]
+        for name in pool[str(index)]:
+            tile("testset", name, [*range(NUM_BASE), index, index, index], keep=index)
+    (root / "support_pool.json").write_text(json.dumps(pool))
     query = [f"query_{i}.tif" for i in range(5)]
     for name in query:
         tile("testset", name, everything)

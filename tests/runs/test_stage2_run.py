@@ -82,6 +82,45 @@ def test_an_interrupted_evaluation_goes_on_with_the_queries_that_are_left(
     assert again["metrics"]["test/weighted_miou"] == whole["metrics"]["test/weighted_miou"]
 
 
+def test_features_of_the_cache_give_the_very_same_numbers_and_read_no_image(
+    run_here, trained, tmp_path, monkeypatch
+):
+    logs = tmp_path / "logs"
+    checkpoint = f"checkpoint={trained / 'stage1' / 'latest'}"
+    run = [
+        "experiment=stage2",
+        checkpoint,
+        "logger=csv",
+        "solver.iterations=5",
+        "data.eval_size=80",
+    ]
+    assert run_here(logs, *run, "adaptation.feature_cache=0") == 0
+    without = results_of(logs)
+    assert not (logs / "feature_cache").exists()
+    assert run_here(logs, *run) == 0
+    first = results_of(logs)
+    assert len(list((logs / "feature_cache").iterdir())) == 8 + 5  # support and query tiles
+
+    from terrashot.data import tiles
+    from terrashot.networks.segmenter import Segmenter
+
+    def refuse(*_):
+        raise AssertionError("neither image nor network is needed")
+
+    monkeypatch.setattr(tiles, "read_image", refuse)
+    monkeypatch.setattr(Segmenter, "features", refuse)
+    assert run_here(logs, *run, "adaptation.panels=0") == 0
+    second = results_of(logs)
+    monkeypatch.undo()
+    assert run_here(logs, *run, "adaptation.panels=2") == 0  # pictures read what they show
+    pictures = (logs / "stage2" / "latest" / "figures" / "test").glob("*.png")
+    assert len(list(pictures)) == 2
+    for results in (first, second, results_of(logs)):
+        assert results["confusion"] == without["confusion"]
+        assert results["base_model"] == without["base_model"]
+        assert results["seconds_per_query"] > results["adaptation_seconds_per_query"] > 0
+
+
 def test_a_stride_that_is_no_multiple_of_the_networks_is_refused(stage2, capsys):
     with pytest.raises(AssertionError):
         stage2("adaptation.feature_stride=6")

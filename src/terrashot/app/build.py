@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning import Callback, Trainer
@@ -17,8 +18,10 @@ from terrashot.app.settings import DataSettings, Settings
 from terrashot.callbacks.checkpoint_io import AtomicCheckpointIO
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.demo import make_demo
+from terrashot.data.feature_cache import FeatureCache
 from terrashot.data.transforms import TrainTransform
 from terrashot.errors import ConfigError, TerrashotError
+from terrashot.files import file_digest
 from terrashot.tasks.optimization import OptimizationPlan
 from terrashot.taxonomy import Taxonomy
 
@@ -71,6 +74,24 @@ def build_data(settings: Settings) -> FewShotDataModule:
         maker=maker,
         support_draw=data.support_draw,
     )
+
+
+def build_feature_cache(settings: Settings, checkpoint: Path, stride: int) -> FeatureCache | None:
+    """The cache for features of this checkpoint; None where ``adaptation.feature_cache`` is 0."""
+    limit = settings.adaptation.feature_cache
+    if not limit:
+        return None
+    accelerator = resolve_accelerator(settings.trainer.accelerator)
+    context = {
+        "checkpoint": file_digest(checkpoint),
+        "eval_size": settings.data.eval_size,
+        "stride": stride,
+        # Kernels of another device or version give other last digits.
+        "precision": resolve_precision(settings.trainer.precision, accelerator),
+        "device": torch.cuda.get_device_name() if accelerator == "cuda" else accelerator,
+        "torch": torch.__version__,
+    }
+    return FeatureCache(Path(settings.paths.feature_cache), limit * 1e9, context)
 
 
 def build_plan(settings: Settings) -> OptimizationPlan:

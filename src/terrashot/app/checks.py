@@ -78,6 +78,12 @@ def _check_numbers(settings: Settings) -> None:
     for key, value in positive.items():
         if value is not None and value < 1:
             raise ConfigError(f"{key} is {value}, but it must be at least 1.")
+    limit = settings.adaptation.feature_cache
+    if limit is not None and limit < 0:
+        raise ConfigError(
+            f"adaptation.feature_cache is {limit}, but it is a size in GB: 20 for example, or 0 "
+            "for no cache."
+        )
     draw = settings.data.support_draw
     if draw is not None and draw < 0:
         raise ConfigError(

@@ -13,6 +13,7 @@ class PathSettings:
     data: str = MISSING
     logs: str = MISSING
     run_folder: str | None = None
+    feature_cache: str = MISSING
 
 
 @dataclass
@@ -115,6 +116,7 @@ class AdaptationSettings:
     feature_stride: int | None = None
     align_corners: bool = False
     panels: int = 8
+    feature_cache: float | None = 20.0
     base_weight: float = 0.4
     novel_weight: float = 0.6
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from terrashot.app.build import (
     build_data,
+    build_feature_cache,
     build_part,
     build_trainer,
 )
@@ -30,6 +31,7 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
     path = stage1_checkpoint(settings)
     folder.update_info(checkpoint=str(path.resolve()))
     base = load_base_model(path, taxonomy)
+    data.feature_cache = build_feature_cache(settings, path, base.segmenter.stride)
     module = NovelAdaptation(
         segmenter=base.segmenter,
         adapter=_build_adapter(settings),
@@ -43,7 +45,9 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
     )
     callbacks = [
         console_progress(),
-        PredictionPanels(folder.path, taxonomy, settings.adaptation.panels),
+        PredictionPanels(
+            folder.path, taxonomy, settings.adaptation.panels, read_image=data.query_image
+        ),
     ]
     trainer = build_trainer(settings, folder, build_loggers(settings, folder), callbacks)
     console = run_console(trainer)
@@ -62,6 +66,7 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
         "base_model": without_nan(result.base_scores.as_metrics("test", taxonomy)),
         "queries": result.queries,
         "seconds_per_query": result.seconds_per_query,
+        "adaptation_seconds_per_query": result.adaptation_seconds_per_query,
         "diverged_queries": result.diverged,
         "method": (settings.method or {}).get("name"),
         "data": {"name": settings.data.name, "split": settings.data.split},

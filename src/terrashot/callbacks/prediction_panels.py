@@ -1,11 +1,12 @@
 """Pictures of the same few tiles after each evaluation."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
 
 from terrashot.callbacks.media import log_panels
 from terrashot.reporting.panels import Panel, panel_picture, save_panel
@@ -26,12 +27,20 @@ class PredictionPanels(Callback):
             epoch replacing the one before.
         taxonomy: Names and colours.
         count: How many tiles.
+        read_image: Reads the image [3, H, W] of a tile by its name, for steps that return none.
     """
 
-    def __init__(self, folder: Path, taxonomy: Taxonomy, count: int = 6) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        taxonomy: Taxonomy,
+        count: int = 6,
+        read_image: Callable[[str], Tensor] | None = None,
+    ) -> None:
         self.folder = Path(folder)
         self.taxonomy = taxonomy
         self.count = count
+        self.read_image = read_image
         self._wanted: set[int] = set()
         self._seen = 0
         self._panels: list[Panel] = []
@@ -100,8 +109,12 @@ class PredictionPanels(Callback):
             return
         for row, name in enumerate(names):
             if first + row in self._wanted:
-                maps = (values[key][row] for key in ("image", "mask", "prediction"))
-                self._panels.append(Panel.from_tensors(name, *maps).shrunk(_LONGEST))
+                if "image" in values or self.read_image is None:
+                    image = values["image"][row]
+                else:
+                    image = self.read_image(name)
+                maps = (values[key][row] for key in ("mask", "prediction"))
+                self._panels.append(Panel.from_tensors(name, image, *maps).shrunk(_LONGEST))
 
     def _publish(self, trainer: Trainer, stage: str) -> None:
         if not self._panels:

@@ -11,7 +11,9 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from terrashot.data.feature_cache import FeatureCache
 from terrashot.data.layout import FewShotLayout
+from terrashot.data.query_tiles import QueryTiles, collate_query
 from terrashot.data.sampling import EpochSampler
 from terrashot.data.statistics import label_counts
 from terrashot.data.support import SupportSet
@@ -47,6 +49,7 @@ class FewShotDataModule(LightningDataModule):
 
     Attributes:
         skip: names of query tiles that are done and that the test loader leaves out.
+        feature_cache: features of tiles; query tiles found in it come without their image.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class FewShotDataModule(LightningDataModule):
         self.maker = maker
         self.support_draw = support_draw
         self.skip: set[str] = set()
+        self.feature_cache: FeatureCache | None = None
 
     def prepare_data(self) -> None:
         """Make the data where a maker is given; the Trainer calls it on one process a machine."""
@@ -141,7 +145,13 @@ class FewShotDataModule(LightningDataModule):
         tiles = [tile for tile in self.layout.query if tile.name not in self.skip]
         dataset = TileDataset(tiles, self.taxonomy, self.eval_transform)
         sampler = self._sampler(len(tiles), "none")
-        return self._loader(dataset, sampler, batch_size=1)
+        queries = QueryTiles(dataset, self.feature_cache)
+        return self._loader(queries, sampler, batch_size=1, collate_fn=collate_query)
+
+    def query_image(self, name: str) -> Tensor:
+        """Image [3, H, W] of a query tile, for pictures of tiles that came without it."""
+        tiles = [tile for tile in self.layout.query if tile.name == name]
+        return TileDataset(tiles, self.taxonomy, self.eval_transform)[0]["image"]
 
     @cached_property
     def _train_tiles(self) -> TileDataset:
@@ -164,7 +174,12 @@ class FewShotDataModule(LightningDataModule):
         )
 
     def _loader(
-        self, dataset: TileDataset, sampler: EpochSampler, batch_size: int, drop_last: bool = False
+        self,
+        dataset: TileDataset | QueryTiles,
+        sampler: EpochSampler,
+        batch_size: int,
+        drop_last: bool = False,
+        collate_fn: Callable[[Any], dict[str, Any]] | None = None,
     ) -> DataLoader[Any]:
         workers = self.num_workers
         if workers is None:
@@ -180,7 +195,7 @@ class FewShotDataModule(LightningDataModule):
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers > 0 else None,
             pin_memory=pinned,
-            collate_fn=partial(collate, ignore_index=self.taxonomy.ignore_index),
+            collate_fn=collate_fn or partial(collate, ignore_index=self.taxonomy.ignore_index),
             # A loader draws from the global generator otherwise, and the network's own draws
             # would depend on how many loaders were started before.
             generator=torch.Generator().manual_seed(self.seed),

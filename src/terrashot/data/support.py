@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from terrashot.data.layout import Tile
@@ -70,10 +71,14 @@ class SupportSet(Dataset[SupportSample]):
         sample = self._dataset[index]
         return {**sample, "class_id": self.class_ids[index]}
 
+    def mask(self, index: int, expected: tuple[int, ...] | None = None) -> Tensor:
+        """The mask [H, W] of a sample; its image is not read. See ``TileDataset.mask``."""
+        return self._dataset.mask(index, expected)
+
     def _check(self, index: int) -> None:
         tile, own = self.tiles[index], self.class_ids[index]
         names = self.taxonomy.names
-        counts = np.bincount(self._dataset.load(index)[1].reshape(-1), minlength=256)
+        counts = np.bincount(self._dataset.label(index).reshape(-1), minlength=256)
         if not counts[own]:
             found = ", ".join(str(i) for i in np.flatnonzero(counts))
             raise DataError(

@@ -1,7 +1,7 @@
 """The dataset of tiles: an image and its mask at a time, transformed."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NoReturn, TypedDict
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torchvision import tv_tensors
 from terrashot.data.layout import Tile
 from terrashot.data.memory import TileMemory, free_memory
 from terrashot.data.reading import image_size, read_image, read_label
+from terrashot.data.transforms import EvalTransform
 from terrashot.errors import ConfigError, DataError
 from terrashot.taxonomy import Taxonomy
 
@@ -129,17 +130,52 @@ class TileDataset(Dataset[Sample]):
         if tile.label is None:
             label = np.full((height, width), self.taxonomy.ignore_index, dtype=np.uint8)
         else:
-            label = self._table[read_label(tile.label, self._allowed)]
+            label = self.label(index)
         if label.shape != (height, width):
-            raise DataError(
-                f"{tile.image} is {width} x {height} pixels, but its label {tile.label} is "
-                f"{label.shape[1]} x {label.shape[0]}. Both must have the same size, pixel on "
-                "pixel. Write the label anew on the grid of the image (`gdalwarp -r near`), or "
-                "take the tile off its list."
-            )
+            self._raise_sizes(tile, (height, width), label.shape)
         if self._memory is not None:
             self._memory.put(index, image, label)
         return image, label
+
+    def label(self, index: int) -> np.ndarray:
+        """Label uint8 [H, W] of a tile, not transformed; its image is not read.
+
+        Raises:
+            DataError: the file is damaged or holds an unknown id.
+        """
+        tile = self.tiles[index]
+        held = self._memory.get(index) if self._memory is not None else None
+        if held is not None:
+            return held[1]
+        if tile.label is None:
+            return np.full(image_size(tile.image), self.taxonomy.ignore_index, dtype=np.uint8)
+        return np.asarray(self._table[read_label(tile.label, self._allowed)])
+
+    def mask(self, index: int, expected: tuple[int, ...] | None = None) -> Tensor:
+        """Mask int64 [h, w] of a sample, transformed as with its image, which is not read.
+
+        Args:
+            index: the tile.
+            expected: height and width of the transformed image, where they are known.
+
+        Raises:
+            DataError: as ``label``, or the size is not as expected.
+        """
+        label = torch.from_numpy(self.label(index))
+        if self.transform is not None:
+            assert isinstance(self.transform, EvalTransform)
+            label = self.transform.mask(label)
+        if expected is not None and tuple(label.shape) != expected:
+            self._raise_sizes(self.tiles[index], expected, tuple(label.shape))
+        return label.long()
+
+    def _raise_sizes(self, tile: Tile, image: Sequence[int], label: Sequence[int]) -> NoReturn:
+        raise DataError(
+            f"{tile.image} is {image[1]} x {image[0]} pixels, but its label {tile.label} is "
+            f"{label[1]} x {label[0]}. Both must have the same size, pixel on "
+            "pixel. Write the label anew on the grid of the image (`gdalwarp -r near`), or "
+            "take the tile off its list."
+        )
 
 
 def collate(samples: Sequence[Sample], ignore_index: int) -> dict[str, Any]:

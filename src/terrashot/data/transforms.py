@@ -155,20 +155,33 @@ class EvalTransform:
 
     def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Transform a tile: uint8 [3, H, W] and [H, W] in, uint8 [3, h, w] and [h, w] out."""
-        image, mask = image.as_subclass(Tensor), mask.as_subclass(Tensor)
-        if self.size is None:
-            return image, mask
-        ratio = self.size / max(mask.shape)
-        sides = [max(1, round(side * ratio)) for side in mask.shape]
-        if tuple(sides) != tuple(mask.shape):
+        return self.image(image), self.mask(mask)
+
+    def image(self, image: Tensor) -> Tensor:
+        """The image alone."""
+        image = image.as_subclass(Tensor)
+        sides, padding = self._sides(image)
+        if tuple(sides) != tuple(image.shape[1:]):
             image = F.resize(image, sides, antialias=True)
+        return F.pad(image, padding, fill=0) if any(padding) else image
+
+    def mask(self, mask: Tensor) -> Tensor:
+        """The mask alone."""
+        mask = mask.as_subclass(Tensor)
+        sides, padding = self._sides(mask)
+        if tuple(sides) != tuple(mask.shape):
             # NEAREST_EXACT: torch's older "nearest" shifts a mask by half a pixel.
             mask = F.resize(mask[None], sides, InterpolationMode.NEAREST_EXACT)[0]
-        padding = [0, 0, self.size - sides[1], self.size - sides[0]]
-        if any(padding):
-            image = F.pad(image, padding, fill=0)
-            mask = F.pad(mask[None], padding, fill=self.ignore_index)[0]
-        return image, mask
+        return F.pad(mask[None], padding, fill=self.ignore_index)[0] if any(padding) else mask
+
+    def _sides(self, pixels: Tensor) -> tuple[list[int], list[int]]:
+        """Height and width after resizing, and the padding left, above, right and below."""
+        height, width = pixels.shape[-2:]
+        if self.size is None:
+            return [height, width], [0, 0, 0, 0]
+        ratio = self.size / max(height, width)
+        sides = [max(1, round(height * ratio)), max(1, round(width * ratio))]
+        return sides, [0, 0, self.size - sides[1], self.size - sides[0]]
 
 
 def _happens(probability: float) -> bool:

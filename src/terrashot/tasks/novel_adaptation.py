@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,8 +14,9 @@ from terrashot.adaptation.base_only import BaseOnly
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.inference import predict_map
 from terrashot.adaptation.striding import labels_to_size, reduce_stride
-from terrashot.adaptation.support import SupportFeatures
+from terrashot.adaptation.support import SupportPixels
 from terrashot.data.datamodule import FewShotDataModule
+from terrashot.data.feature_cache import TileFeatures
 from terrashot.errors import ConfigError
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import GfssScores, gfss_scores
@@ -33,16 +35,18 @@ class AdaptationResult:
     queries: int
     seconds_per_query: float
     diverged: int
+    adaptation_seconds_per_query: float
 
 
 class NovelAdaptation(LightningModule):
     """Evaluates one method: ``Trainer.test`` with a ``FewShotDataModule``.
 
-    The support is turned into features once. Each query (one tile a batch: ``image``
-    [1, 3, H, W], ``mask`` [1, H, W], ``name``) is adapted to, mapped and counted, and its counts
-    are kept in ``store``, so that an interrupted evaluation goes on with the queries that are
-    left. Logs ``test/base_miou``, ``test/novel_miou``, ``test/weighted_miou``, ...,
-    ``test/iou/<class>``, and, query by query, ``running/...`` of this process.
+    The support is turned into features once. Each query (one tile a batch, see
+    ``collate_query``) is adapted to, mapped and counted. Features come from the data module's
+    cache where it has one, with the very same numbers. Counts are kept in ``store``, so that an
+    interrupted evaluation goes on with the queries that are left. Logs ``test/base_miou``,
+    ``test/novel_miou``, ``test/weighted_miou``, ..., ``test/iou/<class>``, and, query by query,
+    ``running/...`` of this process.
 
     Args:
         segmenter: the stage-1 network; frozen.
@@ -90,7 +94,7 @@ class NovelAdaptation(LightningModule):
         self.weights = {"base_weight": base_weight, "novel_weight": novel_weight}
         # Counts of this process; summed over processes when all queries are done.
         self._counts = torch.zeros(2, taxonomy.num_classes, taxonomy.num_classes).long()
-        self._totals = torch.zeros(3)  # queries, seconds, diverged
+        self._totals = torch.zeros(4)  # queries, seconds, diverged, adapting
         self._result: AdaptationResult | None = None
 
     @property
@@ -114,13 +118,12 @@ class NovelAdaptation(LightningModule):
         data, names = self._data, self.taxonomy.names
         features, labels = [], []
         for index in range(len(data.support)):
-            sample = data.support[index]
-            native = self._features(sample["image"].unsqueeze(0).to(self.device))
-            reduced = reduce_stride(native, self.factor)
+            found, mask = self._support_tile(index)
+            reduced = reduce_stride(found.features, self.factor)
             features.append(reduced)
             size = (reduced.shape[1], reduced.shape[2])
-            labels.append(labels_to_size(sample["mask"].to(self.device), size))
-        support = SupportFeatures(
+            labels.append(labels_to_size(mask, size))
+        support = SupportPixels(
             features,
             labels,
             num_base=self.taxonomy.num_base,
@@ -139,41 +142,51 @@ class NovelAdaptation(LightningModule):
             self._add(counted)
 
     def test_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
-        """Adapt to one query, map it, count it, keep the counts."""
-        image, mask, name = batch["image"], batch["mask"][0], batch["name"][0]
+        """Adapt to one query, map it, count it, keep the counts.
+
+        Returns the prediction; the image beside it only where the tile came with one.
+        """
+        mask, name = batch["mask"][0], batch["name"][0]
         size = (mask.shape[0], mask.shape[1])
+        tile = self._query_tile(batch)
+        features = tile.features
         began = time.perf_counter()
-        features = self._features(image)
         # Autocast would take the adaptation to half precision, where its small steps are lost.
         with torch.autocast(self.device.type, enabled=False):
             head = self.adapter.adapt(
                 reduce_stride(features, self.factor),
-                _content(image[0]),
+                tile.content,
                 seed=_seed_of(name),
             )
+            adapted = time.perf_counter()
             prediction = self._map(head, features, size)
-            seconds = time.perf_counter() - began
+            mapped = time.perf_counter()
             before = self._map(self.base_model.adapt(features), features, size)
         counts = QueryCounts(
             name=name,
             adapted=self._count(prediction, mask),
             base_model=self._count(before, mask),
-            seconds=seconds,
+            seconds=tile.seconds + mapped - began,
             diverged=head.diverged,
+            adaptation_seconds=adapted - began,
         )
         self._add(counts)
         self.store.save(counts)
         self._log_running()
-        return {**batch, "prediction": prediction.unsqueeze(0).long()}
+        kept: dict[str, Any] = {
+            key: batch[key] for key in ("name", "mask", "image") if key in batch
+        }
+        return {**kept, "prediction": prediction.unsqueeze(0).long()}
 
     def on_test_epoch_end(self) -> None:
         """Scores over all queries of all processes."""
         adapted, base_model = self._sum(self._counts).cpu()
         scores = gfss_scores(adapted, self.taxonomy, **self.weights)
         base = gfss_scores(base_model, self.taxonomy, **self.weights)
-        queries, seconds, diverged = self._sum(self._totals).tolist()
+        queries, seconds, diverged, adapting = self._sum(self._totals).tolist()
+        each = 1 / max(1, queries)
         self._result = AdaptationResult(
-            adapted, scores, base, int(queries), seconds / max(1, queries), int(diverged)
+            adapted, scores, base, int(queries), seconds * each, int(diverged), adapting * each
         )
         metrics = scores.as_metrics("test", self.taxonomy)
         metrics["test/seconds_per_query"] = self._result.seconds_per_query
@@ -186,10 +199,43 @@ class NovelAdaptation(LightningModule):
         assert isinstance(data, FewShotDataModule)
         return data
 
+    def _support_tile(self, index: int) -> tuple[TileFeatures, Tensor]:
+        """Features and mask [H, W] of a support tile."""
+        support, cache = self._data.support, self._data.feature_cache
+        path = support.tiles[index].image
+        found = cache.load(path) if cache is not None else None
+        if found is not None:
+            mask = support.mask(index, expected=tuple(found.content.shape))
+            return self._here(found), mask.to(self.device)
+        sample = support[index]
+        return self._extract(sample["image"].unsqueeze(0), path), sample["mask"].to(self.device)
+
+    def _query_tile(self, batch: dict[str, Any]) -> TileFeatures:
+        """Features of a query tile, from the batch or from the network."""
+        if "features" in batch:
+            return self._here(
+                TileFeatures(batch["features"], batch["content"], batch["feature_seconds"])
+            )
+        return self._extract(batch["image"], Path(batch["path"][0]))
+
     @torch.no_grad()
-    def _features(self, image: Tensor) -> Tensor:
-        """Features [C, h, w] of one image [1, 3, H, W], float32."""
-        return self.segmenter.features(image)[0].float()
+    def _extract(self, image: Tensor, path: Path) -> TileFeatures:
+        """Features of one image [1, 3, H, W], float32; kept for the next job."""
+        began = time.perf_counter()
+        image = image.to(self.device)
+        with self.trainer.precision_plugin.forward_context():
+            features = self.segmenter.features(image)[0].float()  # [C, h, w]
+        found = TileFeatures(features, _content(image[0]), time.perf_counter() - began)
+        cache = self._data.feature_cache
+        if cache is not None:
+            cache.save(path, found)
+        return found
+
+    def _here(self, found: TileFeatures) -> TileFeatures:
+        """The same on this process's device."""
+        return TileFeatures(
+            found.features.to(self.device), found.content.to(self.device), found.seconds
+        )
 
     def _map(self, head: Any, features: Tensor, size: tuple[int, int]) -> Tensor:  # noqa: ANN401
         stride = self.segmenter.stride
@@ -203,7 +249,8 @@ class NovelAdaptation(LightningModule):
 
     def _add(self, counts: QueryCounts) -> None:
         self._counts += torch.stack([counts.adapted, counts.base_model])
-        self._totals += torch.tensor([1.0, counts.seconds, float(counts.diverged)])
+        times = [counts.seconds, float(counts.diverged), counts.adaptation_seconds]
+        self._totals += torch.tensor([1.0, *times])
 
     def _sum(self, values: Tensor) -> Tensor:
         """The sum of ``values`` over all processes."""

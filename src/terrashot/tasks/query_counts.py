@@ -19,8 +19,10 @@ class QueryCounts:
         name: the tile.
         adapted: counts [K, K] of the adapted head, rows = truth.
         base_model: counts [K, K] of the stage-1 head, which never predicts a novel class.
-        seconds: features, adaptation and map together.
+        seconds: features, adaptation and map together; features of the cache count with the time
+            that they once took.
         diverged: whether the adaptation ran away (the published settings can).
+        adaptation_seconds: the adaptation alone.
     """
 
     name: str
@@ -28,6 +30,7 @@ class QueryCounts:
     base_model: Tensor
     seconds: float
     diverged: bool
+    adaptation_seconds: float = 0.0
 
 
 class QueryStore:
@@ -46,6 +49,7 @@ class QueryStore:
                 "base_model": counts.base_model.tolist(),
                 "seconds": round(counts.seconds, 4),
                 "diverged": counts.diverged,
+                "adaptation_seconds": round(counts.adaptation_seconds, 4),
             },
         )
 
@@ -61,6 +65,7 @@ class QueryStore:
                     base_model=torch.tensor(value["base_model"], dtype=torch.int64),
                     seconds=float(value["seconds"]),
                     diverged=bool(value["diverged"]),
+                    adaptation_seconds=float(value.get("adaptation_seconds", 0.0)),
                 )
             )
         return found
