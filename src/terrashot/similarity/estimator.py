@@ -1,9 +1,12 @@
 """The interface of base-to-novel similarity."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import torch
 from torch import Tensor
+
+from terrashot.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -14,16 +17,22 @@ class FeatureBank:
         sums: Sum of the feature vectors of each class ``[classes, C]``.
         counts: Pixels of each class ``[classes]``.
         total_pixels: All pixels of all support tiles, padding included.
+        names: Names of the classes, where the estimator is to know them.
     """
 
     sums: Tensor
     counts: Tensor
     total_pixels: int
+    names: list[str] | None = None
 
     @property
     def means(self) -> Tensor:
         """Mean feature of each class ``[classes, C]``; 0 for a class without pixels."""
         return self.sums / self.counts.clamp(min=1).unsqueeze(1)
+
+    def scaled(self, gain: float) -> "FeatureBank":
+        """The bank of the features multiplied by ``gain``."""
+        return replace(self, sums=self.sums * gain)
 
 
 class SimilarityEstimator(Protocol):
@@ -38,3 +47,51 @@ class SimilarityEstimator(Protocol):
     def estimate(self, base: FeatureBank, novel: FeatureBank) -> Tensor:
         """Similarity ``[base, novel]``, not negative, each column summing to 1."""
         ...
+
+
+def present_classes(base: FeatureBank) -> Tensor:
+    """Which base classes have pixels ``[base]``, bool.
+
+    Raises:
+        DataError: none has.
+    """
+    present = base.counts > 0
+    if not bool(present.any()):
+        raise DataError(
+            "similarity: no base class has a pixel in the support tiles, so novel classes have "
+            "nothing to be compared with; at least one background pixel is expected. Check that "
+            "the support labels hold background (0), or choose similarity=uniform."
+        )
+    return present
+
+
+def as_shares(scores: Tensor, present: Tensor) -> Tensor:
+    """Softmax of each column over the classes that are present.
+
+    Args:
+        scores: ``[present base, novel]``.
+        present: Which base classes they belong to ``[base]``; the others get 0.
+
+    Returns:
+        Similarity ``[base, novel]``.
+    """
+    shares = scores.new_zeros(len(present), scores.shape[1])
+    shares[present] = scores.softmax(dim=0)
+    return shares
+
+
+def mean_of_all(base: FeatureBank, novel: FeatureBank) -> Tensor:
+    """Mean feature of all pixels of both banks ``[C]``, float64."""
+    sums = base.sums.double().sum(dim=0) + novel.sums.double().sum(dim=0)
+    return sums / (base.counts.sum() + novel.counts.sum()).clamp(min=1)
+
+
+def cosine(base: Tensor, novel: Tensor) -> Tensor:
+    """Cosines ``[base, novel]`` of vectors ``[base, C]`` and ``[novel, C]``; 0 for a 0 vector."""
+
+    def unit(vectors: Tensor) -> Tensor:
+        # No fixed epsilon: it would tie the outcome to the length of the features.
+        length = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+        return vectors / torch.where(length > 0, length, torch.ones_like(length))
+
+    return unit(base) @ unit(novel).T

@@ -6,7 +6,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from terrashot.similarity.estimator import FeatureBank
+from terrashot.similarity.estimator import FeatureBank, present_classes
 
 
 class Transport:
@@ -49,7 +49,7 @@ class Transport:
             present = torch.ones_like(base.counts, dtype=torch.bool)
         else:
             base_means, novel_means = base.means.double(), novel.means.double()
-            present = base.counts > 0
+            present = present_classes(base)
         difference = base_means[present].unsqueeze(1) - novel_means.unsqueeze(0)
         cost = difference.square().sum(dim=2)  # [present base, novel]
         plan = cost.new_zeros(len(present), len(novel_means))
