@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from terrashot.adaptation.head import LinearHead
-from terrashot.adaptation.support import SupportFeatures
+from terrashot.adaptation.support import SupportPixels
 
 BASE, NOVEL, CHANNELS, SIZE = 3, 2, 12, 10
 
@@ -23,8 +23,8 @@ class Scene:
     truth: Tensor
 
     @property
-    def support(self) -> SupportFeatures:
-        return SupportFeatures(self.features, self.labels, BASE, NOVEL)
+    def support(self) -> SupportPixels:
+        return SupportPixels(self.features, self.labels, BASE, NOVEL)
 
     def scaled(self, factor: float) -> "Scene":
         """Features times ``factor``, the head divided by it: the same stage-1 model."""

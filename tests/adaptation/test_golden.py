@@ -10,7 +10,7 @@ import yaml
 from terrashot.adaptation.gradient_adapter import GradientAdapter
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.solver import Sgd
-from terrashot.adaptation.support import SupportFeatures
+from terrashot.adaptation.support import SupportPixels
 from terrashot.adaptation.transduction import Transduction
 from terrashot.adaptation.transition.rank_one import RankOneTransition
 from terrashot.losses.cross_entropy import CrossEntropy
@@ -48,7 +48,7 @@ def load(folder, case, dtype):
     def tensor(name):
         return torch.from_numpy(stored[name]).to(dtype)
 
-    support = SupportFeatures(
+    support = SupportPixels(
         tensor("features_support").flatten(0, 1),
         torch.from_numpy(stored["labels_support"]).flatten(0, 1),
         num_base=8,

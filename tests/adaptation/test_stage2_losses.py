@@ -71,59 +71,43 @@ def test_distillation_equals_a_loop():
     assert found.item() == pytest.approx(naive, abs=1e-8)
 
 
-@pytest.mark.parametrize("iteration", [4, 5])
+@pytest.mark.parametrize("label", range(CLASSES))
+@pytest.mark.parametrize("support_label", ["folded", "partial"])
 @pytest.mark.parametrize("base_labels", ["supervise", "constant"])
-def test_support_loss_equals_a_loop(iteration, base_labels):
-    z = logits()
-    counts = [4, 2, 0, 3, 2]
-    labels = [0] * 4 + [1] * 2 + [3] * 3 + [4] * 2
-    own, folded = [0.0, 1.0, 0.0, 2.0, 3.0], [0.5, 0.25, 0.0]
-    loss = SupportLoss(
-        counts=counts,
-        num_base=BASE,
-        background_weight=0.15,
-        base_labels=base_labels,
-        margins=torch.tensor(own).double(),
-        folded_margins=torch.tensor(folded).double(),
-        scale=2.0,
-        margins_from=5,
-    )
-    naive = 0.0
-    for label, pixel in zip(labels, z.T.tolist(), strict=True):
-        if iteration >= 5:
-            if label == 0:
-                pixel = [v - folded[k] if k < BASE else v for k, v in enumerate(pixel)]
-            else:
-                pixel = [v - own[k] if k == label else v for k, v in enumerate(pixel)]
-            pixel = [2.0 * v for v in pixel]
-        p = softmax(pixel)
-        if label == 0:
-            naive -= 0.15 * math.log(sum(p[:BASE]) + 1e-10) / PIXELS
-        elif label < BASE and base_labels == "constant":
-            naive -= math.log(1e-10) / PIXELS
-        else:
-            naive -= math.log(p[label] + 1e-10) / PIXELS
-    assert loss(z, iteration).item() == pytest.approx(naive, abs=1e-12)
+def test_a_rule_says_which_classes_a_label_allows(label, support_label, base_labels):
+    loss = SupportLoss(BASE, CLASSES, 0.15, support_label, base_labels)
+    rule = loss.rule(label, tile_class=4)
+    allowed = set(range(CLASSES)[rule.classes])
+    allowed = set(range(CLASSES)) - allowed if rule.others else allowed
+    if label == 0:
+        assert allowed == ({0, 1, 2, 3} if support_label == "partial" else {0, 1, 2})
+        assert rule.weight == 0.15
+    else:
+        assert allowed == {label}
+        constant = base_labels == "constant" and label < BASE
+        assert rule.weight == (0.0 if constant else 1.0)
 
 
-def test_a_constant_base_label_gives_no_gradient():
-    z = logits(pixels=2).requires_grad_()
-    counts = [0, 2, 0, 0, 0]
-    SupportLoss(counts, BASE, 0.15, "supervise")(z, 0).backward()
-    assert z.grad.abs().max() > 0.01
-    constant = SupportLoss(counts, BASE, 0.15, "constant")(z, 0)
-    assert not constant.requires_grad or torch.autograd.grad(constant, z)[0].abs().max() == 0
+def test_background_of_a_tile_without_a_class_is_any_base_class():
+    rule = SupportLoss(BASE, CLASSES, 0.15, "partial").rule(0, tile_class=None)
+    assert (rule.classes, rule.others) == (slice(0, BASE), False)
 
 
-def test_losses_are_differentiated_correctly():
+def test_margins_lower_the_own_logit_or_the_folded_ones():
+    own, folded = torch.tensor([9.0, 1.0, 0.0, 2.0, 3.0]), torch.tensor([0.5, 0.25, 0.0])
+    loss = SupportLoss(BASE, CLASSES, 0.15, margins=own, folded_margins=folded, margins_from=5)
+    assert loss.rule(0, 3).margins.tolist() == [0.5, 0.25, 0, 0, 0]
+    assert loss.rule(4, 4).margins.tolist() == [0, 0, 0, 0, 3]
+    assert [loss.with_margins(i) for i in (4, 5)] == [False, True]
+
+
+def test_query_losses_are_differentiated_correctly():
     pi, frozen = torch.full((CLASSES,), 0.2).double(), logits(1, classes=BASE).softmax(dim=0)
-    loss = SupportLoss([4, 2, 0, 3, 2], BASE, 0.15, "supervise")
 
     def total(z):
         p = z.softmax(dim=0)
         return (
-            loss(z, 0)
-            + query_losses.entropy(p, weights())
+            query_losses.entropy(p, weights())
             + query_losses.marginal_kl(p, weights(), pi)
             + query_losses.distillation(p, frozen, weights())
         )

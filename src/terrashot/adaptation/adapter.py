@@ -5,7 +5,7 @@ from typing import Protocol
 from torch import Tensor
 
 from terrashot.adaptation.head import AdaptedHead, LinearHead
-from terrashot.adaptation.support import SupportFeatures
+from terrashot.adaptation.support import SupportPixels
 
 
 class Adapter(Protocol):
@@ -16,7 +16,7 @@ class Adapter(Protocol):
     def fit_support(
         self,
         snapshot: LinearHead,
-        support: SupportFeatures,
+        support: SupportPixels,
         *,
         seed: int = 0,
         base_counts: Tensor | None = None,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from terrashot.adaptation.head import AdaptedHead, LinearHead
-from terrashot.adaptation.support import SupportFeatures
+from terrashot.adaptation.support import SupportPixels
 from terrashot.adaptation.transition.none import NoTransition
 
 
@@ -24,13 +24,13 @@ class BaseOnly:
     def fit_support(
         self,
         snapshot: LinearHead,
-        support: SupportFeatures,
+        support: SupportPixels,
         *,
         seed: int = 0,
         base_counts: Tensor | None = None,
     ) -> None:
         """Keep the head; of the support only the number of novel classes matters."""
-        head = snapshot.to(support.pixels)
+        head = snapshot.to(support.like)
         # Far below any logit, yet finite: probabilities are exactly 0 and never nan.
         never = torch.finfo(head.bias.dtype).min / 2
         self._head = AdaptedHead(

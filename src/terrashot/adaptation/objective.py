@@ -4,21 +4,22 @@ from typing import Protocol
 
 from torch import Tensor
 
-from terrashot.adaptation.pixel_logits import Parameters
-
 Terms = dict[str, Tensor]
-"""Weighted loss terms by name, detached scalars; their sum is the loss."""
+"""Weighted loss terms ``[Q]`` by name; their sum is the loss."""
 
 
 class Objective(Protocol):
-    """Loss and gradient of one query's adaptation."""
+    """Loss and gradient of the adaptation of Q queries, each with its own parameters."""
 
-    pi: Tensor | None
+    def gradient(self, vectors: Tensor, iteration: int) -> tuple[Tensor, Terms]:
+        """Gradient ``[Q, D]`` and loss terms at an iteration counted from 0.
 
-    def gradient(self, parameters: Parameters, iteration: int) -> tuple[Parameters, Terms]:
-        """Gradient by parameter name, and the loss terms, at an iteration counted from 0."""
+        Args:
+            vectors: Parameters ``[Q, D]``, see ``ParameterLayout``.
+            iteration: Counted from 0.
+        """
         ...
 
-    def after_iteration(self, parameters: Parameters, finished: int) -> None:
+    def after_iteration(self, vectors: Tensor, finished: int) -> None:
         """Be told that so many iterations are done: time to refresh what is held fixed."""
         ...

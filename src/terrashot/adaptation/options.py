@@ -10,6 +10,7 @@ _CHOICES = {
     "start": ("similarity", "prototype", "zeros"),
     "start_mass": ("one", "per_novel"),
     "start_seed": ("shared", "query"),
+    "support_label": ("folded", "partial"),
     "base_labels": ("supervise", "constant"),
     "on_divergence": ("raise", "warn"),
 }
@@ -29,6 +30,8 @@ class AdapterOptions:
         support_weight: Weight of the support loss.
         background_weight: Weight of a support pixel of label 0; novel ones weigh 1.
         background_weight_one_shot: The same with one support tile a class.
+        support_label: Label 0 in a tile means any base class (``folded``, ClassTrans), or anything
+            but the class that the tile was labelled for (``partial``).
         base_labels: A base label in the support is used (``supervise``), or as published adds a
             ``constant``.
         reference_norm: Root mean square length that the features are brought to, so that step
@@ -44,6 +47,7 @@ class AdapterOptions:
     support_weight: float = 1.0
     background_weight: float = 0.15
     background_weight_one_shot: float = 0.01
+    support_label: str = "folded"
     base_labels: str = "supervise"
     reference_norm: float | None = None
     on_divergence: str = "raise"

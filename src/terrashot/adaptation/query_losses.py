@@ -2,8 +2,7 @@
 
 from torch import Tensor
 
-EPSILON = 1e-10
-"""Added inside logarithms, as in the published code."""
+from terrashot.adaptation.support_loss import EPSILON
 
 
 def entropy(probabilities: Tensor, weights: Tensor) -> Tensor:

@@ -1,10 +1,14 @@
 """Gradient descent on the stage-2 objective."""
 
 import torch
+from torch import Tensor
 
 from terrashot.adaptation.objective import Objective
-from terrashot.adaptation.pixel_logits import Parameters
+from terrashot.adaptation.problem import AdaptationProblem, QueryPixels
 from terrashot.errors import ConfigError
+
+History = list[dict[str, float]]
+"""Loss terms of one query before some of the iterations, plain numbers."""
 
 
 class Sgd:
@@ -39,33 +43,57 @@ class Sgd:
         self.weight_decay = weight_decay
         self.decay_to = decay_to
 
-    @torch.no_grad()
+    def prepare(self, problem: AdaptationProblem, start: Tensor) -> None:
+        """Take in what all queries share; exact descent needs nothing.
+
+        Args:
+            problem: The support.
+            start: Parameters ``[D]`` that every query starts from.
+        """
+
     def solve(
-        self, start: Parameters, objective: Objective, history_every: int = 10
-    ) -> tuple[Parameters, list[dict[str, float]]]:
-        """Descend from ``start``, which stays as it is.
+        self,
+        problem: AdaptationProblem,
+        start: Tensor,
+        queries: list[QueryPixels],
+        history_every: int = 10,
+    ) -> tuple[Tensor, list[History], list[Tensor | None]]:
+        """Adapt to some queries at once, each with its own parameters.
+
+        Args:
+            problem: The support.
+            start: Parameters ``[Q, D]``; they stay as they are.
+            queries: One for each, or none for the support alone (Q = 1).
+            history_every: Loss terms are kept before every so many steps and the last (0: none).
 
         Returns:
-            The parameters after the last iteration, and the loss terms before every
-            ``history_every``-th step and the last (0: none).
+            The parameters after the last iteration ``[Q, D]``, and of each query the loss terms
+            and the pi that the KL term pulls to, where there is one.
         """
-        parameters = {name: value.clone() for name, value in start.items()}
-        steps: Parameters = {}
-        history = []
+        objective = problem.objective(queries)
+        objective.begin(start)
+        vectors, history = self.descend(start, objective, history_every)
+        return vectors, history, objective.pi
+
+    @torch.no_grad()
+    def descend(
+        self, start: Tensor, objective: Objective, history_every: int = 10
+    ) -> tuple[Tensor, list[History]]:
+        """The iterations themselves, on any objective."""
+        vectors = start.clone()
+        step: Tensor | None = None
+        history: list[History] = [[] for _ in range(len(start))]
         for iteration in range(self.iterations):
-            gradients, terms = objective.gradient(parameters, iteration)
+            gradient, terms = objective.gradient(vectors, iteration)
             last = iteration == self.iterations - 1
             if history_every and (iteration % history_every == 0 or last):
-                row = {name: float(term) for name, term in terms.items()}
-                history.append({"iteration": iteration, **row, "total": sum(row.values())})
-            for name, value in parameters.items():
-                step = gradients[name]
-                if self.weight_decay:
-                    pull = value - start[name] if self.decay_to == "snapshot" else value
-                    step = step + self.weight_decay * pull
-                if name in steps:
-                    step = self.momentum * steps[name] + step
-                steps[name] = step
-                value -= self.lr * step
-            objective.after_iteration(parameters, iteration + 1)
-        return parameters, history
+                for query, rows in enumerate(history):
+                    row = {name: float(term[query]) for name, term in terms.items()}
+                    rows.append({"iteration": iteration, **row, "total": sum(row.values())})
+            if self.weight_decay:
+                pull = vectors - start if self.decay_to == "snapshot" else vectors
+                gradient = gradient.add_(pull, alpha=self.weight_decay)
+            step = gradient if step is None else step.mul_(self.momentum).add_(gradient)
+            vectors.sub_(step, alpha=self.lr)
+            objective.after_iteration(vectors, iteration + 1)
+        return vectors, history

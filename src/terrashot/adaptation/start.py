@@ -5,12 +5,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from terrashot.adaptation.head import LinearHead
-from terrashot.adaptation.query_losses import EPSILON
-from terrashot.adaptation.support import SupportFeatures
+from terrashot.adaptation.support import SupportPixels
+from terrashot.adaptation.support_loss import EPSILON
 from terrashot.similarity.estimator import FeatureBank, SimilarityEstimator
 
 
-def prototype_start(support: SupportFeatures) -> Tensor:
+def prototype_start(support: SupportPixels) -> Tensor:
     """Mean feature of each novel class at length 1, ``[N, C]`` (the start of DIaM)."""
     means = novel_bank(support).means
     return means / (torch.linalg.vector_norm(means, dim=1, keepdim=True) + EPSILON)
@@ -28,7 +28,7 @@ def similarity_start(similarity: Tensor, snapshot: LinearHead, mass: float = 1.0
 
 
 def base_to_novel(
-    estimator: SimilarityEstimator, snapshot: LinearHead, support: SupportFeatures, gain: float
+    estimator: SimilarityEstimator, snapshot: LinearHead, support: SupportPixels, gain: float
 ) -> Tensor:
     """Similarity ``[base, novel]`` of the classes in the support, features multiplied by ``gain``.
 
@@ -38,14 +38,16 @@ def base_to_novel(
     return estimator.estimate(_scaled(base, gain), _scaled(novel_bank(support), gain))
 
 
-def novel_bank(support: SupportFeatures) -> FeatureBank:
+def novel_bank(support: SupportPixels) -> FeatureBank:
     """Feature sums of the novel classes, by the support's labels."""
-    blocks = support.pixels.split(support.counts.tolist(), dim=1)[support.num_base :]
-    sums = torch.stack([block.sum(dim=1) for block in blocks])
-    return FeatureBank(sums, support.counts[support.num_base :], support.all_pixels.shape[1])
+    novel = range(support.num_base, support.num_classes)
+    sums = torch.stack(
+        [torch.stack([b.sum(dim=1) for b in support.of_class(i)]).sum(dim=0) for i in novel]
+    )
+    return FeatureBank(sums, support.counts[support.num_base :], support.num_pixels)
 
 
-def base_bank(snapshot: LinearHead, support: SupportFeatures, all_pixels: bool) -> FeatureBank:
+def base_bank(snapshot: LinearHead, support: SupportPixels, all_pixels: bool) -> FeatureBank:
     """Feature sums of the base classes, by the frozen head's map of the support.
 
     Args:
@@ -53,14 +55,16 @@ def base_bank(snapshot: LinearHead, support: SupportFeatures, all_pixels: bool) 
         support: The support pixels.
         all_pixels: Take padding and novel pixels too (published), or background pixels alone.
     """
-    pixels = support.all_pixels if all_pixels else support.pixels[:, : int(support.counts[0])]
-    classes = (snapshot.weight @ pixels + snapshot.bias.unsqueeze(1)).argmax(dim=0)
-    members = functional.one_hot(classes, support.num_base).T.to(pixels)  # [B, P]
-    return FeatureBank(
-        members @ pixels.T,
-        torch.bincount(classes, minlength=support.num_base),
-        support.all_pixels.shape[1],
-    )
+    blocks = [*support.blocks, *support.ignored]
+    chosen = blocks if all_pixels else [block for block in blocks if block.label == 0]
+    sums = snapshot.weight.new_zeros(support.num_base, support.channels)
+    counts = torch.zeros(support.num_base, dtype=torch.int64, device=sums.device)
+    for block in chosen:
+        pixels = block.pixels.to(sums)
+        classes = (snapshot.weight @ pixels + snapshot.bias.unsqueeze(1)).argmax(dim=0)
+        sums += functional.one_hot(classes, support.num_base).T.to(sums) @ pixels.T
+        counts += torch.bincount(classes, minlength=support.num_base)
+    return FeatureBank(sums, counts, support.num_pixels)
 
 
 def _scaled(bank: FeatureBank, gain: float) -> FeatureBank:

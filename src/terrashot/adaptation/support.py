@@ -1,7 +1,9 @@
-"""The support set once it is features."""
+"""The support set once it is features: pixels sorted by label in cache-sized blocks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -9,12 +11,33 @@ from torch import Tensor
 from terrashot.adaptation.striding import labels_to_size
 from terrashot.errors import DataError
 
+BLOCK_BYTES = 4 << 20
+"""Features a block holds on a CPU: what stays in cache between the two products of a pass."""
+DEVICE_BLOCK_BYTES = 512 << 20
+"""The same on a GPU, where large products are what is fast."""
 
-class SupportFeatures:
+
+@dataclass(frozen=True)
+class PixelBlock:
+    """Support pixels that share label and tile class.
+
+    Args:
+        label: Their label, or None where they are ignored.
+        tile_class: The novel class their tiles were labelled for, where that is known.
+        pixels: Features ``[C, n]``, contiguous.
+    """
+
+    label: int | None
+    tile_class: int | None
+    pixels: Tensor
+
+
+class SupportPixels:
     """Support pixels sorted by label; built once, shared by all queries.
 
     Args:
-        features: One map ``[C, h, w]`` a tile (a tensor ``[S, C, h, w]`` will do); sizes may
+        features: One map ``[C, h, w]`` a tile, read one after the other and not kept, so that a
+            generator never holds more than one; a tensor ``[S, C, h, w]`` will do. Sizes may
             differ.
         labels: One map ``[h, w]`` a tile, integers: 0, the tile's novel class, ``ignore_index``.
             A base class is allowed too; the method says what becomes of it.
@@ -23,11 +46,13 @@ class SupportFeatures:
         ignore_index: Label of pixels that do not count.
         class_names: All classes in label order, for messages.
         stride: Pixels of the image between two features, for messages.
+        storage: dtype of the stored features; None: that of the features, at least float32.
+        tile_classes: The novel class each tile was labelled for; None: the one novel label in it.
 
     Attributes:
-        pixels: Features of the labelled pixels ``[C, P]``, sorted by label.
-        all_pixels: The same followed by the ignored pixels ``[C, all]``, one storage.
-        counts: Labelled pixels of each class ``[K]``, which are also the lengths of the blocks.
+        blocks: The labelled pixels, labels ascending; each label's pixels by tile class.
+        ignored: The ignored pixels, in blocks as well.
+        counts: Labelled pixels of each class ``[K]``.
 
     Raises:
         DataError: no tiles, unlike shapes, features that are not finite, a label out of range, a
@@ -36,43 +61,26 @@ class SupportFeatures:
 
     def __init__(
         self,
-        features: Sequence[Tensor] | Tensor,
+        features: Iterable[Tensor] | Tensor,
         labels: Sequence[Tensor] | Tensor,
         num_base: int,
         num_novel: int,
         ignore_index: int = 255,
         class_names: Sequence[str] | None = None,
         stride: int | None = None,
+        storage: torch.dtype | None = None,
+        tile_classes: Sequence[int] | None = None,
     ) -> None:
         self.num_base = num_base
         self.num_novel = num_novel
         self.num_classes = num_base + num_novel
-        _check_shapes(features, labels)
-        device = features[0].device
-        # Numpy-like uint8 labels must not wrap around, and half precision is too coarse here.
-        maps = [label.to(device, torch.int64) for label in labels]
-        exact = features[0].dtype in (torch.float32, torch.float64)
+        # Numpy-like uint8 labels must not wrap around.
+        maps = [label.to(torch.int64) for label in labels]
         self.validity_maps = [label != ignore_index for label in maps]
-        total = sum(label.numel() for label in maps)
-        self.all_pixels = torch.empty(
-            (features[0].shape[0], total),
-            dtype=features[0].dtype if exact else torch.float32,
-            device=device,
-        )
-        counts, position = [], 0
-        for value in [*range(self.num_classes), ignore_index]:
-            begin = position
-            for tile, label in zip(features, maps, strict=True):
-                block = tile.flatten(1)[:, (label == value).flatten()]
-                self.all_pixels[:, position : position + block.shape[1]] = block
-                position += block.shape[1]
-            counts.append(position - begin)
-        if position != total:
-            self._raise_foreign_label(maps, ignore_index)
-        self.counts = torch.tensor(counts[:-1], device=device)
-        self.pixels = self.all_pixels[:, : total - counts[-1]]
-        self._check_features()
+        self._check_labels(maps, ignore_index)
+        self.counts = _bincount(maps, ignore_index, self.num_classes)
         self._check_classes(class_names, stride)
+        self._fill(features, maps, ignore_index, storage, tile_classes)
 
     @property
     def num_tiles(self) -> int:
@@ -80,23 +88,108 @@ class SupportFeatures:
         return len(self.validity_maps)
 
     @property
+    def num_labelled(self) -> int:
+        """Labelled pixels."""
+        return sum(block.pixels.shape[1] for block in self.blocks)
+
+    @property
+    def num_pixels(self) -> int:
+        """All pixels, ignored ones too."""
+        return self.num_labelled + sum(block.pixels.shape[1] for block in self.ignored)
+
+    @property
+    def channels(self) -> int:
+        """Length of a feature vector."""
+        return int(self.blocks[0].pixels.shape[0])
+
+    @property
+    def storage(self) -> torch.dtype:
+        """What the features are kept in."""
+        return self.blocks[0].pixels.dtype
+
+    @property
+    def like(self) -> Tensor:
+        """An empty tensor in the dtype and on the device that adaptation computes with."""
+        compute = torch.float64 if self.storage == torch.float64 else torch.float32
+        return torch.empty(0, dtype=compute, device=self.blocks[0].pixels.device)
+
+    @property
     def rms_norm(self) -> float:
         """Root mean square length of the feature vectors of the labelled pixels."""
-        norm = torch.linalg.vector_norm(self.pixels, dtype=torch.float64)
-        return float(norm) / math.sqrt(self.pixels.shape[1])
+        total = sum(
+            float(block.pixels.to(self.like).square().sum(dtype=torch.float64))
+            for block in self.blocks
+        )
+        return math.sqrt(total / self.num_labelled)
+
+    def of_class(self, index: int) -> Iterator[Tensor]:
+        """The blocks ``[C, n]`` of a label, in the dtype that adaptation computes with."""
+        for block in self.blocks:
+            if block.label == index:
+                yield block.pixels.to(self.like)
 
     def validity(self, size: tuple[int, int]) -> Tensor:
         """Number of tiles that are labelled at each place ``[h, w]``, at the size of a query."""
         return torch.stack([labels_to_size(v, size) for v in self.validity_maps]).sum(dim=0)
 
-    def _check_features(self) -> None:
-        # A sum is finite only when every term is; it reads the features once, without a copy.
-        if not bool(torch.isfinite(self.all_pixels.sum(dtype=torch.float64))):
+    def _fill(
+        self,
+        features: Iterable[Tensor] | Tensor,
+        maps: list[Tensor],
+        ignore_index: int,
+        storage: torch.dtype | None,
+        tile_classes: Sequence[int] | None,
+    ) -> None:
+        """Read the tiles one by one into blocks of one label and tile class each."""
+        own: list[int | None] = [_only_novel(m, self.num_base, ignore_index) for m in maps]
+        if tile_classes is not None:
+            own = list(tile_classes)
+        order = [*range(self.num_classes), ignore_index]
+        lengths: dict[tuple[int, int | None], int] = {}
+        kinds = sorted(set(own), key=lambda c: (c is None, c or 0))
+        for label in order:
+            for tile_class in kinds:
+                size = sum(
+                    int((m == label).sum())
+                    for m, c in zip(maps, own, strict=True)
+                    if c == tile_class
+                )
+                if size:
+                    lengths[label, tile_class] = size
+        writers: dict[tuple[int, int | None], _BlockWriter] = {}
+        finite, channels, number = True, 0, -1
+        for number, (tile, label_map) in enumerate(_paired(features, maps)):
+            if number == 0:
+                channels = tile.shape[0]
+                kept = storage or (
+                    tile.dtype if tile.dtype in (torch.float32, torch.float64) else torch.float32
+                )
+                writers = {
+                    key: _BlockWriter(channels, size, kept, tile.device)
+                    for key, size in lengths.items()
+                }
+            _check_shape(number, tile, label_map, channels)
+            # A sum is finite only when every term is; it reads the features once, without a copy.
+            finite = finite and bool(torch.isfinite(tile.sum(dtype=torch.float64)))
+            flat, flat_labels = tile.flatten(1), label_map.flatten().to(tile.device)
+            for key, writer in writers.items():
+                if key[1] == own[number]:
+                    writer.write(flat[:, flat_labels == key[0]])
+        if not finite:
             raise DataError(
                 "support: the features hold NaN or infinite values, but adaptation needs finite "
                 "ones. The stage-1 network has most likely diverged: look at its training loss, "
                 "or use full instead of half precision."
             )
+        self.blocks: list[PixelBlock] = []
+        self.ignored: list[PixelBlock] = []
+        for (label, tile_class), writer in writers.items():
+            ignored = label == ignore_index
+            target = self.ignored if ignored else self.blocks
+            for pixels in writer.blocks:
+                target.append(PixelBlock(None if ignored else label, tile_class, pixels))
+        self.counts = self.counts.to(self.blocks[0].pixels.device)
+        self.validity_maps = [v.to(self.counts.device) for v in self.validity_maps]
 
     def _check_classes(self, names: Sequence[str] | None, stride: int | None) -> None:
         for index in range(self.num_base, self.num_classes):
@@ -110,7 +203,12 @@ class SupportFeatures:
                     "check the support tiles that the list file names for this class."
                 )
 
-    def _raise_foreign_label(self, maps: list[Tensor], ignore_index: int) -> None:
+    def _check_labels(self, maps: list[Tensor], ignore_index: int) -> None:
+        if not maps:
+            raise DataError(
+                "support: there are no support tiles, but there must be at least one for each "
+                "novel class."
+            )
         for number, label in enumerate(maps):
             bad = label[((label < 0) | (label >= self.num_classes)) & (label != ignore_index)]
             if bad.numel():
@@ -121,17 +219,81 @@ class SupportFeatures:
                 )
 
 
-def _check_shapes(features: Sequence[Tensor] | Tensor, labels: Sequence[Tensor] | Tensor) -> None:
-    if len(features) == 0 or len(features) != len(labels):
+class _BlockWriter:
+    """Fills contiguous blocks of about equal length with pixels that come in pieces."""
+
+    def __init__(self, channels: int, size: int, dtype: torch.dtype, device: torch.device) -> None:
+        self.blocks = [
+            torch.empty((channels, length), dtype=dtype, device=device)
+            for length in block_lengths(size, channels, dtype, device)
+        ]
+        self._block = self._column = 0
+
+    def write(self, pixels: Tensor) -> None:
+        """Take in ``[C, n]`` after what is there."""
+        while pixels.shape[1]:
+            block = self.blocks[self._block]
+            taken = min(block.shape[1] - self._column, pixels.shape[1])
+            block[:, self._column : self._column + taken] = pixels[:, :taken]
+            pixels = pixels[:, taken:]
+            self._column += taken
+            if self._column == block.shape[1]:
+                self._block, self._column = self._block + 1, 0
+
+
+def block_lengths(size: int, channels: int, dtype: torch.dtype, device: torch.device) -> list[int]:
+    """Lengths of the blocks that ``size`` pixels are cut into: about equal, cache-sized."""
+    limit = BLOCK_BYTES if device.type == "cpu" else DEVICE_BLOCK_BYTES
+    largest = max(1024, limit // (channels * dtype.itemsize))
+    if device.type == "cpu":
+        # Small sets too need a few blocks for each worker, or one would end last.
+        largest = min(largest, max(1024, size // 8))
+    number = max(1, round(size / largest))
+    edges = [size * i // number for i in range(number + 1)]
+    return [end - begin for begin, end in pairwise(edges)]
+
+
+def _bincount(maps: list[Tensor], ignore_index: int, num_classes: int) -> Tensor:
+    counts = torch.zeros(num_classes, dtype=torch.int64)
+    for label in maps:
+        valid = label[label != ignore_index]
+        counts += torch.bincount(valid, minlength=num_classes).cpu()
+    return counts
+
+
+def _only_novel(label: Tensor, num_base: int, ignore_index: int) -> int | None:
+    """The one novel class in a label map; None where there are none or several."""
+    found = torch.unique(label[(label >= num_base) & (label != ignore_index)])
+    return int(found[0]) if len(found) == 1 else None
+
+
+def _paired(
+    features: Iterable[Tensor] | Tensor, maps: list[Tensor]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Tiles with their labels, and an error where one runs out before the other."""
+    if isinstance(features, Sized) and len(features) != len(maps):
+        raise _unpaired(str(len(features)), len(maps))
+    number = 0
+    for number, tile in enumerate(features, start=1):
+        if number > len(maps):
+            break
+        yield tile, maps[number - 1]
+    if number != len(maps):
+        raise _unpaired(f"more than {len(maps)}" if number > len(maps) else str(number), len(maps))
+
+
+def _unpaired(features: str, labels: int) -> DataError:
+    return DataError(
+        f"support: there are {features} feature maps and {labels} label maps, but each support "
+        "tile needs one of both."
+    )
+
+
+def _check_shape(number: int, tile: Tensor, label: Tensor, channels: int) -> None:
+    expected = (channels, *label.shape)
+    if tuple(tile.shape) != expected:
         raise DataError(
-            f"support: there are {len(features)} feature maps and {len(labels)} label maps, but "
-            "each support tile needs one of both, and there must be at least one tile."
+            f"support: tile {number} has features of shape {tuple(tile.shape)} and labels of "
+            f"shape {tuple(label.shape)}; expected features {expected}. Bring the labels to "
+            "feature resolution and use one network for all tiles."
         )
-    for number, (tile, label) in enumerate(zip(features, labels, strict=True)):
-        expected = (features[0].shape[0], *label.shape)
-        if tuple(tile.shape) != expected:
-            raise DataError(
-                f"support: tile {number} has features of shape {tuple(tile.shape)} and labels of "
-                f"shape {tuple(label.shape)}; expected features {expected}. Bring the labels to "
-                "feature resolution and use one network for all tiles."
-            )

@@ -1,4 +1,4 @@
-"""Cross entropy on the support, whose background stands for all base classes."""
+"""What the support loss asks of the pixels of one label."""
 
 from dataclasses import dataclass, replace
 
@@ -6,23 +6,47 @@ import torch
 from torch import Tensor, nn
 
 from terrashot.adaptation.options import AdapterOptions
-from terrashot.adaptation.query_losses import EPSILON
-from terrashot.adaptation.support import SupportFeatures
+from terrashot.adaptation.support import SupportPixels
 from terrashot.errors import ConfigError
 from terrashot.losses.cross_entropy import CrossEntropy
 from terrashot.losses.ldam import LDAM
 
+EPSILON = 1e-10
+"""Added inside logarithms, as in the published code."""
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """The loss of a pixel: ``-weight log(P + 1e-10)``, P the probability of some classes together.
+
+    Args:
+        label: The label of the pixel.
+        classes: A range of classes.
+        others: P is that of all other classes, not that of the range.
+        weight: omega; 0 where the pixels have no say.
+        margins: What is taken off the logits once margins act ``[K]``, or None.
+    """
+
+    label: int
+    classes: slice
+    others: bool
+    weight: float
+    margins: Tensor | None
+
 
 @dataclass(frozen=True)
 class SupportLoss:
-    """Folded cross entropy: at label 0 the probability of all base classes together counts.
+    """Cross entropy on the support: ``-(1/P) sum omega log(probability + 1e-10)``.
 
-    Source: DIaM, ClassTrans. ``-(1/P) sum omega_y log(p_y + 1e-10)``.
+    Source: DIaM and ClassTrans, which fold the background: at label 0 the probability of all base
+    classes together counts. With partial labels (terrashot) it means no more than what was
+    labelled, "anything but the class of this tile".
 
     Args:
-        counts: Pixels of each class ``[K]``; logits come sorted by label in blocks of that size.
         num_base: Base classes, background included.
+        num_classes: All classes.
         background_weight: omega of label 0; all others weigh 1.
+        support_label: ``folded`` or ``partial``.
         base_labels: ``supervise``: a base label is a label like any other. ``constant``: as
             published it adds a constant, since its own probability went into the background's.
         margins: What is taken off the label's own logit ``[K]``, or None.
@@ -31,68 +55,66 @@ class SupportLoss:
         margins_from: Iteration (from 0) at which the margins begin to act.
     """
 
-    counts: list[int]
     num_base: int
+    num_classes: int
     background_weight: float
-    base_labels: str
+    support_label: str = "folded"
+    base_labels: str = "supervise"
     margins: Tensor | None = None
     folded_margins: Tensor | None = None
     scale: float = 1.0
     margins_from: int = 0
 
-    def __call__(self, logits: Tensor, iteration: int) -> Tensor:
-        """Full logits ``[K, P]`` of the support pixels to a scalar."""
-        lowered = self.margins is not None and iteration >= self.margins_from
-        total = logits.new_zeros(())
-        for label, block in enumerate(logits.split(self.counts, dim=1)):
-            if block.shape[1] == 0:
-                continue
-            if lowered:
-                block = self.scale * (block - self._shift(label, logits))
-            probability = self._probability(label, block)
-            weight = self.background_weight if label == 0 else 1.0
-            total = total - weight * (probability + EPSILON).log().sum()
-        return total / logits.shape[1]
+    def with_margins(self, iteration: int) -> bool:
+        """Whether margins and scale act in that iteration."""
+        return self.margins is not None and iteration >= self.margins_from
 
-    def _probability(self, label: int, block: Tensor) -> Tensor:
-        """Probability of the label ``[n]``, folded where it is background."""
-        if label == 0:
-            return block.softmax(dim=0)[: self.num_base].sum(dim=0)
-        if label < self.num_base and self.base_labels == "constant":
-            return torch.zeros_like(block[0])
-        return block.softmax(dim=0)[label]
+    def rule(self, label: int, tile_class: int | None) -> LabelRule:
+        """What is asked of a label's pixels in tiles of a class."""
+        if label == 0 and self.support_label == "partial" and tile_class is not None:
+            classes, others = slice(tile_class, tile_class + 1), True
+        elif label == 0:
+            classes, others = slice(0, self.num_base), False
+        else:
+            classes, others = slice(label, label + 1), False
+        weight = self.background_weight if label == 0 else 1.0
+        if 0 < label < self.num_base and self.base_labels == "constant":
+            weight = 0.0
+        return LabelRule(label, classes, others, weight, self._margins(label))
 
-    def _shift(self, label: int, logits: Tensor) -> Tensor:
-        """The margins of one label's block ``[K, 1]``."""
-        shift = logits.new_zeros(len(self.counts), 1)
+    def _margins(self, label: int) -> Tensor | None:
+        if self.margins is None:
+            return None
+        shift = torch.zeros_like(self.margins)
         if label == 0 and self.folded_margins is not None:
-            shift[: self.num_base, 0] = self.folded_margins
-        elif self.margins is not None:
+            shift[: self.num_base] = self.folded_margins
+        else:
             shift[label] = self.margins[label]
         return shift
 
 
 def make_support_loss(
     loss: nn.Module | None,
-    support: SupportFeatures,
+    support: SupportPixels,
     options: AdapterOptions,
     base_counts: Tensor | None = None,
 ) -> SupportLoss:
-    """The folded form of a loss for a support set.
+    """The loss of a support set.
 
     Args:
         loss: CrossEntropy or a kind of LDAM, see ``check_loss``.
         support: The support pixels.
-        options: Background weights and the treatment of base labels.
+        options: Background weights, and what labels mean.
         base_counts: Pixels ``[num_base]`` of the training labels, where LDAM counts them.
     """
     one_shot = support.num_tiles <= support.num_novel
     plain = SupportLoss(
-        counts=support.counts.tolist(),
         num_base=support.num_base,
+        num_classes=support.num_classes,
         background_weight=(
             options.background_weight_one_shot if one_shot else options.background_weight
         ),
+        support_label=options.support_label,
         base_labels=options.base_labels,
     )
     if not isinstance(loss, LDAM):
@@ -100,8 +122,8 @@ def make_support_loss(
     margins, folded = loss.support_margins(base_counts, support.counts, support.num_base)
     return replace(
         plain,
-        margins=margins.to(support.pixels),
-        folded_margins=folded.to(support.pixels),
+        margins=margins.to(support.like),
+        folded_margins=folded.to(support.like),
         scale=loss.scale,
         margins_from=loss.start_iteration,
     )
