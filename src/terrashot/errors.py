@@ -19,3 +19,7 @@ class DataError(TerrashotError):
 
 class CheckpointError(TerrashotError):
     """A checkpoint or a weight file is missing, unreadable, or made for something else."""
+
+
+class StoppedError(TerrashotError):
+    """Someone stopped the run; what comes after it in a sweep should not start either."""

@@ -23,19 +23,26 @@ def compose_settings(configs: Path, overrides: list[str]) -> Settings:
     Raises:
         ConfigError: an unknown group option or key, a wrong type, a value that is not set.
     """
+    return to_settings(compose_raw(configs, overrides))
+
+
+def compose_raw(configs: Path, overrides: list[str]) -> DictConfig:
+    """The same, unresolved and not yet checked, with Hydra's own part ``hydra``.
+
+    Raises:
+        ConfigError: an unknown group option or key.
+    """
     _check_group_names(configs, overrides)
     try:
         # A multirun job composes inside Hydra's own run, whose state must survive.
         if GlobalHydra.instance().is_initialized():
-            config = compose(config_name="run", overrides=overrides)
-        else:
-            with initialize_config_dir(str(configs.resolve()), version_base="1.3"):
-                config = compose(config_name="run", overrides=overrides)
+            return compose(config_name="run", overrides=overrides, return_hydra_config=True)
+        with initialize_config_dir(str(configs.resolve()), version_base="1.3"):
+            return compose(config_name="run", overrides=overrides, return_hydra_config=True)
     except HydraException as error:
         raise ConfigError(_explain(configs, overrides, error)) from error
     except (OmegaConfBaseException, ValueError) as error:
         raise ConfigError(_one_line(str(error))) from error
-    return to_settings(config)
 
 
 def to_settings(config: DictConfig) -> Settings:

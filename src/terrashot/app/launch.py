@@ -1,5 +1,6 @@
 """Starting a run: its folder, its processes, its end."""
 
+import contextlib
 import json
 import math
 import os
@@ -13,7 +14,7 @@ from terrashot.app.checks import check_settings
 from terrashot.app.compose import load_settings, save_settings, to_yaml
 from terrashot.app.run_folder import FAILED, FINISHED, RunFolder, find_run
 from terrashot.app.settings import Settings
-from terrashot.errors import ConfigError, TerrashotError
+from terrashot.errors import ConfigError, StoppedError, TerrashotError
 
 # What may differ between a run and its continuation: the machine, not the experiment.
 _RESUMABLE = ("trainer.devices", "trainer.accelerator", "data.num_workers", "data.cache")
@@ -43,23 +44,50 @@ def start_run(
         )
         if not _is_later_process():
             save_settings(settings, folder.config)
-    if not _is_later_process():
-        folder.start(settings.task, settings.data.name, sweep)
-    if settings.processes > 1 and not _started_outside():
-        # In a process of its own, whose helpers repeat one fixed command: every rank reads the
-        # same config.yaml. Inside a multirun job, ranks would see the sweep's command line instead
-        # and each run other hyper-parameters, silently.
-        command = [sys.executable, str(Path(sys.argv[0]).resolve()), "--run-folder"]
-        done = subprocess.run([*command, str(folder.path.resolve())], check=False)
-        if done.returncode != 0:
-            raise TerrashotError(
-                f"The run in {folder.path} ended with exit code {done.returncode}; the message "
-                f"above says why. Go on with `python run.py experiment={settings.name} "
-                f"resume={folder.path}`."
-            )
-    else:
-        run_in_folder(settings, folder.path)
-    return _optimized(settings, folder)
+    return run_prepared(settings, folder, sweep)
+
+
+def run_prepared(
+    settings: Settings, folder: RunFolder, sweep: str | None, job: str | None = None
+) -> float | None:
+    """Run in a folder that holds its ``config.yaml``; go on with what is there.
+
+    Args:
+        settings: the run, checked.
+        folder: its folder.
+        sweep: name of the sweep that the run belongs to.
+        job: identity of the job in the sweep, by which the sweep finds the run again.
+
+    Raises:
+        ConfigError: another process is at work in the folder.
+    """
+    with contextlib.ExitStack() as stack:
+        if not _is_later_process():
+            if not stack.enter_context(folder.locked()):
+                raise ConfigError(
+                    f"{folder.path} is the folder of a run that is still at work. Wait for its "
+                    "end or stop it first; a new run takes a folder of its own."
+                )
+            folder.start(settings.task, settings.data.name, sweep, job)
+        if settings.processes > 1 and not _started_outside():
+            _run_processes(settings, folder)
+        else:
+            run_in_folder(settings, folder.path)
+    return optimized_metric(settings, folder)
+
+
+def _run_processes(settings: Settings, folder: RunFolder) -> None:
+    # In a process of its own, whose helpers repeat one fixed command: every rank reads the
+    # same config.yaml. Inside a multirun job, ranks would see the sweep's command line instead
+    # and each run other hyper-parameters, silently.
+    command = [sys.executable, str(Path(sys.argv[0]).resolve()), "--run-folder"]
+    done = subprocess.run([*command, str(folder.path.resolve())], check=False)
+    if done.returncode != 0:
+        raise TerrashotError(
+            f"The run in {folder.path} ended with exit code {done.returncode}; the message "
+            f"above says why. Go on with `python run.py experiment={settings.name} "
+            f"resume={folder.path}`."
+        )
 
 
 def run_in_folder(settings: Settings, path: Path) -> None:
@@ -74,7 +102,7 @@ def run_in_folder(settings: Settings, path: Path) -> None:
         # Lightning turns Ctrl-C and SIGTERM into an exit whose code can be that of success.
         if not _is_later_process():
             folder.finish(FAILED)
-        raise TerrashotError(
+        raise StoppedError(
             f"The run in {folder.path} was stopped before its end. Go on with `python run.py "
             f"experiment={settings.name} resume={folder.path}`."
         ) from error
@@ -101,7 +129,8 @@ def _resumable(overrides: list[str]) -> list[str]:
     return kept
 
 
-def _optimized(settings: Settings, folder: RunFolder) -> float | None:
+def optimized_metric(settings: Settings, folder: RunFolder) -> float | None:
+    """The value of ``optimized_metric`` in the results; None where none is asked for."""
     if settings.optimized_metric is None or not folder.results.is_file():
         return None
     metrics = json.loads(folder.results.read_text(encoding="utf-8"))["metrics"]

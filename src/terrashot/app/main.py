@@ -2,20 +2,17 @@
 
 import os
 import sys
-from itertools import product
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
 
 from terrashot.app.compose import compose_settings, load_settings, to_settings
 from terrashot.app.overview import print_experiments, print_help
-from terrashot.errors import ConfigError, TerrashotError
+from terrashot.errors import TerrashotError
 
 _FOLDER_FLAG = "--run-folder"
 
@@ -38,7 +35,7 @@ def main(configs: Path, arguments: list[str]) -> int:
             folder = Path(arguments[1])
             run_in_folder(load_settings(folder / "config.yaml"), folder)
         elif any(a in ("-m", "--multirun") for a in arguments):
-            _multirun(configs, arguments)
+            return _multirun(configs, arguments)
         else:
             settings = compose_settings(configs, arguments)
             # Late, since it imports torch, timm and Lightning (seconds): the lists above and a
@@ -57,19 +54,23 @@ def main(configs: Path, arguments: list[str]) -> int:
     return 0
 
 
-def _multirun(configs: Path, arguments: list[str]) -> None:
-    """Check every job of the sweep, then hand over to Hydra's sweeper and launcher."""
-    overrides = [a for a in arguments if not a.startswith("-")]
-    for job in _expand(overrides):
-        compose_settings(configs, job)
+def _multirun(configs: Path, arguments: list[str]) -> int:
+    """Run a sweep; with another sweeper of Hydra than its basic one, hand everything to it."""
+    from terrashot.app.sweep import run_sweep
+
+    if not any(a.startswith(("hydra/sweeper=", "hydra.sweeper.")) for a in arguments):
+        overrides = [a for a in arguments if not a.startswith("-")]
+        sys.argv = [sys.argv[0], *arguments]
+        return run_sweep(configs, overrides, Console())
     sys.argv = [sys.argv[0], *arguments]
     # A TerrashotError inside a job should reach `main`, not Hydra's own error printer.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     hydra.main(config_path=str(configs.resolve()), config_name="run", version_base="1.3")(_job)()
+    return 0
 
 
 def _job(config: DictConfig) -> float | None:
-    """One job of a multirun; returns the metric that sweepers optimise."""
+    """One job of another sweeper's multirun; returns the metric that it optimises."""
     from terrashot.app.launch import start_run
 
     hydra_config = HydraConfig.get()
@@ -79,24 +80,6 @@ def _job(config: DictConfig) -> float | None:
         sweep=Path(hydra_config.sweep.dir).name,
         console=Console(),
     )
-
-
-def _expand(overrides: list[str], limit: int = 256) -> list[list[str]]:
-    """The overrides of each job, for sweeps over listed values (a search is not listed)."""
-    try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
-    except HydraException as error:
-        raise ConfigError(" ".join(str(error).split())) from error
-    choices: list[list[str]] = []
-    for override in parsed:
-        if override.key_or_group.startswith("hydra"):
-            continue
-        if not override.is_sweep_override():
-            choices.append([override.input_line or ""])
-        elif override.is_discrete_sweep():
-            key = override.get_key_element()
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-    return [list(job) for _, job in zip(range(limit), product(*choices), strict=False)]
 
 
 def _title(error: TerrashotError) -> str:

@@ -1,11 +1,13 @@
 """The folder of a run: logs/<experiment>/<date_time>/, its status, and the pointer `latest`."""
 
 import contextlib
+import errno
 import json
 import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -73,14 +75,35 @@ class RunFolder:
         """Add values to ``run.json``."""
         write_json(self.path / "run.json", {**self.read_info(), **values})
 
-    def start(self, task: str, data: str, sweep: str | None) -> None:
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[bool]:
+        """Hold the folder for this process; yields False where another one that lives holds it.
+
+        The system lets go of the lock when the process ends, however it ends.
+        """
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            yield True
+            return
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                # Some network filesystems know no locks; a run on one is simply not guarded.
+                yield error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+            else:
+                yield True
+
+    def start(self, task: str, data: str, sweep: str | None, job: str | None = None) -> None:
         """Say that the run has begun, from which code and command."""
         info = self.read_info()
         self.update_info(
             status=RUNNING,
             task=task,
             data=data,
-            sweep=sweep,
+            sweep=sweep or info.get("sweep"),
+            job=job or info.get("job"),
             started=info.get("started", _now()),
             resumed=[*info.get("resumed", []), _now()] if info else [],
             wandb_id=info.get("wandb_id", os.urandom(4).hex()),
@@ -138,9 +161,14 @@ def find_run(value: str, logs: Path, experiment: str) -> RunFolder:
 
 def latest_finished(logs: Path, task: str, data: str) -> RunFolder | None:
     """The newest finished run of a task on a dataset, whatever its experiment is called."""
+    return max(finished_runs(logs, task, data), key=_age, default=None)
+
+
+def finished_runs(logs: Path, task: str, data: str) -> list[RunFolder]:
+    """All finished runs of a task on a dataset."""
     if not logs.is_dir():
-        return None
-    runs = [
+        return []
+    return [
         run
         for experiment in logs.iterdir()
         if experiment.is_dir()
@@ -149,7 +177,16 @@ def latest_finished(logs: Path, task: str, data: str) -> RunFolder | None:
         and info.get("task") == task
         and info.get("data") == data
     ]
-    return max(runs, key=_age, default=None)
+
+
+def runs_of_jobs(logs: Path, experiment: str) -> dict[str, list[RunFolder]]:
+    """The runs of an experiment that belong to jobs of sweeps, by job, the oldest first."""
+    found: dict[str, list[RunFolder]] = {}
+    for run in sorted(_runs_of(logs / experiment), key=_age):
+        job = run.read_info().get("job")
+        if job:
+            found.setdefault(job, []).append(run)
+    return found
 
 
 def git_revision() -> str | None:

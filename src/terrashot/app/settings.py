@@ -122,6 +122,15 @@ class AdaptationSettings:
 
 
 @dataclass
+class SweepSettings:
+    """``sweep``: what a multirun goes through and how it is taken up again."""
+
+    grid: dict[str, Any] = field(default_factory=dict)
+    fresh: bool = False
+    job: str | None = None
+
+
+@dataclass
 class Settings:
     """A whole run. Groups built from ``_target_`` stay plain dictionaries."""
 
@@ -151,6 +160,7 @@ class Settings:
     solver: dict[str, Any] | None = None
     method: dict[str, Any] | None = None
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
+    sweep: SweepSettings = field(default_factory=SweepSettings)
 
     @property
     def processes(self) -> int:

@@ -148,5 +148,5 @@ def _unpacked(packed: Tensor, size: list[int]) -> Tensor:
 def _checksum(*tensors: Tensor) -> str:
     value = 0
     for tensor in tensors:
-        value = zlib.crc32(tensor.numpy().reshape(-1).view(np.uint8), value)
+        value = zlib.crc32(tensor.numpy().reshape(-1).view(np.uint8).data, value)
     return f"{value:08x}"

@@ -1,0 +1,123 @@
+"""A sweep before it runs: its jobs checked and named, its folder, what is finished already."""
+
+import hashlib
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from terrashot.app.checks import NOVEL_ADAPTATION, check_settings, stage1_checkpoint
+from terrashot.app.compose import compose_settings, load_settings, save_settings
+from terrashot.app.job_identity import job_identity
+from terrashot.app.run_folder import FINISHED, RunFolder, runs_of_jobs
+from terrashot.app.settings import Settings
+from terrashot.app.sweep_grid import GridJob, grid_jobs
+from terrashot.errors import ConfigError, TerrashotError
+from terrashot.files import write_json
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """One job: who it is, what it runs, what was chosen for it."""
+
+    identity: str
+    settings: Settings
+    chosen: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        """The choices as they would stand on a command line."""
+        return " ".join(f"{key}={value}" for key, value in self.chosen.items()) or "one job"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All jobs of a multirun and the folder ``logs/sweeps/<experiment>_<hash>``.
+
+    The folder's name follows from the jobs, so the same command finds the same folder.
+    """
+
+    folder: Path
+    jobs: list[SweepJob]
+
+    @property
+    def name(self) -> str:
+        """The name of the folder; also the wandb group of the jobs."""
+        return self.folder.name
+
+    def write(self) -> None:
+        """Keep what a job in another process needs: its settings, and the command."""
+        for job in self.jobs:
+            save_settings(job.settings, job_file(self.folder, job.identity))
+        write_json(
+            self.folder / "sweep.json",
+            {
+                "program": str(Path(sys.argv[0]).resolve()),
+                "arguments": sys.argv[1:],
+                "command": shlex.join(["python", *sys.argv]),
+                "jobs": [{"job": job.identity, **job.chosen} for job in self.jobs],
+            },
+        )
+
+    def finished_runs(self) -> dict[str, RunFolder]:
+        """The newest finished run of each job, by identity."""
+        found = {}
+        for logs, name in {(j.settings.paths.logs, j.settings.name) for j in self.jobs}:
+            for identity, runs in runs_of_jobs(Path(logs), name).items():
+                done = [run for run in runs if run.read_info().get("status") == FINISHED]
+                if done:
+                    found[identity] = done[-1]
+        return {job.identity: found[job.identity] for job in self.jobs if job.identity in found}
+
+
+def plan_sweep(
+    configs: Path, fixed: list[str], varied: dict[str, list[str]], grid: dict[str, Any]
+) -> Sweep:
+    """Compose, check and name every job, before the first one starts.
+
+    Raises:
+        TerrashotError: a job has a mistake in it, or cannot run on this data or machine.
+    """
+    jobs: dict[str, SweepJob] = {}
+    for grid_job in grid_jobs(fixed, varied, grid):
+        job = _job(configs, grid_job)
+        jobs.setdefault(job.identity, job)  # a value listed twice is one job
+    first = next(iter(jobs.values())).settings
+    names = sorted({job.settings.name for job in jobs.values()})
+    digest = hashlib.sha256(" ".join(sorted(jobs)).encode()).hexdigest()[:8]
+    folder = Path(first.paths.logs) / "sweeps" / f"{'+'.join(names)}_{digest}"
+    return Sweep(folder, list(jobs.values()))
+
+
+def job_file(sweep: Path, identity: str) -> Path:
+    """Where the settings of a job lie."""
+    return sweep / "jobs" / f"{identity}.yaml"
+
+
+def _job(configs: Path, grid_job: GridJob) -> SweepJob:
+    settings = compose_settings(configs, grid_job.overrides)
+    if settings.resume is not None or settings.paths.run_folder is not None:
+        key = "resume" if settings.resume is not None else "paths.run_folder"
+        raise ConfigError(
+            f"{key} names one run, but a multirun has many. Leave it out: a multirun that is "
+            "started again skips its finished jobs and goes on with the others by itself."
+        )
+    check_settings(settings)
+    if settings.task == NOVEL_ADAPTATION:
+        # Named once for all: `latest` could become another one while the sweep runs.
+        settings.checkpoint = str(stage1_checkpoint(settings).resolve())
+    chosen = dict(grid_job.chosen)
+    if "checkpoint" in chosen and settings.checkpoint is not None:
+        run = RunFolder(Path(settings.checkpoint).parent.parent)
+        chosen["checkpoint"] = f"{describe_network(run)}: {chosen['checkpoint']}"
+    return SweepJob(job_identity(settings), settings, chosen)
+
+
+def describe_network(run: RunFolder) -> str:
+    """Backbone and decoder of a stage-1 run, as far as its folder tells."""
+    try:
+        config = load_settings(run.config)
+    except TerrashotError:
+        return "unknown network"
+    return " + ".join(str((part or {}).get("name")) for part in (config.backbone, config.decoder))

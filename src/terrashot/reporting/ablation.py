@@ -1,0 +1,107 @@
+"""What a sweep says about its options: means over repeats, and paired differences."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One finished job.
+
+    Args:
+        options: the choice for each key that is compared, in the order of the keys.
+        repeat: what the job repeats with: support draw, seed. Jobs of two options with the same
+            repeat are a pair.
+        scores: numbers by name, from 0 to 1.
+        seconds: what a query took; nan where there are no queries.
+        context: choices that no two options share a reference across, such as the split.
+    """
+
+    options: tuple[str, ...]
+    repeat: tuple[str, ...]
+    scores: dict[str, float]
+    seconds: float = math.nan
+    context: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean, its standard deviation over the repeats (nan for a single one) and their number."""
+
+    mean: float = math.nan
+    deviation: float = math.nan
+    count: int = 0
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Of the values that are numbers."""
+        known = [value for value in values if not math.isnan(value)]
+        if not known:
+            return cls()
+        deviation = statistics.stdev(known) if len(known) > 1 else math.nan
+        return cls(statistics.fmean(known), deviation, len(known))
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """One option of a sweep.
+
+    Args:
+        options: the choice for each key that is compared.
+        count: finished jobs.
+        scores: mean and spread of each score.
+        difference: of the main score to the reference option, over the pairs of the same draw and
+            seed; None for the reference itself.
+        seconds: mean time of a query.
+    """
+
+    options: tuple[str, ...]
+    count: int
+    scores: dict[str, Spread] = field(default_factory=dict)
+    difference: Spread | None = None
+    seconds: float = math.nan
+
+
+def ablation_rows(
+    outcomes: Sequence[Outcome], options: Sequence[tuple[str, ...]], main: str
+) -> list[AblationRow]:
+    """Average over the repeats and compare with the first option.
+
+    The spread of the draws is common to all options, so it says little about their difference;
+    pairs of the same draw and seed do.
+
+    Args:
+        outcomes: the finished jobs.
+        options: the options in the order of the sweep; the first of each context is its reference.
+        main: the score that is compared.
+
+    Returns:
+        A row an option, in that order; an option without a finished job has a count of 0.
+    """
+    references: dict[tuple[str, ...], tuple[str, ...]] = {}
+    rows = []
+    for option in options:
+        own = [outcome for outcome in outcomes if outcome.options == option]
+        context = own[0].context if own else ()
+        reference = references.setdefault(context, option) if own else option
+        names = list(dict.fromkeys(name for outcome in own for name in outcome.scores))
+        pairs = _differences(outcomes, own, reference, main)
+        rows.append(
+            AblationRow(
+                option,
+                len(own),
+                {name: Spread.of([o.scores.get(name, math.nan) for o in own]) for name in names},
+                None if reference == option else Spread.of(pairs),
+                Spread.of([o.seconds for o in own]).mean,
+            )
+        )
+    return rows
+
+
+def _differences(
+    outcomes: Sequence[Outcome], own: Sequence[Outcome], reference: tuple[str, ...], main: str
+) -> list[float]:
+    others = {o.repeat: o.scores.get(main, math.nan) for o in outcomes if o.options == reference}
+    return [o.scores.get(main, math.nan) - others[o.repeat] for o in own if o.repeat in others]

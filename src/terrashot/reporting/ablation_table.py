@@ -1,0 +1,120 @@
+"""The table of a sweep: in the terminal, as CSV and as Markdown."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from terrashot.reporting.ablation import AblationRow, Spread
+
+
+def ablation_table(
+    rows: Sequence[AblationRow], keys: Sequence[str], main: str, title: str
+) -> Table:
+    """For 100 columns of a terminal; scores in percent, mean ± standard deviation.
+
+    Args:
+        rows: the options, the reference first.
+        keys: what the options choose.
+        main: the score of the differences.
+        title: above the table.
+    """
+    table = Table(
+        title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False
+    )
+    scores = _scores(rows)
+    for key in keys:
+        table.add_column(key, overflow="fold", max_width=34)
+    table.add_column("n", justify="right", no_wrap=True)
+    for name in scores:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column(f"difference in {main}", justify="right", max_width=14)
+    table.add_column("s a query", justify="right", max_width=7)
+    for row in rows:
+        cells = [Text(choice) for choice in row.options]
+        cells += [Text(str(row.count))]
+        cells += [Text(_percent(row.scores.get(name))) for name in scores]
+        cells += [_difference(row), Text(_seconds(row.seconds))]
+        table.add_row(*cells)
+    return table
+
+
+def ablation_markdown(rows: Sequence[AblationRow], keys: Sequence[str], main: str) -> str:
+    """The same as a Markdown table."""
+    scores = _scores(rows)
+    head = [*keys, "n", *scores, f"difference in {main}", "s a query"]
+    lines = [head, ["---"] * len(head)]
+    for row in rows:
+        values = [_percent(row.scores.get(name)) for name in scores]
+        lines.append(
+            [*row.options, str(row.count), *values, _difference(row).plain, _seconds(row.seconds)]
+        )
+    return "".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
+    )
+
+
+def ablation_csv(rows: Sequence[AblationRow], keys: Sequence[str]) -> str:
+    """All numbers, unrounded and from 0 to 1."""
+    columns, values = ablation_values(rows, keys)
+    target = io.StringIO()
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(values)
+    return target.getvalue()
+
+
+def ablation_values(
+    rows: Sequence[AblationRow], keys: Sequence[str]
+) -> tuple[list[str], list[list[str | int | float | None]]]:
+    """Column names and plain values a row, None where there is no number."""
+    scores = _scores(rows)
+    columns = [*keys, "n"]
+    columns += [f"{name}_{part}" for name in scores for part in ("mean", "sd")]
+    columns += ["difference_mean", "difference_sd", "difference_n", "seconds_per_query"]
+    values: list[list[str | int | float | None]] = []
+    for row in rows:
+        line: list[str | int | float | None] = [*row.options, row.count]
+        for name in scores:
+            spread = row.scores.get(name, Spread())
+            line += [_plain(spread.mean), _plain(spread.deviation)]
+        difference = row.difference or Spread()
+        line += [_plain(difference.mean), _plain(difference.deviation), difference.count]
+        values.append([*line, _plain(row.seconds)])
+    return columns, values
+
+
+def _scores(rows: Sequence[AblationRow]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row.scores))
+
+
+def _percent(spread: Spread | None) -> str:
+    if spread is None or math.isnan(spread.mean):
+        return "-"
+    text = f"{100 * spread.mean:.1f}"
+    return text if math.isnan(spread.deviation) else f"{text} ± {100 * spread.deviation:.1f}"
+
+
+def _difference(row: AblationRow) -> Text:
+    if row.difference is None:
+        return Text("reference", style="dim")
+    if not row.difference.count:
+        return Text("-")
+    text = f"{100 * row.difference.mean:+.1f}"
+    if not math.isnan(row.difference.deviation):
+        text += f" ± {100 * row.difference.deviation:.1f}"
+    if row.difference.count < row.count:
+        text += f" ({row.difference.count} pairs)"
+    return Text(text, style="green" if row.difference.mean > 0 else "red")
+
+
+def _seconds(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f}"
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 6)
