@@ -119,7 +119,7 @@ class AdaptationProblem:
         for part, part_weights in zip(
             pixels.split(lengths, dim=1), weights.split(lengths), strict=True
         ):
-            scored = self._scored(part.contiguous())
+            scored = self._scored(part)
             logits = scored.scores[: self.layout.num_base] + self._snapshot.bias.unsqueeze(1)
             blocks.append(QueryBlock(scored, part_weights, (logits.softmax(dim=0) + EPSILON).log()))
         return QueryPass(blocks, self.transduction, self.layout, self.transition, index)
