@@ -80,12 +80,6 @@ def as_shares(scores: Tensor, present: Tensor) -> Tensor:
     return shares
 
 
-def mean_of_all(base: FeatureBank, novel: FeatureBank) -> Tensor:
-    """Mean feature of all pixels of both banks ``[C]``, float64."""
-    sums = base.sums.double().sum(dim=0) + novel.sums.double().sum(dim=0)
-    return sums / (base.counts.sum() + novel.counts.sum()).clamp(min=1)
-
-
 def cosine(base: Tensor, novel: Tensor) -> Tensor:
     """Cosines ``[base, novel]`` of vectors ``[base, C]`` and ``[novel, C]``; 0 for a 0 vector."""
 

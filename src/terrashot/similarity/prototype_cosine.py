@@ -1,14 +1,9 @@
 """Similarity from the cosine between class means."""
 
+import torch
 from torch import Tensor
 
-from terrashot.similarity.estimator import (
-    FeatureBank,
-    as_shares,
-    cosine,
-    mean_of_all,
-    present_classes,
-)
+from terrashot.similarity.estimator import FeatureBank, as_shares, cosine, present_classes
 from terrashot.similarity.options import checked_temperature
 
 
@@ -21,14 +16,15 @@ class PrototypeCosine:
 
     Args:
         temperature: The cosines are divided by it.
-        centre: Take the mean of all pixels off the class means first. Features after a ReLU all
-            point the same way, so that without it every cosine is close to 1.
+        centre: Take the mean over the classes off the class means first. Features after a ReLU
+            all point the same way, so that without it every cosine is large. A mean over pixels
+            would lie at the most frequent class and push that one away from all others.
 
     Raises:
         ConfigError: ``temperature`` is not above 0.
     """
 
-    def __init__(self, temperature: float = 0.1, centre: bool = True) -> None:
+    def __init__(self, temperature: float = 0.5, centre: bool = True) -> None:
         self.temperature = checked_temperature(temperature)
         self.centre = centre
         self.all_pixels = False
@@ -38,6 +34,6 @@ class PrototypeCosine:
         present = present_classes(base)
         base_means, novel_means = base.means.double()[present], novel.means.double()
         if self.centre:
-            mean = mean_of_all(base, novel)
+            mean = torch.cat([base_means, novel_means]).mean(dim=0)
             base_means, novel_means = base_means - mean, novel_means - mean
         return as_shares(cosine(base_means, novel_means) / self.temperature, present)
