@@ -3,7 +3,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from terrashot.app.run_folder import FINISHED, RUNNING, RunFolder, find_run, latest_finished
+from terrashot.app.run_folder import (
+    FINISHED,
+    RUNNING,
+    RunFolder,
+    find_run,
+    latest_finished,
+    runs_of_jobs,
+)
 from terrashot.errors import ConfigError
 
 
@@ -64,3 +71,23 @@ def test_resume_finds_the_newest_unfinished_run_and_refuses_a_finished_one(tmp_p
     stopped.finish(FINISHED)
     with pytest.raises(ConfigError, match="no unfinished run"):
         find_run("latest", tmp_path, "stage1")
+
+
+def test_only_one_holder_has_a_folder_and_letting_go_frees_it(tmp_path):
+    folder = start(tmp_path)
+    with folder.locked() as first, folder.locked() as second:
+        assert first
+        assert not second
+    with folder.locked() as again:
+        assert again
+
+
+def test_a_sweep_finds_the_runs_of_its_jobs_and_a_resumed_run_stays_its_jobs(tmp_path):
+    start(tmp_path)  # of no sweep
+    folder = RunFolder.create(tmp_path, "stage1")
+    folder.start("base_segmentation", "demo", sweep="s", job="j1")
+    folder.start("base_segmentation", "demo", sweep=None)  # resume=FOLDER
+    assert {k: [r.path for r in v] for k, v in runs_of_jobs(tmp_path, "stage1").items()} == {
+        "j1": [folder.path]
+    }
+    assert folder.read_info()["sweep"] == "s"

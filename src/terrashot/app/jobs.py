@@ -1,9 +1,12 @@
 """Running a checked run: seeds, the task, wandb's end."""
 
 import logging
+import os
 import warnings
 
+import torch
 from lightning import seed_everything
+from lightning.pytorch.utilities import rank_zero_only
 
 from terrashot.app.checks import BASE_SEGMENTATION
 from terrashot.app.run_folder import RunFolder
@@ -14,6 +17,9 @@ from terrashot.callbacks.wandb_run import finish_wandb
 def run_job(settings: Settings, folder: RunFolder) -> None:
     """Run the task of ``settings`` in ``folder``; wandb is finished however it ends."""
     _quiet_libraries()
+    if not getattr(rank_zero_only, "rank", 0):
+        # Times of parallel jobs mean little without these.
+        folder.update_info(pid=os.getpid(), threads=torch.get_num_threads())
     seed_everything(settings.seed, workers=True, verbose=False)
     failed = True
     try:

@@ -49,18 +49,23 @@ def show_results(sweep: Sweep, console: Console) -> int:
             if job.identity in finished
         ]
         options = list(dict.fromkeys(_options(job, keys) for job in sweep.jobs))
-        rows = ablation_rows(outcomes, options, main)
+        # On other tiles every score is another one: each split has a reference of its own.
+        tiles = [i for i, key in enumerate(keys) if key.partition(".")[0] == "data"]
+        rows = ablation_rows(outcomes, options, main, tiles)
         title = f"{sweep.name}, {_repeats(sweep.jobs)}"
         console.print(ablation_table(rows, keys, main, title))
         _write(sweep.folder / "ablation.csv", ablation_csv(rows, keys))
         _write(sweep.folder / "ablation.md", ablation_markdown(rows, keys, main))
         _log(sweep, rows, keys)
+    told = ""
     for job in failed:
         console.print(f"[red]no result:[/] {escape(job.label)}", highlight=False, soft_wrap=True)
         file = job_file(sweep.folder, job.identity).with_suffix(".error")
         if file.is_file():
             said = file.read_text(encoding="utf-8").strip().splitlines()[-1]
-            console.print(f"  {said}", markup=False, highlight=False, soft_wrap=True)
+            if said != told:
+                console.print(f"  {said}", markup=False, highlight=False, soft_wrap=True)
+            told = said
     total = len(sweep.jobs)
     line = f"{total - len(failed)} of {total} jobs are finished; in {short_path(sweep.folder)}"
     console.print(line, highlight=False, soft_wrap=True)
@@ -89,8 +94,6 @@ def _outcome(job: SweepJob, keys: Sequence[str], run: RunFolder, main: str) -> O
         repeat=tuple(job.chosen.get(key, "") for key in REPEATS),
         scores=scores,
         seconds=_number(results.get("seconds_per_query")),
-        # On other tiles every score is another one: each split has a reference of its own.
-        context=tuple(job.chosen[key] for key in keys if key.partition(".")[0] == "data"),
     )
 
 

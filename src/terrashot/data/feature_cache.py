@@ -59,9 +59,14 @@ class FeatureCache:
         self.limit = limit
         self._context = json.dumps({"format": FORMAT, **context}, sort_keys=True, default=str)
 
-    def load(self, image: Path) -> TileFeatures | None:
-        """The features of a tile, or None where they have to be computed."""
-        path = self._path(image)
+    def load(self, image: Path, view: str = "") -> TileFeatures | None:
+        """The features of a tile, or None where they have to be computed.
+
+        Args:
+            image: the tile's image file.
+            view: names what was done to the image beside the transform, such as a flip.
+        """
+        path = self._path(image, view)
         try:
             with safe_open(path, framework="pt") as file:
                 notes = file.metadata() or {}
@@ -81,13 +86,13 @@ class FeatureCache:
             return None
         return found
 
-    def save(self, image: Path, value: TileFeatures) -> None:
+    def save(self, image: Path, value: TileFeatures, view: str = "") -> None:
         """Keep the features of a tile; a disk that takes no more is told, not an error."""
         features = value.features.detach().cpu().contiguous()
         packed = _packed(value.content.cpu())
         if features.nbytes > self.limit:
             return
-        path = self._path(image)
+        path = self._path(image, view)
         notes = {
             "checksum": _checksum(features, packed),
             "size": json.dumps(list(value.content.shape)),
@@ -106,9 +111,9 @@ class FeatureCache:
                 stacklevel=2,
             )
 
-    def _path(self, image: Path) -> Path:
+    def _path(self, image: Path, view: str) -> Path:
         state = image.stat()
-        identity = f"{image.resolve()} {state.st_size} {state.st_mtime_ns} {self._context}"
+        identity = f"{image.resolve()} {state.st_size} {state.st_mtime_ns} {view} {self._context}"
         return self.folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}{_SUFFIX}"
 
     def _evict(self, keep: Path) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 
@@ -16,14 +16,12 @@ class Outcome:
             repeat are a pair.
         scores: numbers by name, from 0 to 1.
         seconds: what a query took; nan where there are no queries.
-        context: choices that no two options share a reference across, such as the split.
     """
 
     options: tuple[str, ...]
     repeat: tuple[str, ...]
     scores: dict[str, float]
     seconds: float = math.nan
-    context: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,10 @@ class AblationRow:
 
 
 def ablation_rows(
-    outcomes: Sequence[Outcome], options: Sequence[tuple[str, ...]], main: str
+    outcomes: Sequence[Outcome],
+    options: Sequence[tuple[str, ...]],
+    main: str,
+    context: Collection[int] = (),
 ) -> list[AblationRow]:
     """Average over the repeats and compare with the first option.
 
@@ -74,8 +75,10 @@ def ablation_rows(
 
     Args:
         outcomes: the finished jobs.
-        options: the options in the order of the sweep; the first of each context is its reference.
+        options: the options in the order of the sweep; the first one is the reference.
         main: the score that is compared.
+        context: positions in an option of choices that nothing is compared across, such as the
+            split; each combination of them has a reference of its own.
 
     Returns:
         A row an option, in that order; an option without a finished job has a count of 0.
@@ -83,9 +86,8 @@ def ablation_rows(
     references: dict[tuple[str, ...], tuple[str, ...]] = {}
     rows = []
     for option in options:
+        reference = references.setdefault(tuple(option[i] for i in context), option)
         own = [outcome for outcome in outcomes if outcome.options == option]
-        context = own[0].context if own else ()
-        reference = references.setdefault(context, option) if own else option
         names = list(dict.fromkeys(name for outcome in own for name in outcome.scores))
         pairs = _differences(outcomes, own, reference, main)
         rows.append(
