@@ -110,6 +110,7 @@ def run_here(repository, tiny_root):
         return main(repository / "configs", [*fixed, *overrides])
 
     run.configs = repository / "configs"
+    run.small = SMALL
     return run
 
 
