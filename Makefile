@@ -16,7 +16,7 @@ setup: $(STAMP) ## make .venv and install terrashot with everything for developm
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,sweeps]'
 	@touch $@
 
 demo: setup ## both stages on a synthetic set that makes itself; about 5 minutes on 2 cores

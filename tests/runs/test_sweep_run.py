@@ -35,7 +35,7 @@ def sweep(run_here, trained, tmp_path, capsys):
         logs = tmp_path / "logs"
         fixed = [
             f"checkpoint={trained / 'stage1' / 'latest'}", "logger=csv", "solver.iterations=3",
-            "data.support_draw=0,1", f"seed={seed}",
+            "data.support_draw=0,1", f"seed={seed}", "transition=none,rank_one",
         ]  # fmt: skip
         code = run_here(logs, "-m", "experiment=ablation_transition", *fixed, *overrides)
         said = capsys.readouterr()
@@ -158,7 +158,10 @@ def test_the_table_is_a_wandb_run_in_the_group_of_the_jobs(sweep, offline_run):
 def test_a_killed_sweep_started_again_does_the_missing_jobs_only(start_process, trained, tmp_path):
     logs = tmp_path / "logs"
     checkpoint = f"checkpoint={(trained / 'stage1' / 'latest').resolve()}"
-    command = ["-m", "experiment=ablation_transition", checkpoint, "logger=csv"]
+    command = [
+        "-m", "experiment=ablation_transition", checkpoint, "logger=csv",
+        "transition=none,rank_one", "data.support_draw=0,1,2", "seed=0,1",
+    ]  # fmt: skip
     process = start_process(logs, *command, "solver.iterations=60")
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline:
@@ -199,7 +202,8 @@ def test_a_launcher_of_processes_gives_the_table_of_one_process(
     checkpoint = f"checkpoint={(trained / 'stage1' / 'latest').resolve()}"
     process = start_process(
         many, "-m", "experiment=ablation_transition", checkpoint, "logger=csv",
-        "solver.iterations=3", "data.support_draw=0,1", "seed=0", f"launcher={launcher}",
+        "solver.iterations=3", "data.support_draw=0,1", "seed=0", "transition=none,rank_one",
+        f"launcher={launcher}",
     )  # fmt: skip
     output, _ = process.communicate(timeout=500)
     assert process.returncode == 0, output
