@@ -8,6 +8,7 @@ from typing import Any
 from terrashot.app.checks import NOVEL_ADAPTATION, stage1_checkpoint
 from terrashot.app.compose import to_plain
 from terrashot.app.settings import Settings
+from terrashot.data.demo.make import GENERATOR_VERSION
 from terrashot.data.support_pool import POOL_FILE
 from terrashot.files import file_digest
 
@@ -53,6 +54,8 @@ def job_identity(settings: Settings) -> str:
         if settings.data.support_draw is not None:
             lists.append(POOL_FILE)
         plain["lists"] = {n: file_digest(root / n) for n in lists if (root / n).is_file()}
+    else:
+        plain["demo"] = GENERATOR_VERSION
     text = json.dumps(plain, sort_keys=True, default=str)
     # The letter keeps an all-digit name from being read as a number on a command line.
     return "j" + hashlib.sha256(text.encode()).hexdigest()[:15]

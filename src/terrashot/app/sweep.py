@@ -18,7 +18,7 @@ from terrashot.app.run_folder import RunFolder, finished_runs, git_revision
 from terrashot.app.sweep_grid import split_overrides
 from terrashot.app.sweep_job import run_sweep_job
 from terrashot.app.sweep_plan import Sweep, SweepJob, describe_network, plan_sweep
-from terrashot.errors import ConfigError
+from terrashot.errors import ConfigError, StoppedError
 
 _PLUGINS = {"joblib": "hydra_joblib_launcher", "submitit": "hydra_submitit_launcher"}
 
@@ -47,10 +47,18 @@ def run_sweep(configs: Path, arguments: list[str], console: Console) -> int:
     _say(sweep, finished, console)
     sweep.write()
     if missing:
-        if base.hydra.launcher._target_.endswith(".BasicLauncher"):
-            _run_here(sweep, missing, console)
-        else:
-            _hand_over(configs, fixed, sweep, missing)
+        try:
+            if base.hydra.launcher._target_.endswith(".BasicLauncher"):
+                _run_here(sweep, missing, console)
+            else:
+                _hand_over(configs, fixed, sweep, missing)
+        except (KeyboardInterrupt, StoppedError):
+            console.print("stopped; the same command goes on with the missing jobs")
+            return 130
+        except Exception as error:
+            # A worker that the system has killed, a queue that refuses: what has finished counts.
+            said = f"{type(error).__name__}: {error}"
+            console.print(f"[bold red]The launcher failed:[/] {escape(said)}", soft_wrap=True)
     from terrashot.app.sweep_results import show_results
 
     return show_results(sweep, console)

@@ -1,0 +1,16 @@
+"""A sweep's messages where a launcher is missing or fails."""
+
+import importlib.util
+
+import pytest
+
+from terrashot.app import sweep
+from terrashot.errors import ConfigError
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "slurm"])
+def test_a_launcher_that_is_not_installed_is_named_with_its_extra(monkeypatch, launcher):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"terrashot\[sweeps\]"):
+        sweep._check_plugins(["experiment=stage2", f"launcher={launcher}"])
+    sweep._check_plugins(["experiment=stage2", "launcher=local"])
