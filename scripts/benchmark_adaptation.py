@@ -140,15 +140,15 @@ def oracle_steps(scene: Scene) -> Callable[[int], float]:
     """Seconds an iteration of the plain form."""
     small = Scene(32, scene.device)
     method = engine(small, torch.float32, Sgd(iterations=0, **STEP))  # for start and scale alone
-    features = torch.stack(list(scene.tiles())).mul_(method.gain)
+    features = torch.stack(list(scene.tiles())).mul_(float(method.scale.factor))
     loss = make_support_loss(CrossEntropy(), method.support, method.options)
     objective = PlainObjective(
         features,
         torch.stack(scene.support_labels()).to(features.device),
         scene.classes,
-        scene.query() * method.gain,
+        scene.query() * float(method.scale.factor),
         torch.ones(scene.size, scene.size, device=features.device),
-        LinearHead(scene.snapshot.weight / method.gain, scene.snapshot.bias),
+        LinearHead(scene.snapshot.weight / float(method.scale.factor), scene.snapshot.bias),
         loss,
         method.options.support_weight,
         method.transition,

@@ -59,13 +59,13 @@ def moved(method, seed=0):
 
 
 def oracle(method, scene):
-    features = torch.stack(scene.features) * method.gain
-    snapshot = LinearHead(method.snapshot.weight / method.gain, method.snapshot.bias)
+    features = torch.stack(scene.features) * float(method.scale.factor)
+    snapshot = LinearHead(method.snapshot.weight / float(method.scale.factor), method.snapshot.bias)
     return PlainObjective(
         features,
         torch.stack(scene.labels),
         [3, 3, 4, 4],
-        scene.query * method.gain,
+        scene.query * float(method.scale.factor),
         torch.ones(10, 10).to(features),
         snapshot,
         make_support_loss(method.loss, scene.support, method.options),

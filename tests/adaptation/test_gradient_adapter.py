@@ -137,7 +137,7 @@ def test_support_validity_as_query_weights_ignores_the_mask(scene):
     assert torch.equal(one.classifier.weight, method.adapt(scene.query).classifier.weight)
     weights = scene.support.validity((10, 10)).double()
     start = method.start_parameters()
-    pixels = scene.query.flatten(1) * method.gain
+    pixels = scene.query.flatten(1) * float(method.scale.factor)
     # pi before the loop is the weighted mean of the softmax
     z = torch.cat([start["base_weight"], start["novel_weight"]]) @ pixels
     z = z + torch.cat([start["base_bias"], start["novel_bias"]]).unsqueeze(1)

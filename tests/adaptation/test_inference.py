@@ -4,6 +4,7 @@ from torch.nn import functional
 
 from terrashot.adaptation.head import AdaptedHead, LinearHead
 from terrashot.adaptation.inference import predict_map
+from terrashot.adaptation.scaling import FeatureScale
 from terrashot.adaptation.transition.none import NoTransition
 
 
@@ -16,7 +17,7 @@ def head(seed=0):
         "novel_weight": weight[3:],
         "novel_bias": torch.randn(2, generator=generator),
     }
-    return AdaptedHead(parameters, NoTransition(), weight[:3], gain=2.0)
+    return AdaptedHead(parameters, NoTransition(), weight[:3], FeatureScale(torch.tensor(2.0)))
 
 
 @pytest.mark.parametrize("align_corners", [True, False])

@@ -1,6 +1,7 @@
 import torch
 
-from terrashot.adaptation.pixel_logits import classification_logits, full_logits
+from terrashot.adaptation.pixel_logits import full_logits
+from terrashot.adaptation.scaling import FeatureScale, unscaled
 from terrashot.adaptation.transition.none import NoTransition
 from terrashot.adaptation.transition.rank_one import RankOneTransition
 
@@ -27,7 +28,7 @@ def test_rank_one_equals_the_matrix_of_each_pixel():
     values = parameters(RankOneTransition())
     pixels = torch.randn(CHANNELS, PIXELS, dtype=torch.float64)
     snapshot = torch.randn(BASE, CHANNELS, dtype=torch.float64)
-    _, found = full_logits(values, RankOneTransition(), pixels, snapshot @ pixels)
+    _, found = full_logits(values, RankOneTransition(), pixels, snapshot @ pixels, unscaled(pixels))
     for p in range(PIXELS):
         x = pixels[:, p]
         columns = values["col_weight"] @ x + values["col_bias"]
@@ -54,17 +55,27 @@ def test_the_start_adds_nothing_and_is_drawn_from_the_generator_alone():
 def test_no_transition_leaves_the_classifier_as_it_is():
     values = parameters(NoTransition())
     pixels = torch.randn(CHANNELS, PIXELS, dtype=torch.float64)
-    classification, transition = full_logits(values, NoTransition(), pixels, pixels[:BASE])
-    assert torch.equal(classification, classification_logits(values, pixels))
+    classification, transition = full_logits(
+        values, NoTransition(), pixels, pixels[:BASE], unscaled(pixels)
+    )
+    weight = torch.cat([values["base_weight"], values["novel_weight"]])
+    bias = torch.cat([values["base_bias"], values["novel_bias"]])
+    assert torch.allclose(classification, weight @ pixels + bias.unsqueeze(1))
     assert float(transition) == 0.0
 
 
-def test_gain_is_the_same_as_longer_features():
+def test_a_scale_is_the_same_as_scaled_features():
     transition = RankOneTransition()
     values = parameters(transition)
     pixels = torch.randn(CHANNELS, PIXELS, dtype=torch.float64)
     scores = torch.randn(BASE, PIXELS, dtype=torch.float64)
-    gained = full_logits(values, transition, pixels, scores, gain=3.0)
-    longer = full_logits(values, transition, 3.0 * pixels, scores)
-    for one, other in zip(gained, longer, strict=True):
+    factor, mean = torch.rand(CHANNELS).double() + 0.5, torch.randn(CHANNELS).double()
+    scale = FeatureScale(factor, mean)
+    found = full_logits(values, transition, pixels, scores, scale)
+    scaled = (pixels - mean.unsqueeze(1)) * factor.unsqueeze(1)
+    expected = full_logits(values, transition, scaled, scores, unscaled(pixels))
+    for one, other in zip(found, expected, strict=True):
         assert torch.allclose(one, other)
+    weight, bias = scale.to_raw(*scale.from_raw(values["base_weight"], values["base_bias"]))
+    assert torch.allclose(weight, values["base_weight"])
+    assert torch.allclose(bias, values["base_bias"])

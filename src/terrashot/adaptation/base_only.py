@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from terrashot.adaptation.head import AdaptedHead, LinearHead
+from terrashot.adaptation.scaling import unscaled
 from terrashot.adaptation.support import SupportPixels
 from terrashot.adaptation.transition.none import NoTransition
 
@@ -42,6 +43,7 @@ class BaseOnly:
             },
             transition=NoTransition(),
             snapshot_weight=head.weight,
+            scale=unscaled(head.weight),
         )
 
     def adapt(

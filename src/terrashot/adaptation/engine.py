@@ -11,6 +11,7 @@ from terrashot.adaptation.objective import Terms
 from terrashot.adaptation.parameters import ParameterLayout
 from terrashot.adaptation.pixel_logits import Parameters
 from terrashot.adaptation.query_pass import QueryPass
+from terrashot.adaptation.scaling import FeatureScale
 from terrashot.adaptation.support_pass import GradientSum, SupportPass
 from terrashot.adaptation.workers import WorkerPool, shares
 
@@ -27,7 +28,7 @@ class ClosedFormObjective:
         queries: One pass a query, in the order of the parameter vectors; none: the support alone.
         layout: Of the parameters.
         origin: Classifier weights ``[K, C]`` that the blocks' scores are made of.
-        gain: Factor of the features.
+        scale: What the parameters take the features for.
         storage: dtype of the stored features.
         pool: The workers.
     """
@@ -38,7 +39,7 @@ class ClosedFormObjective:
         queries: Sequence[QueryPass],
         layout: ParameterLayout,
         origin: Tensor,
-        gain: float,
+        scale: FeatureScale,
         storage: torch.dtype,
         pool: WorkerPool,
     ) -> None:
@@ -46,7 +47,7 @@ class ClosedFormObjective:
         self.queries = list(queries)
         self.layout = layout
         self.origin = origin
-        self.gain = gain
+        self.scale = scale
         self.storage = storage
         self.pool = pool
         sizes = [labelled.block.pixels.shape[1] for labelled in support.blocks]
@@ -91,7 +92,7 @@ class ClosedFormObjective:
                 if query.transduction.active:
                     marginal = _sum(partial[query.index])  # all workers form it in one order
                     terms.append((query.index, query.backward(number, marginal, others, total)))
-            return total.vector(self.gain), loss, terms
+            return total.vector(self.scale), loss, terms
 
         results = self.pool.run(work)
         gradient, loss = results[0][0], results[0][1]
@@ -108,10 +109,12 @@ class ClosedFormObjective:
 
     def _operands(self, vectors: Tensor) -> tuple[Tensor, Tensor, Parameters]:
         """Weights less the origin's ``[Q R, C]``, biases ``[Q, R, 1]``, and the rest."""
-        weight = self.layout.weights(vectors) * self.gain
+        weight, biases = self.scale.to_raw(
+            self.layout.weights(vectors), self.layout.biases(vectors)
+        )
         weight[:, : self.layout.num_classes] -= self.origin
-        biases = self.layout.biases(vectors).unsqueeze(-1)
-        return weight.flatten(0, 1).to(self.storage), biases, self.layout.others(vectors)
+        others = self.layout.others(vectors)
+        return weight.flatten(0, 1).to(self.storage), biases.unsqueeze(-1), others
 
     def _refresh(self, queries: list[QueryPass], vectors: Tensor) -> None:
         """Set pi to the class shares as inference sees them, by the full logits."""

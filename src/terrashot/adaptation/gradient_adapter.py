@@ -12,10 +12,11 @@ from terrashot.adaptation.options import AdapterOptions
 from terrashot.adaptation.parameters import ParameterLayout
 from terrashot.adaptation.pixel_logits import Parameters, full_logits
 from terrashot.adaptation.problem import AdaptationProblem, QueryPixels
+from terrashot.adaptation.scaling import FeatureScale, standardised, to_norm, unscaled
 from terrashot.adaptation.solver import History, Sgd
 from terrashot.adaptation.start import base_to_novel, prototype_start, similarity_start
 from terrashot.adaptation.striding import labels_to_size
-from terrashot.adaptation.support import SupportPixels
+from terrashot.adaptation.support import SupportPixels, all_finite
 from terrashot.adaptation.support_loss import check_loss, make_support_loss
 from terrashot.adaptation.transduction import Transduction
 from terrashot.adaptation.transition.base import Transition
@@ -112,11 +113,12 @@ class GradientAdapter:
         self.support = support
         self.seed = seed
         self.snapshot = snapshot.to(support.like)
-        self.gain = self._gain(support)
+        self.scale = self._scale(support)
         self._classifier = self._classifier_start()
         start = self.start_parameters()
         self._layout = ParameterLayout(start, self.transition, support.num_base, support.num_novel)
-        novel_origin = self._classifier["novel_weight"] * self.gain
+        novel = self._classifier["novel_weight"], self._classifier["novel_bias"]
+        novel_origin, _ = self.scale.to_raw(*novel)
         self._problem = AdaptationProblem(
             support=support,
             snapshot=self.snapshot,
@@ -126,7 +128,7 @@ class GradientAdapter:
             layout=self._layout,
             transition=self.transition,
             transduction=self.transduction,
-            gain=self.gain,
+            scale=self.scale,
             workers=self.workers,
         )
         self.solver.prepare(self._problem, self._layout.pack(start, support.like))
@@ -174,7 +176,7 @@ class GradientAdapter:
                     parameters=parameters,
                     transition=self.transition,
                     snapshot_weight=self.snapshot.weight,
-                    gain=self.gain,
+                    scale=self.scale,
                     diverged=self._diverged(parameters, own.pixels),
                     history=history[index],
                     pi=pi[index] if pi else None,
@@ -218,27 +220,25 @@ class GradientAdapter:
             **{name: value.to(support.like) for name, value in drawn.items()},
         }
 
-    def _gain(self, support: SupportPixels) -> float:
-        """Factor that brings the features to the length that the step sizes are made for."""
+    def _scale(self, support: SupportPixels) -> FeatureScale:
+        """What brings the features to the size that the step sizes are made for."""
+        if self.options.scaling == "standardise":
+            return standardised(support)
         if self.options.reference_norm is None:
-            return 1.0
-        norm = support.rms_norm
-        if norm == 0:
-            raise DataError(
-                "support: all features are 0, so nothing can be learnt from them. The stage-1 "
-                "network is broken: check the checkpoint and its validation score."
-            )
-        return self.options.reference_norm / norm
+            return unscaled(support.like)
+        return to_norm(support, self.options.reference_norm)
 
     def _classifier_start(self) -> Parameters:
         """Base head from the snapshot, novel head by the chosen start, for scaled features."""
-        scaled = LinearHead(self.snapshot.weight / self.gain, self.snapshot.bias)
+        scaled = LinearHead(*self.scale.from_raw(self.snapshot.weight, self.snapshot.bias))
         num_novel = self.support.num_novel
+        novel_bias = scaled.bias.new_zeros(num_novel)
         if self.estimator is not None:
-            self.similarity = base_to_novel(self.estimator, self.snapshot, self.support, self.gain)
+            self.similarity = base_to_novel(self.estimator, self.snapshot, self.support, self.scale)
         if self.options.start == "similarity" and self.similarity is not None:
             mass = 1 / num_novel if self.options.start_mass == "per_novel" else 1.0
-            novel = similarity_start(self.similarity, scaled, mass)
+            raw = similarity_start(self.similarity, self.snapshot, mass)
+            novel, novel_bias = self.scale.from_raw(raw, novel_bias)
         elif self.options.start == "prototype":
             novel = prototype_start(self.support)
         else:
@@ -247,7 +247,7 @@ class GradientAdapter:
             "base_weight": scaled.weight,
             "base_bias": scaled.bias,
             "novel_weight": novel,
-            "novel_bias": scaled.bias.new_zeros(num_novel),
+            "novel_bias": novel_bias,
         }
 
     def _pixels(self, query: Query) -> QueryPixels:
@@ -259,7 +259,7 @@ class GradientAdapter:
                 f"{self.support.channels} channels; expected [C, h, w] from one network."
             )
         pixels = features.to(self.support.like).flatten(1)  # [C, P]
-        if not bool(torch.isfinite(pixels.sum(dtype=torch.float64))):
+        if not all_finite(pixels):
             raise DataError(
                 "query: the features hold NaN or infinite values, but adaptation needs finite "
                 "ones. Check the tile, or use full instead of half precision for features."
@@ -276,7 +276,7 @@ class GradientAdapter:
     def _diverged(self, parameters: Parameters, pixels: Tensor) -> bool:
         """Whether the outcome is out of range; says so, or refuses it."""
         classification, transition = full_logits(
-            parameters, self.transition, pixels, self.snapshot.weight @ pixels, self.gain
+            parameters, self.transition, pixels, self.snapshot.weight @ pixels, self.scale
         )
         finite = bool(torch.isfinite((classification + transition).sum()))
         largest = float(transition.abs().max())

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from terrashot.adaptation.pixel_logits import full_logits
+from terrashot.adaptation.scaling import FeatureScale
 from terrashot.adaptation.transition.base import Transition
 
 
@@ -32,10 +33,10 @@ class AdaptedHead:
 
     Args:
         parameters: ``base_weight``, ``base_bias``, ``novel_weight``, ``novel_bias`` and those of
-            the transition, for features multiplied by ``gain``.
+            the transition, for scaled features.
         transition: What is added to the classification logits.
         snapshot_weight: Frozen weight of the stage-1 head ``[B, C]``, for unscaled features.
-        gain: Factor of the features (1: none).
+        scale: What the parameters take the features for.
         diverged: Whether logits left the range in which they mean anything.
         history: Loss terms every few iterations, plain numbers.
         pi: Class shares of the query that the KL term pulls to ``[K]``, where there is one.
@@ -44,7 +45,7 @@ class AdaptedHead:
     parameters: dict[str, Tensor]
     transition: Transition
     snapshot_weight: Tensor
-    gain: float = 1.0
+    scale: FeatureScale
     diverged: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
     pi: Tensor | None = None
@@ -55,7 +56,7 @@ class AdaptedHead:
         pixels = features.to(self.snapshot_weight).flatten(1)  # [C, P]
         scores = self.snapshot_weight @ pixels
         classification, transition = full_logits(
-            self.parameters, self.transition, pixels, scores, self.gain
+            self.parameters, self.transition, pixels, scores, self.scale
         )
         return (classification + transition).unflatten(1, features.shape[1:])
 
@@ -63,5 +64,6 @@ class AdaptedHead:
     def classifier(self) -> LinearHead:
         """The classification part alone, for unscaled features."""
         part = self.parameters
-        weight = torch.cat([part["base_weight"], part["novel_weight"]]) * self.gain
-        return LinearHead(weight, torch.cat([part["base_bias"], part["novel_bias"]]))
+        weight = torch.cat([part["base_weight"], part["novel_weight"]])
+        bias = torch.cat([part["base_bias"], part["novel_bias"]])
+        return LinearHead(*self.scale.to_raw(weight, bias))

@@ -11,6 +11,7 @@ _CHOICES = {
     "start_mass": ("one", "per_novel"),
     "start_seed": ("shared", "query"),
     "support_label": ("folded", "partial"),
+    "scaling": ("norm", "standardise"),
     "base_labels": ("supervise", "constant"),
     "on_divergence": ("raise", "warn"),
 }
@@ -34,6 +35,8 @@ class AdapterOptions:
             but the class that the tile was labelled for (``partial``).
         base_labels: A base label in the support is used (``supervise``), or as published adds a
             ``constant``.
+        scaling: Features are brought to one length (``norm``, see ``reference_norm``), or each
+            channel to mean 0 and deviation 1 over the support (``standardise``).
         reference_norm: Root mean square length that the features are brought to, so that step
             sizes mean the same for every network; None leaves them as they are.
         on_divergence: Logits that are not finite: ``raise`` an error or ``warn``.
@@ -49,6 +52,7 @@ class AdapterOptions:
     background_weight_one_shot: float = 0.01
     support_label: str = "folded"
     base_labels: str = "supervise"
+    scaling: str = "norm"
     reference_norm: float | None = None
     on_divergence: str = "raise"
     history_every: int = 10

@@ -10,6 +10,7 @@ from terrashot.adaptation.engine import ClosedFormObjective
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.parameters import ParameterLayout
 from terrashot.adaptation.query_pass import QueryBlock, QueryPass
+from terrashot.adaptation.scaling import FeatureScale
 from terrashot.adaptation.subset import thinned
 from terrashot.adaptation.support import SupportPixels, block_lengths
 from terrashot.adaptation.support_loss import EPSILON, SupportLoss
@@ -45,7 +46,7 @@ class AdaptationProblem:
         layout: Of the parameters.
         transition: What is added to the classification logits.
         transduction: The query losses.
-        gain: Factor of the features.
+        scale: What the parameters take the features for.
         workers: Threads; None: as many as torch uses, 1 on a GPU.
     """
 
@@ -59,14 +60,14 @@ class AdaptationProblem:
         layout: ParameterLayout,
         transition: Transition,
         transduction: Transduction,
-        gain: float = 1.0,
+        scale: FeatureScale,
         workers: int | None = None,
     ) -> None:
         self.layout = layout
         self.transition = transition
         self.transduction = transduction
         self.loss = loss
-        self.gain = gain
+        self.scale = scale
         self.storage = support.storage
         self._snapshot = snapshot
         self._origin = origin
@@ -97,7 +98,7 @@ class AdaptationProblem:
             queries=[self._query(query, index) for index, query in enumerate(queries)],
             layout=self.layout,
             origin=self._origin,
-            gain=self.gain,
+            scale=self.scale,
             storage=self.storage,
             pool=self._pool,
         )

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from terrashot.adaptation.head import LinearHead
+from terrashot.adaptation.scaling import FeatureScale
 from terrashot.adaptation.support import SupportPixels
 from terrashot.adaptation.support_loss import EPSILON
 from terrashot.similarity.estimator import FeatureBank, SimilarityEstimator
@@ -28,14 +29,17 @@ def similarity_start(similarity: Tensor, snapshot: LinearHead, mass: float = 1.0
 
 
 def base_to_novel(
-    estimator: SimilarityEstimator, snapshot: LinearHead, support: SupportPixels, gain: float
+    estimator: SimilarityEstimator,
+    snapshot: LinearHead,
+    support: SupportPixels,
+    scale: FeatureScale,
 ) -> Tensor:
-    """Similarity ``[base, novel]`` of the classes in the support, features multiplied by ``gain``.
+    """Similarity ``[base, novel]`` of the classes in the support.
 
     Base classes are known by what the frozen head says of the pixels.
     """
-    base = base_bank(snapshot, support, estimator.all_pixels)
-    return estimator.estimate(_scaled(base, gain), _scaled(novel_bank(support), gain))
+    base = base_bank(snapshot, support, estimator.all_pixels).scaled(scale.factor)
+    return estimator.estimate(base, novel_bank(support).scaled(scale.factor))
 
 
 def novel_bank(support: SupportPixels) -> FeatureBank:
@@ -44,7 +48,8 @@ def novel_bank(support: SupportPixels) -> FeatureBank:
     sums = torch.stack(
         [torch.stack([b.sum(dim=1) for b in support.of_class(i)]).sum(dim=0) for i in novel]
     )
-    return FeatureBank(sums, support.counts[support.num_base :], support.num_pixels)
+    names = support.class_names and support.class_names[support.num_base :]
+    return FeatureBank(sums, support.counts[support.num_base :], support.num_pixels, names)
 
 
 def base_bank(snapshot: LinearHead, support: SupportPixels, all_pixels: bool) -> FeatureBank:
@@ -64,8 +69,5 @@ def base_bank(snapshot: LinearHead, support: SupportPixels, all_pixels: bool) ->
         classes = (snapshot.weight @ pixels + snapshot.bias.unsqueeze(1)).argmax(dim=0)
         sums += functional.one_hot(classes, support.num_base).T.to(sums) @ pixels.T
         counts += torch.bincount(classes, minlength=support.num_base)
-    return FeatureBank(sums, counts, support.num_pixels)
-
-
-def _scaled(bank: FeatureBank, gain: float) -> FeatureBank:
-    return FeatureBank(bank.sums * gain, bank.counts, bank.total_pixels)
+    names = support.class_names and support.class_names[: support.num_base]
+    return FeatureBank(sums, counts, support.num_pixels, names)

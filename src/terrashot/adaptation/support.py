@@ -44,7 +44,7 @@ class SupportPixels:
         num_base: Base classes, background included.
         num_novel: Novel classes.
         ignore_index: Label of pixels that do not count.
-        class_names: All classes in label order, for messages.
+        class_names: All classes in label order, for messages and text embeddings.
         stride: Pixels of the image between two features, for messages.
         storage: dtype of the stored features; None: that of the features, at least float32.
         tile_classes: The novel class each tile was labelled for; None: the one novel label in it.
@@ -74,12 +74,13 @@ class SupportPixels:
         self.num_base = num_base
         self.num_novel = num_novel
         self.num_classes = num_base + num_novel
+        self.class_names = list(class_names) if class_names else None
         # Numpy-like uint8 labels must not wrap around.
         maps = [label.to(torch.int64) for label in labels]
         self.validity_maps = [label != ignore_index for label in maps]
         self._check_labels(maps, ignore_index)
         self.counts = _bincount(maps, ignore_index, self.num_classes)
-        self._check_classes(class_names, stride)
+        self._check_classes(stride)
         self._fill(features, maps, ignore_index, storage, tile_classes)
 
     @property
@@ -116,11 +117,8 @@ class SupportPixels:
     @property
     def rms_norm(self) -> float:
         """Root mean square length of the feature vectors of the labelled pixels."""
-        total = sum(
-            float(block.pixels.to(self.like).square().sum(dtype=torch.float64))
-            for block in self.blocks
-        )
-        return math.sqrt(total / self.num_labelled)
+        norms = [float(torch.linalg.vector_norm(b.pixels.to(self.like))) for b in self.blocks]
+        return math.sqrt(sum(norm**2 for norm in norms) / self.num_labelled)
 
     def of_class(self, index: int) -> Iterator[Tensor]:
         """The blocks ``[C, n]`` of a label, in the dtype that adaptation computes with."""
@@ -169,12 +167,11 @@ class SupportPixels:
                     for key, size in lengths.items()
                 }
             _check_shape(number, tile, label_map, channels)
-            # A sum is finite only when every term is; it reads the features once, without a copy.
-            finite = finite and bool(torch.isfinite(tile.sum(dtype=torch.float64)))
+            finite = finite and all_finite(tile)
             flat, flat_labels = tile.flatten(1), label_map.flatten().to(tile.device)
             for key, writer in writers.items():
                 if key[1] == own[number]:
-                    writer.write(flat[:, flat_labels == key[0]])
+                    writer.write(flat, (flat_labels == key[0]).nonzero()[:, 0])
         if not finite:
             raise DataError(
                 "support: the features hold NaN or infinite values, but adaptation needs finite "
@@ -191,7 +188,8 @@ class SupportPixels:
         self.counts = self.counts.to(self.blocks[0].pixels.device)
         self.validity_maps = [v.to(self.counts.device) for v in self.validity_maps]
 
-    def _check_classes(self, names: Sequence[str] | None, stride: int | None) -> None:
+    def _check_classes(self, stride: int | None) -> None:
+        names = self.class_names
         for index in range(self.num_base, self.num_classes):
             if self.counts[index] == 0:
                 name = f"{index} ('{names[index]}')" if names else str(index)
@@ -229,16 +227,24 @@ class _BlockWriter:
         ]
         self._block = self._column = 0
 
-    def write(self, pixels: Tensor) -> None:
-        """Take in ``[C, n]`` after what is there."""
-        while pixels.shape[1]:
+    def write(self, pixels: Tensor, chosen: Tensor) -> None:
+        """Take in some columns of ``[C, P]`` after what is there, a block's worth at a time."""
+        while len(chosen):
             block = self.blocks[self._block]
-            taken = min(block.shape[1] - self._column, pixels.shape[1])
-            block[:, self._column : self._column + taken] = pixels[:, :taken]
-            pixels = pixels[:, taken:]
+            taken = min(block.shape[1] - self._column, len(chosen))
+            piece = pixels.index_select(1, chosen[:taken])
+            block[:, self._column : self._column + taken] = piece
+            chosen = chosen[taken:]
             self._column += taken
             if self._column == block.shape[1]:
                 self._block, self._column = self._block + 1, 0
+
+
+def all_finite(features: Tensor) -> bool:
+    """Whether no value of ``[C, ...]`` is NaN or infinite."""
+    # A sum is finite only when every term is. Channel by channel, since in double precision, which
+    # no sum of finite values leaves, torch sums a copy.
+    return all(bool(torch.isfinite(part.sum(dtype=torch.float64))) for part in features)
 
 
 def block_lengths(size: int, channels: int, dtype: torch.dtype, device: torch.device) -> list[int]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from terrashot.adaptation.parameters import ParameterLayout
 from terrashot.adaptation.pixel_logits import Parameters
+from terrashot.adaptation.scaling import FeatureScale
 from terrashot.adaptation.support_loss import EPSILON, LabelRule, SupportLoss
 from terrashot.adaptation.transition.base import Transition
 
@@ -88,10 +89,11 @@ class GradientSum:
         for name, value in others.items():
             self._others[name][which] += value
 
-    def vector(self, gain: float) -> Tensor:
-        """The gradient ``[Q, D]``, for weights of features that are multiplied by ``gain``."""
+    def vector(self, scale: FeatureScale) -> Tensor:
+        """The gradient ``[Q, D]``, by weights of scaled features."""
         shape = (self._vector.shape[0], self._layout.rows, self._layout.channels)
-        self._layout.weights(self._vector).copy_(self._weights.view(shape)).mul_(gain)
+        by_weight = scale.gradient(self._weights.view(shape), self._biases)
+        self._layout.weights(self._vector).copy_(by_weight)
         return self._vector
 
 

@@ -30,8 +30,8 @@ class FeatureBank:
         """Mean feature of each class ``[classes, C]``; 0 for a class without pixels."""
         return self.sums / self.counts.clamp(min=1).unsqueeze(1)
 
-    def scaled(self, gain: float) -> "FeatureBank":
-        """The bank of the features multiplied by ``gain``."""
+    def scaled(self, gain: float | Tensor) -> "FeatureBank":
+        """The bank of the features multiplied by ``gain``, one for all channels or one each."""
         return replace(self, sums=self.sums * gain)
 
 
