@@ -17,7 +17,7 @@ def test_every_experiment_composes_into_checked_settings(configs):
 
 
 def test_every_option_of_every_group_composes(configs):
-    of_stage_2 = {"method", "similarity", "transition", "transduction", "solver"}
+    of_stage_2 = {"method", "similarity", "transition", "transduction", "solver", "inference"}
     for group, options in group_options(configs).items():
         stage = 2 if group in of_stage_2 else 1
         for option in options:

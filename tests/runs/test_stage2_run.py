@@ -121,6 +121,21 @@ def test_features_of_the_cache_give_the_very_same_numbers_and_read_no_image(
         assert results["seconds_per_query"] > results["adaptation_seconds_per_query"] > 0
 
 
+def test_flipped_views_come_from_the_cache_as_well(stage2, monkeypatch):
+    run = ["inference=flips", "solver.iterations=5", "data.eval_size=72"]
+    without = results_of(stage2(*run, "adaptation.feature_cache=0"))
+    logs = stage2(*run)
+    assert len(list((logs / "feature_cache").iterdir())) == 8 + 4 * 5
+
+    from terrashot.networks.segmenter import Segmenter
+
+    monkeypatch.setattr(Segmenter, "features", None)
+    assert results_of(stage2(*run))["confusion"] == without["confusion"]
+    plain = results_of(stage2("solver.iterations=5", "data.eval_size=72"))
+    assert plain["confusion"] != without["confusion"]
+    assert plain["base_model"] == without["base_model"]
+
+
 def test_a_stride_that_is_no_multiple_of_the_networks_is_refused(stage2, capsys):
     with pytest.raises(AssertionError):
         stage2("adaptation.feature_stride=6")

@@ -109,7 +109,7 @@ def _check_groups(settings: Settings) -> None:
                 f"example on the command line {group}=OPTION; --help lists them."
             )
     if settings.task == BASE_SEGMENTATION:
-        for group in ["similarity", "transition", "transduction", "solver", "method"]:
+        for group in ["similarity", "transition", "transduction", "solver", "method", "inference"]:
             if getattr(settings, group) is not None:
                 raise ConfigError(
                     f"{group} is a setting of stage 2, but experiment={settings.name} runs stage 1,"

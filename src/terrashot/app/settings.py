@@ -159,6 +159,7 @@ class Settings:
     transduction: dict[str, Any] | None = None
     solver: dict[str, Any] | None = None
     method: dict[str, Any] | None = None
+    inference: dict[str, Any] | None = None
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
     sweep: SweepSettings = field(default_factory=SweepSettings)
 

@@ -42,6 +42,7 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
         seed=settings.seed,
         base_weight=settings.adaptation.base_weight,
         novel_weight=settings.adaptation.novel_weight,
+        inference=build_part("inference", settings.inference),
     )
     callbacks = [
         console_progress(),

@@ -50,6 +50,7 @@ class FewShotDataModule(LightningDataModule):
     Attributes:
         skip: names of query tiles that are done and that the test loader leaves out.
         feature_cache: features of tiles; query tiles found in it come without their image.
+        feature_views: the views of a query tile whose features are needed.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class FewShotDataModule(LightningDataModule):
         self.support_draw = support_draw
         self.skip: set[str] = set()
         self.feature_cache: FeatureCache | None = None
+        self.feature_views: list[tuple[int, ...]] = [()]
 
     def prepare_data(self) -> None:
         """Make the data where a maker is given; the Trainer calls it on one process a machine."""
@@ -145,7 +147,7 @@ class FewShotDataModule(LightningDataModule):
         tiles = [tile for tile in self.layout.query if tile.name not in self.skip]
         dataset = TileDataset(tiles, self.taxonomy, self.eval_transform)
         sampler = self._sampler(len(tiles), "none")
-        queries = QueryTiles(dataset, self.feature_cache)
+        queries = QueryTiles(dataset, self.feature_cache, self.feature_views)
         return self._loader(queries, sampler, batch_size=1, collate_fn=collate_query)
 
     def query_image(self, name: str) -> Tensor:

@@ -30,7 +30,8 @@ class TileFeatures:
 
     Args:
         features: float32 [C, h, w] at the network's own stride.
-        content: bool [H, W], which pixels of the transformed image are no padding.
+        content: bool [H, W], which pixels of the transformed image are no padding; flipped with
+            the image where the entry is of a flipped view.
         seconds: what the network took for them, also where they come from the cache.
     """
 
@@ -59,12 +60,12 @@ class FeatureCache:
         self.limit = limit
         self._context = json.dumps({"format": FORMAT, **context}, sort_keys=True, default=str)
 
-    def load(self, image: Path, view: str = "") -> TileFeatures | None:
+    def load(self, image: Path, view: tuple[int, ...] = ()) -> TileFeatures | None:
         """The features of a tile, or None where they have to be computed.
 
         Args:
             image: the tile's image file.
-            view: names what was done to the image beside the transform, such as a flip.
+            view: dimensions along which the image was flipped; () for the image as it is.
         """
         path = self._path(image, view)
         try:
@@ -86,7 +87,7 @@ class FeatureCache:
             return None
         return found
 
-    def save(self, image: Path, value: TileFeatures, view: str = "") -> None:
+    def save(self, image: Path, value: TileFeatures, view: tuple[int, ...] = ()) -> None:
         """Keep the features of a tile; a disk that takes no more is told, not an error."""
         features = value.features.detach().cpu().contiguous()
         packed = _packed(value.content.cpu())
@@ -111,7 +112,7 @@ class FeatureCache:
                 stacklevel=2,
             )
 
-    def _path(self, image: Path, view: str) -> Path:
+    def _path(self, image: Path, view: tuple[int, ...]) -> Path:
         state = image.stat()
         identity = f"{image.resolve()} {state.st_size} {state.st_mtime_ns} {view} {self._context}"
         return self.folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}{_SUFFIX}"

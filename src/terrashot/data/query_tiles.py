@@ -1,6 +1,7 @@
 """Query tiles for stage 2: with their features where these are kept, else with their image."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from torch.utils.data import Dataset
@@ -12,17 +13,24 @@ from terrashot.data.tiles import TileDataset
 class QueryTiles(Dataset[dict[str, Any]]):
     """Samples of one tile: ``name``, ``path`` of the image, ``mask`` [H, W], and one of two.
 
-    Either ``image`` float32 [3, H, W], or ``features``, a ``TileFeatures`` of the cache: then the
-    image is not read at all.
+    Either ``image`` float32 [3, H, W], or ``features``, a ``TileFeatures`` of the cache for each
+    view: then the image is not read at all.
 
     Args:
         tiles: the tiles, with an ``EvalTransform``.
         cache: features of tiles; None for none.
+        views: the views of the image whose features are needed, the image as it is first.
     """
 
-    def __init__(self, tiles: TileDataset, cache: FeatureCache | None = None) -> None:
+    def __init__(
+        self,
+        tiles: TileDataset,
+        cache: FeatureCache | None = None,
+        views: Sequence[tuple[int, ...]] = ((),),
+    ) -> None:
         self.tiles = tiles
         self.cache = cache
+        self.views = list(views)
 
     def __len__(self) -> int:
         """Number of tiles."""
@@ -36,15 +44,25 @@ class QueryTiles(Dataset[dict[str, Any]]):
         """
         index = key[0] if isinstance(key, tuple) else key
         tile = self.tiles.tiles[index]
-        found = self.cache.load(tile.image) if self.cache is not None else None
-        if found is None:
+        found = self._load(tile.image)
+        if not found:
             return {**self.tiles[index], "path": str(tile.image)}
         return {
             "name": tile.name,
             "path": str(tile.image),
-            "mask": self.tiles.mask(index, expected=tuple(found.content.shape)),
+            "mask": self.tiles.mask(index, expected=tuple(found[0].content.shape)),
             "features": found,
         }
+
+    def _load(self, image: Path) -> list[TileFeatures]:
+        """The features of all views; empty where one of them is not kept."""
+        found: list[TileFeatures] = []
+        for view in self.views if self.cache is not None else ():
+            kept = self.cache.load(image, view) if self.cache is not None else None
+            if kept is None:
+                return []
+            found.append(kept)
+        return found
 
 
 def collate_query(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -52,7 +70,8 @@ def collate_query(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     Returns:
         ``mask`` [1, H, W], ``name`` and ``path`` lists, and either ``image`` [1, 3, H, W] or
-        ``features`` [C, h, w] with ``content`` [H, W] and ``feature_seconds``.
+        ``features``, a list of [C, h, w], one a view, with ``content`` [H, W] and
+        ``feature_seconds``.
     """
     (sample,) = samples
     batch = {
@@ -62,10 +81,10 @@ def collate_query(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
     if "image" in sample:
         return {**batch, "image": sample["image"].unsqueeze(0)}
-    found: TileFeatures = sample["features"]
+    found: list[TileFeatures] = sample["features"]
     return {
         **batch,
-        "features": found.features,
-        "content": found.content,
-        "feature_seconds": found.seconds,
+        "features": [view.features for view in found],
+        "content": found[0].content,
+        "feature_seconds": sum(view.seconds for view in found),
     }

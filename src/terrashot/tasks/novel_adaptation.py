@@ -12,7 +12,7 @@ from torch import Tensor
 from terrashot.adaptation.adapter import Adapter
 from terrashot.adaptation.base_only import BaseOnly
 from terrashot.adaptation.head import LinearHead
-from terrashot.adaptation.inference import predict_map
+from terrashot.adaptation.inference import Inference, View, flip
 from terrashot.adaptation.striding import labels_to_size, reduce_stride
 from terrashot.adaptation.support import SupportPixels
 from terrashot.data.datamodule import FewShotDataModule
@@ -56,6 +56,8 @@ class NovelAdaptation(LightningModule):
         feature_stride: the adaptation runs on features of this stride (average pooling); None:
             native. The map is always made at native stride.
         align_corners: of the upsampling of probabilities; True as published.
+        inference: flips and smoothing of the map; None for neither. The stage-1 head's map beside
+            it has neither.
         seed: of everything random in the method.
         base_weight: weight of the base mean in the weighted mIoU.
         novel_weight: weight of the novel mean in it.
@@ -75,6 +77,7 @@ class NovelAdaptation(LightningModule):
         seed: int = 0,
         base_weight: float = 0.4,
         novel_weight: float = 0.6,
+        inference: Inference | None = None,
     ) -> None:
         super().__init__()
         self.segmenter = segmenter.eval().requires_grad_(False)
@@ -90,6 +93,7 @@ class NovelAdaptation(LightningModule):
         self.taxonomy = taxonomy
         self.store = store
         self.align_corners = align_corners
+        self.inference = inference or Inference()
         self.seed = seed
         self.weights = {"base_weight": base_weight, "novel_weight": novel_weight}
         # Counts of this process; summed over processes when all queries are done.
@@ -110,6 +114,7 @@ class NovelAdaptation(LightningModule):
         queries = {tile.name for tile in data.layout.query}
         finished = [counts for counts in self.store.load() if counts.name in queries]
         data.skip = {counts.name for counts in finished}
+        data.feature_views = self.inference.views()
         # Counts are summed over processes at the end, so only one may bring the old ones.
         self._finished = finished if self.trainer.is_global_zero else []
 
@@ -148,25 +153,25 @@ class NovelAdaptation(LightningModule):
         """
         mask, name = batch["mask"][0], batch["name"][0]
         size = (mask.shape[0], mask.shape[1])
-        tile = self._query_tile(batch)
-        features = tile.features
+        views = self._query_views(batch)
+        features, content = views[0].features, views[0].content
         began = time.perf_counter()
         # Autocast would take the adaptation to half precision, where its small steps are lost.
         with torch.autocast(self.device.type, enabled=False):
             head = self.adapter.adapt(
                 reduce_stride(features, self.factor),
-                tile.content,
+                content,
                 seed=_seed_of(name),
             )
             adapted = time.perf_counter()
-            prediction = self._map(head, features, size)
+            prediction = self._map(self.inference, head, [v.features for v in views], size)
             mapped = time.perf_counter()
-            before = self._map(self.base_model.adapt(features), features, size)
+            before = self._map(Inference(), self.base_model.adapt(features), [features], size)
         counts = QueryCounts(
             name=name,
             adapted=self._count(prediction, mask),
             base_model=self._count(before, mask),
-            seconds=tile.seconds + mapped - began,
+            seconds=sum(view.seconds for view in views) + mapped - began,
             diverged=head.diverged,
             adaptation_seconds=adapted - began,
         )
@@ -210,25 +215,28 @@ class NovelAdaptation(LightningModule):
         sample = support[index]
         return self._extract(sample["image"].unsqueeze(0), path), sample["mask"].to(self.device)
 
-    def _query_tile(self, batch: dict[str, Any]) -> TileFeatures:
-        """Features of a query tile, from the batch or from the network."""
+    def _query_views(self, batch: dict[str, Any]) -> list[TileFeatures]:
+        """Features of the views of a query tile, from the batch or from the network."""
         if "features" in batch:
-            return self._here(
-                TileFeatures(batch["features"], batch["content"], batch["feature_seconds"])
-            )
-        return self._extract(batch["image"], Path(batch["path"][0]))
+            each = batch["feature_seconds"] / len(batch["features"])
+            return [
+                self._here(TileFeatures(features, batch["content"], each))
+                for features in batch["features"]
+            ]
+        path = Path(batch["path"][0])
+        return [self._extract(batch["image"], path, view) for view in self.inference.views()]
 
     @torch.no_grad()
-    def _extract(self, image: Tensor, path: Path) -> TileFeatures:
-        """Features of one image [1, 3, H, W], float32; kept for the next job."""
+    def _extract(self, image: Tensor, path: Path, view: View = ()) -> TileFeatures:
+        """Features of a view of one image [1, 3, H, W], float32; kept for the next job."""
         began = time.perf_counter()
-        image = image.to(self.device)
+        image = flip(image.to(self.device), view)
         with self.trainer.precision_plugin.forward_context():
             features = self.segmenter.features(image)[0].float()  # [C, h, w]
         found = TileFeatures(features, _content(image[0]), time.perf_counter() - began)
         cache = self._data.feature_cache
         if cache is not None:
-            cache.save(path, found)
+            cache.save(path, found, view)
         return found
 
     def _here(self, found: TileFeatures) -> TileFeatures:
@@ -237,9 +245,15 @@ class NovelAdaptation(LightningModule):
             found.features.to(self.device), found.content.to(self.device), found.seconds
         )
 
-    def _map(self, head: Any, features: Tensor, size: tuple[int, int]) -> Tensor:  # noqa: ANN401
+    def _map(
+        self,
+        inference: Inference,
+        head: Any,  # noqa: ANN401 - whatever a method makes
+        views: list[Tensor],
+        size: tuple[int, int],
+    ) -> Tensor:
         stride = self.segmenter.stride
-        return predict_map(head, features, size, stride, align_corners=self.align_corners)[0]
+        return inference.predict_map(head, views, size, stride, self.align_corners)[0]
 
     def _count(self, prediction: Tensor, mask: Tensor) -> Tensor:
         single = ConfusionMatrix(self.taxonomy.num_classes, self.taxonomy.ignore_index)
