@@ -15,7 +15,7 @@ from terrashot.reporting.ablation import AblationRow, Spread
 def ablation_table(
     rows: Sequence[AblationRow], keys: Sequence[str], main: str, title: str
 ) -> Table:
-    """For 100 columns of a terminal; scores in percent, mean ± standard deviation.
+    """For 100 columns of a terminal; scores in percent, mean ± standard deviation; Δ is paired.
 
     Args:
         rows: the options, the reference first.
@@ -24,7 +24,13 @@ def ablation_table(
         title: above the table.
     """
     table = Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False
+        title=title,
+        caption=f"percent, mean ± sd; Δ {main}: difference to the first option, draw by draw",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        title_style="bold",
+        pad_edge=False,
     )
     scores = _scores(rows)
     for key in keys:
@@ -32,8 +38,8 @@ def ablation_table(
     table.add_column("n", justify="right", no_wrap=True)
     for name in scores:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column(f"difference in {main}", justify="right", max_width=14)
-    table.add_column("s a query", justify="right", max_width=7)
+    table.add_column(f"Δ {main}", justify="right", no_wrap=True)
+    table.add_column("s/query", justify="right", no_wrap=True)
     for row in rows:
         cells = [Text(choice) for choice in row.options]
         cells += [Text(str(row.count))]
@@ -46,7 +52,7 @@ def ablation_table(
 def ablation_markdown(rows: Sequence[AblationRow], keys: Sequence[str], main: str) -> str:
     """The same as a Markdown table."""
     scores = _scores(rows)
-    head = [*keys, "n", *scores, f"difference in {main}", "s a query"]
+    head = [*keys, "n", *scores, f"Δ {main}", "s/query"]
     lines = [head, ["---"] * len(head)]
     for row in rows:
         values = [_percent(row.scores.get(name)) for name in scores]
