@@ -24,6 +24,7 @@ from terrashot.similarity.transport import Transport
 
 TRANSITIONS = [NoTransition(), RankOneTransition(), SharedTransition(), FullTransition(rank=2)]
 QUERY_LOSSES = {"entropy": 3.0, "kl": 16.0, "distillation": 7.0, "refresh_after": [10, 20]}
+SELF_TRAINING = {"self_training": 5.0, "confidence": 0.3}
 LDAM_NOW = LDAM(max_margin=2.0, scale=1.5, start_iteration=0, base_count_scale=0)
 
 
@@ -96,7 +97,7 @@ def test_gradient_and_terms_equal_the_oracle(scene, transition, loss, support_la
         transition=transition,
         loss=loss,
         support_label=support_label,
-        transduction={**QUERY_LOSSES, "query_logits": query_logits},
+        transduction={**QUERY_LOSSES, **SELF_TRAINING, "query_logits": query_logits},
     )
     parameters = moved(method)
     plain = oracle(method, scene)
@@ -106,6 +107,7 @@ def test_gradient_and_terms_equal_the_oracle(scene, transition, loss, support_la
     layout = method._layout
     vector = layout.pack(parameters, scene.query).unsqueeze(0)
     objective.begin(vector)
+    objective.after_iteration(vector, 10)
     assert largest(objective.pi[0] - plain.pi) < 1e-14
     found, own_terms = objective.gradient(vector, 5)
     for key, value in layout.unpack(found[0]).items():
@@ -119,12 +121,20 @@ def test_gradient_and_terms_equal_the_oracle(scene, transition, loss, support_la
 @pytest.mark.parametrize("transition", TRANSITIONS, ids=name)
 @pytest.mark.parametrize("support_label", ["folded", "partial"])
 def test_gradient_equals_finite_differences(scene, transition, support_label):
-    method = fitted(scene, transition=transition, loss=LDAM_NOW, support_label=support_label)
+    losses = {**QUERY_LOSSES, **SELF_TRAINING}
+    method = fitted(
+        scene,
+        transition=transition,
+        loss=LDAM_NOW,
+        support_label=support_label,
+        transduction=losses,
+    )
     vector = method._layout.pack(moved(method), scene.query).unsqueeze(0)
     objective = engine(method, [scene.query])
     objective.begin(vector)
+    objective.after_iteration(vector, 10)
     gradient, terms = objective.gradient(vector, 0)
-    assert set(terms) == {"support", "entropy", "kl", "distillation"}
+    assert set(terms) == {"support", "entropy", "kl", "distillation", "self_training"}
 
     def loss(at):
         return sum(float(t[0]) for t in objective.gradient(at, 0)[1].values())
@@ -188,8 +198,8 @@ def test_anchored_descent_follows_the_exact_one(scene, background, novel, monkey
     monkeypatch.setattr("terrashot.adaptation.subset._FEWEST", 1)
     settings = {"lr": 9e-5, "iterations": 60, "momentum": 0.9, "weight_decay": 5e-4}
     fast = AnchoredSgd(background=background, novel=novel, full_every=13, **settings)
-    exact = fitted(scene, solver=Sgd(**settings), loss=LDAM(start_iteration=20))
-    near = fitted(scene, solver=fast, loss=LDAM(start_iteration=20))
+    exact = fitted(scene, solver=Sgd(**settings), loss=LDAM(start_iteration=20, base_count_scale=0))
+    near = fitted(scene, solver=fast, loss=LDAM(start_iteration=20, base_count_scale=0))
     for query in (scene.query, scene.query.flip(2) * 1.05):
         want, found = (method.adapt(query).logits(query) for method in (exact, near))
         if background == 1.0:

@@ -63,7 +63,8 @@ class ClosedFormObjective:
 
     def begin(self, vectors: Tensor) -> None:
         """Take the first class shares, at the start."""
-        self._refresh([query for query in self.queries if query.transduction.active], vectors)
+        chosen = {query.index for query in self.queries if query.transduction.active}
+        self._refresh(chosen, set(), vectors)
         for query in self.queries:
             if query.transduction.pi == "uniform" and query.pi is not None:
                 query.pi = torch.full_like(query.pi, 1 / len(query.pi))
@@ -103,9 +104,11 @@ class ClosedFormObjective:
         return gradient, self._terms(loss, rows, partial)
 
     def after_iteration(self, vectors: Tensor, finished: int) -> None:
-        """Refresh pi where the transduction says so."""
-        due = [q for q in self.queries if q.transduction.refreshes(finished)]
-        self._refresh([q for q in due if q.transduction.active], vectors)
+        """Refresh pi and confident labels where the transduction says so."""
+        active = [query for query in self.queries if query.transduction.active]
+        shares_due = {q.index for q in active if q.transduction.refreshes(finished)}
+        labels_due = {q.index for q in active if q.transduction.relabels(finished)}
+        self._refresh(shares_due, labels_due, vectors)
 
     def _operands(self, vectors: Tensor) -> tuple[Tensor, Tensor, Parameters]:
         """Weights less the origin's ``[Q R, C]``, biases ``[Q, R, 1]``, and the rest."""
@@ -116,22 +119,25 @@ class ClosedFormObjective:
         others = self.layout.others(vectors)
         return weight.flatten(0, 1).to(self.storage), biases.unsqueeze(-1), others
 
-    def _refresh(self, queries: list[QueryPass], vectors: Tensor) -> None:
-        """Set pi to the class shares as inference sees them, by the full logits."""
-        if not queries:
+    def _refresh(self, shares_due: set[int], labels_due: set[int], vectors: Tensor) -> None:
+        """Take class shares and confident labels of some queries as inference sees them."""
+        chosen = shares_due | labels_due
+        if not chosen:
             return
         weight, biases, others = self._operands(vectors)
-        chosen = {query.index for query in queries}
         partial: list[list[Tensor | None]] = [[None] * len(q.blocks) for q in self.queries]
 
         def work(worker: int) -> None:
             for query, number in self._query_shares[worker]:
                 if query.index in chosen:
-                    partial[query.index][number] = query.shares(number, weight, biases, others)
+                    partial[query.index][number] = query.shares(
+                        number, weight, biases, others, relabel=query.index in labels_due
+                    )
 
         self.pool.run(work)
-        for query in queries:
-            query.pi = _sum(partial[query.index])
+        for query in self.queries:
+            if query.index in shares_due:
+                query.pi = _sum(partial[query.index])
 
     def _terms(
         self,

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from terrashot.adaptation.head import AdaptedHead, LinearHead
+from terrashot.adaptation.label_shift import shift_of_biases
+from terrashot.adaptation.lbfgs import Lbfgs
 from terrashot.adaptation.options import AdapterOptions
 from terrashot.adaptation.parameters import ParameterLayout
 from terrashot.adaptation.pixel_logits import Parameters, full_logits
@@ -64,7 +66,7 @@ class GradientAdapter:
     def __init__(
         self,
         *,
-        solver: Sgd | None = None,
+        solver: Sgd | Lbfgs | None = None,
         loss: nn.Module | None = None,
         similarity: SimilarityEstimator | None = None,
         transition: Transition | None = None,
@@ -119,11 +121,12 @@ class GradientAdapter:
         self._layout = ParameterLayout(start, self.transition, support.num_base, support.num_novel)
         novel = self._classifier["novel_weight"], self._classifier["novel_bias"]
         novel_origin, _ = self.scale.to_raw(*novel)
+        self._loss = make_support_loss(self.loss, support, self.options, base_counts)
         self._problem = AdaptationProblem(
             support=support,
             snapshot=self.snapshot,
             origin=torch.cat([self.snapshot.weight, novel_origin]),
-            loss=make_support_loss(self.loss, support, self.options, base_counts),
+            loss=self._loss,
             support_weight=self.options.support_weight,
             layout=self._layout,
             transition=self.transition,
@@ -171,13 +174,16 @@ class GradientAdapter:
             parameters = {
                 name: value.clone() for name, value in self._layout.unpack(vectors[index]).items()
             }
+            logits, diverged = self._outcome(parameters, own.pixels)
+            if self.transduction.label_shift and not diverged:
+                self._shift_biases(parameters, logits, own.weights)
             heads.append(
                 AdaptedHead(
                     parameters=parameters,
                     transition=self.transition,
                     snapshot_weight=self.snapshot.weight,
                     scale=self.scale,
-                    diverged=self._diverged(parameters, own.pixels),
+                    diverged=diverged,
                     history=history[index],
                     pi=pi[index] if pi else None,
                 )
@@ -273,15 +279,39 @@ class GradientAdapter:
             weights = labels_to_size(query.valid, size)
         return QueryPixels(pixels, weights.flatten().to(pixels))
 
-    def _diverged(self, parameters: Parameters, pixels: Tensor) -> bool:
-        """Whether the outcome is out of range; says so, or refuses it."""
+    def _shift_biases(self, parameters: Parameters, logits: Tensor, weights: Tensor) -> None:
+        """Correct the biases for the class shares of the query."""
+        prior = self._support_shares(parameters)
+        strength = self.transduction.label_shift
+        shift = shift_of_biases(logits.softmax(dim=0), weights, prior, strength)
+        parameters["base_bias"] += shift[: self.support.num_base]
+        parameters["novel_bias"] += shift[self.support.num_base :]
+
+    def _support_shares(self, parameters: Parameters) -> Tensor:
+        """Class shares ``[K]`` of the support as the head sees it, weighted as in the loss."""
+        shares = self.support.like.new_zeros(self.support.num_classes)
+        for block in self.support.blocks:
+            pixels = block.pixels.to(self.support.like)
+            weight = self._loss.rule(block.label or 0, block.tile_class).weight
+            probabilities = self._logits(parameters, pixels)[0].softmax(dim=0)
+            shares += weight * probabilities.sum(dim=1)
+        return shares / shares.sum()
+
+    def _logits(self, parameters: Parameters, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Full logits ``[K, P]`` and the transition's part of them."""
+        frozen = self.snapshot.weight @ pixels
         classification, transition = full_logits(
-            parameters, self.transition, pixels, self.snapshot.weight @ pixels, self.scale
+            parameters, self.transition, pixels, frozen, self.scale
         )
-        finite = bool(torch.isfinite((classification + transition).sum()))
+        return classification + transition, transition
+
+    def _outcome(self, parameters: Parameters, pixels: Tensor) -> tuple[Tensor, bool]:
+        """Logits ``[K, P]`` of the query, and whether they are out of range: said, or refused."""
+        logits, transition = self._logits(parameters, pixels)
+        finite = bool(torch.isfinite(logits.sum()))
         largest = float(transition.abs().max())
         if finite and largest <= TRANSITION_LIMIT:
-            return False
+            return logits, False
         found = f"transition logits of {largest:.3g}" if finite else "logits that are not finite"
         message = (
             f"method={self.name}: the descent diverged on this query, with {found}; logits of "
@@ -290,5 +320,5 @@ class GradientAdapter:
         )
         if not finite and self.options.on_divergence == "raise":
             raise TerrashotError(message)
-        warnings.warn(message, stacklevel=3)
-        return True
+        warnings.warn(message, stacklevel=4)
+        return logits, True

@@ -89,6 +89,7 @@ class PlainObjective:
         classification, transition = self._logits(parameters, self.query.unsqueeze(0))
         probabilities = (classification + transition)[0].flatten(1).softmax(dim=0)
         self.pi = query_losses.marginal(probabilities, self.query_weights)
+        self.confident = query_losses.confident_labels(probabilities, self.transduction.confidence)
 
     def _targets(self, tile_classes: Sequence[int | None]) -> None:
         """For each pixel the classes its label allows, its weight and its margins."""
@@ -126,6 +127,10 @@ class PlainObjective:
             frozen = self.snapshot.logits(self.query).flatten(1).softmax(dim=0)
             terms["distillation"] = options.distillation * query_losses.distillation(
                 probabilities, frozen, weights
+            )
+        if options.self_training:
+            terms["self_training"] = options.self_training * query_losses.self_training(
+                probabilities, weights, *self.confident
             )
         return terms
 

@@ -1,4 +1,4 @@
-"""The transductive losses of DIaM and ClassTrans, on the query's class probabilities."""
+"""The transductive losses, on the query's class probabilities."""
 
 from torch import Tensor
 
@@ -30,6 +30,20 @@ def distillation(probabilities: Tensor, snapshot: Tensor, weights: Tensor) -> Te
     background = background + novel.sum(dim=0, keepdim=True)
     total = _divergence(background, snapshot[:1]) + _divergence(base, snapshot[1:])
     return (total * weights).sum()
+
+
+def self_training(
+    probabilities: Tensor, weights: Tensor, labels: Tensor, confident: Tensor
+) -> Tensor:
+    """Cross entropy to labels ``[P]`` where they are ``confident [P]``, 0 or 1."""
+    own = probabilities.gather(0, labels.unsqueeze(0))[0]
+    return -((own + EPSILON).log() * confident * weights).sum()
+
+
+def confident_labels(probabilities: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
+    """The likeliest class ``[P]``, and 1 where it reaches ``confidence``, else 0."""
+    largest, labels = probabilities.max(dim=0)
+    return labels, (largest >= confidence).to(probabilities)
 
 
 def _divergence(current: Tensor, reference: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from terrashot.adaptation.parameters import ParameterLayout
 from terrashot.adaptation.pixel_logits import Parameters
+from terrashot.adaptation.query_losses import confident_labels
 from terrashot.adaptation.support_loss import EPSILON
 from terrashot.adaptation.support_pass import GradientSum, ScoredBlock, map_values
 from terrashot.adaptation.transduction import Transduction
@@ -59,23 +60,27 @@ class QueryPass:
         self.transition = transition
         self.index = index
         self.pi: Tensor | None = None
+        self._labels: list[tuple[Tensor, Tensor] | None] = [None] * len(self.blocks)
         self._values: list[Tensor | None] = [None] * len(self.blocks)
         self._probabilities: list[Tensor | None] = [None] * len(self.blocks)
 
     def shares(
-        self, number: int, weight: Tensor, biases: Tensor, others: Parameters, full: bool = True
+        self, number: int, weight: Tensor, biases: Tensor, others: Parameters, relabel: bool
     ) -> Tensor:
-        """What a block adds to the class shares ``[K]``, by the full logits or without transition.
+        """What a block adds to the class shares ``[K]``, as inference sees them.
 
         Args:
             number: Of the block.
             weight: Weights less those of the origin, ``[Q R, C]``.
             biases: ``[Q, R, 1]``.
             others: What the transition trains besides maps, ``[Q, ...]``.
-            full: With the transition.
+            relabel: Take confident labels for self-training, too.
         """
         part = self.blocks[number]
-        _, probabilities = self._forward(part, weight, biases, others, full)
+        _, probabilities = self._forward(part, weight, biases, others, full=True)
+        if relabel:
+            confidence = self.transduction.confidence
+            self._labels[number] = confident_labels(probabilities, confidence)
         return probabilities @ part.weights
 
     def forward(self, number: int, weight: Tensor, biases: Tensor, others: Parameters) -> Tensor:
@@ -104,7 +109,7 @@ class QueryPass:
         values, probabilities = self._values[number], self._probabilities[number]
         assert values is not None
         assert probabilities is not None
-        derivative, terms = self._derivative(part, probabilities, shares)
+        derivative, terms = self._derivative(number, probabilities, shares)
         derivative -= (probabilities * derivative).sum(dim=0)
         num_classes = self.layout.num_classes
         gradients = torch.empty_like(values)
@@ -150,10 +155,10 @@ class QueryPass:
         return values, logits.softmax(dim=0)
 
     def _derivative(
-        self, part: QueryBlock, probabilities: Tensor, shares: Tensor
+        self, number: int, probabilities: Tensor, shares: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Derivative of the losses by the probabilities ``[K, n]``, and their terms."""
-        options, num_base = self.transduction, self.layout.num_base
+        part, options, num_base = self.blocks[number], self.transduction, self.layout.num_base
         derivative = torch.zeros_like(probabilities)
         terms = {}
         logs = (probabilities + EPSILON).log()
@@ -181,6 +186,14 @@ class QueryPass:
             divergence = background * (background_log - reference[0])
             divergence = divergence + (base * (logs[1:num_base] - reference[1:])).sum(dim=0)
             terms["distillation"] = options.distillation * (divergence @ part.weights)
+        chosen = self._labels[number]
+        if options.self_training and chosen is not None:
+            labels, confident = chosen[0].unsqueeze(0), chosen[1]
+            own = probabilities.gather(0, labels) + EPSILON
+            slope = confident * -options.self_training / own
+            derivative.scatter_add_(0, labels, slope)
+            loss = -(own[0].log() * confident) @ part.weights
+            terms["self_training"] = options.self_training * loss
         return derivative.mul_(part.weights), terms
 
     def _snapshot(self, part: QueryBlock) -> Tensor:
