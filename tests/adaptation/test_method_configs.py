@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+import torch
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
@@ -31,7 +32,10 @@ def composed(repository, tmp_path):
     return build
 
 
-@pytest.mark.parametrize("name", ["classtrans", "diam", "base_only"])
+SCALE_FREE = ["classtrans", "diam", "linear", "ridge", "partial_label", "imprinting", "base_only"]
+
+
+@pytest.mark.parametrize("name", SCALE_FREE)
 def test_a_scale_free_method_gives_the_same_map_at_any_feature_length(composed, scene, name):
     maps = []
     for factor in (1.0, 0.01, 100.0):
@@ -43,6 +47,16 @@ def test_a_scale_free_method_gives_the_same_map_at_any_feature_length(composed, 
         maps.append(method.adapt(moved.query).logits(moved.query).argmax(dim=0))
     assert maps[0].equal(maps[1])
     assert maps[0].equal(maps[2])
+
+
+@pytest.mark.parametrize("name", [n for n in SCALE_FREE if n != "base_only"])
+def test_a_method_learns_novel_classes_and_keeps_the_base(composed, scene, name):
+    method = composed(f"method={name}")
+    method.fit_support(scene.snapshot, scene.support, base_counts=torch.ones(3))
+    found = method.adapt(scene.query).logits(scene.query).argmax(dim=0)
+    novel = scene.truth >= 3
+    assert (found == scene.truth)[novel].float().mean() > 0.85
+    assert (found == scene.truth)[~novel].float().mean() > 0.85
 
 
 def test_the_published_method_runs_on_other_numbers_of_classes(composed, scene):
