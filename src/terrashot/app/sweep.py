@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -87,7 +88,22 @@ def _hand_over(configs: Path, fixed: list[str], sweep: Sweep, missing: list[Swee
 
 def _launched(config: DictConfig) -> float | None:
     """What a launcher calls in each of its processes."""
-    return run_sweep_job(Path(HydraConfig.get().sweep.dir), str(config.sweep.job))
+    import torch
+
+    from terrashot.data.datamodule import available_cores
+
+    hydra_config = HydraConfig.get()
+    threads = threads_of_job(dict(hydra_config.launcher), available_cores())
+    torch.set_num_threads(min(threads, torch.get_num_threads()))
+    return run_sweep_job(Path(hydra_config.sweep.dir), str(config.sweep.job))
+
+
+def threads_of_job(launcher: Mapping[str, Any], cores: int) -> int:
+    """Threads that a job may use, so that jobs at work side by side do not fight for cores."""
+    if launcher.get("cpus_per_task"):
+        return int(launcher["cpus_per_task"])
+    jobs = int(launcher.get("n_jobs") or 1)
+    return max(1, cores // (jobs if jobs > 0 else cores))
 
 
 def _say(sweep: Sweep, finished: dict[str, RunFolder], console: Console) -> None:

@@ -185,7 +185,7 @@ class FewShotDataModule(LightningDataModule):
     ) -> DataLoader[Any]:
         workers = self.num_workers
         if workers is None:
-            workers = default_workers(_cores() // self._local_ranks(), torch.cuda.is_available())
+            workers = default_workers(available_cores() // self._local_ranks(), torch.cuda.is_available())
         workers = min(workers, len(dataset))
         pinned = torch.cuda.is_available() if self.pin_memory is None else self.pin_memory
         return DataLoader(
@@ -230,7 +230,7 @@ def default_workers(cores: int, gpu: bool) -> int:
     return min(cores - 1, 8)
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """Cores this process may use; a container or a scheduler can grant fewer than there are."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
