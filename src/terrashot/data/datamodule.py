@@ -185,7 +185,8 @@ class FewShotDataModule(LightningDataModule):
     ) -> DataLoader[Any]:
         workers = self.num_workers
         if workers is None:
-            workers = default_workers(available_cores() // self._local_ranks(), torch.cuda.is_available())
+            cores = available_cores() // self._local_ranks()
+            workers = default_workers(cores, torch.cuda.is_available())
         workers = min(workers, len(dataset))
         pinned = torch.cuda.is_available() if self.pin_memory is None else self.pin_memory
         return DataLoader(
