@@ -80,8 +80,11 @@ def plan_sweep(
         TerrashotError: a job has a mistake in it, or cannot run on this data or machine.
     """
     jobs: dict[str, SweepJob] = {}
-    for grid_job in grid_jobs(fixed, varied, grid):
-        job = _job(configs, grid_job)
+    # All composed before the first is checked: a misspelled option is the likelier mistake.
+    found = grid_jobs(fixed, varied, grid)
+    composed = [compose_settings(configs, grid_job.overrides) for grid_job in found]
+    for grid_job, settings in zip(found, composed, strict=True):
+        job = _job(settings, grid_job)
         jobs.setdefault(job.identity, job)  # a value listed twice is one job
     first = next(iter(jobs.values())).settings
     names = sorted({job.settings.name for job in jobs.values()})
@@ -95,8 +98,7 @@ def job_file(sweep: Path, identity: str) -> Path:
     return sweep / "jobs" / f"{identity}.yaml"
 
 
-def _job(configs: Path, grid_job: GridJob) -> SweepJob:
-    settings = compose_settings(configs, grid_job.overrides)
+def _job(settings: Settings, grid_job: GridJob) -> SweepJob:
     if settings.resume is not None or settings.paths.run_folder is not None:
         key = "resume" if settings.resume is not None else "paths.run_folder"
         raise ConfigError(
