@@ -97,6 +97,8 @@ def test_gradient_and_terms_equal_the_oracle(scene, transition, loss, support_la
         transition=transition,
         loss=loss,
         support_label=support_label,
+        background_distillation=0.0 if isinstance(loss, LDAM) else 0.3,
+        class_balance=0.5,
         transduction={**QUERY_LOSSES, **SELF_TRAINING, "query_logits": query_logits},
     )
     parameters = moved(method)
@@ -112,7 +114,9 @@ def test_gradient_and_terms_equal_the_oracle(scene, transition, loss, support_la
     found, own_terms = objective.gradient(vector, 5)
     for key, value in layout.unpack(found[0]).items():
         scale = 1 + largest(expected[key])
-        assert largest(value - expected[key]) / scale < 1e-12, key
+        # Distillation on the support leaves out what 1e-10 inside a logarithm does to a slope.
+        tolerance = 1e-9 if method.options.background_distillation else 1e-12
+        assert largest(value - expected[key]) / scale < tolerance, key
     assert set(own_terms) == set(terms)
     for key, value in terms.items():
         assert float(own_terms[key][0]) == pytest.approx(float(value), rel=1e-10), key

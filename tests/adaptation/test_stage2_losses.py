@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from terrashot.adaptation import query_losses
-from terrashot.adaptation.support_loss import SupportLoss, check_loss
+from terrashot.adaptation.options import AdapterOptions
+from terrashot.adaptation.support_loss import SupportLoss, check_loss, make_support_loss
 from terrashot.errors import ConfigError
 from terrashot.losses.ce_dice import CrossEntropyDice
 from terrashot.losses.cross_entropy import CrossEntropy
@@ -75,7 +76,7 @@ def test_distillation_equals_a_loop():
 @pytest.mark.parametrize("support_label", ["folded", "partial"])
 @pytest.mark.parametrize("base_labels", ["supervise", "constant"])
 def test_a_rule_says_which_classes_a_label_allows(label, support_label, base_labels):
-    loss = SupportLoss(BASE, CLASSES, 0.15, support_label, base_labels)
+    loss = SupportLoss(BASE, CLASSES, 0.15, support_label=support_label, base_labels=base_labels)
     rule = loss.rule(label, tile_class=4)
     allowed = set(range(CLASSES)[rule.classes])
     allowed = set(range(CLASSES)) - allowed if rule.others else allowed
@@ -89,8 +90,29 @@ def test_a_rule_says_which_classes_a_label_allows(label, support_label, base_lab
 
 
 def test_background_of_a_tile_without_a_class_is_any_base_class():
-    rule = SupportLoss(BASE, CLASSES, 0.15, "partial").rule(0, tile_class=None)
+    rule = SupportLoss(BASE, CLASSES, 0.15, support_label="partial").rule(0, tile_class=None)
     assert (rule.classes, rule.others) == (slice(0, BASE), False)
+
+
+def test_background_stands_for_the_novel_classes_that_a_label_allows():
+    loss = SupportLoss(BASE, CLASSES, 0.15, support_label="partial", background_distillation=0.3)
+    assert loss.rule(0, tile_class=4).background == (1, 0, 0, 1, 0)
+    assert loss.rule(0, tile_class=None).background == (1, 0, 0, 0, 0)
+    assert loss.rule(4, tile_class=4).distillation == 0
+
+
+def test_balanced_weights_grow_for_rare_classes_and_have_mean_one(scene):
+    scene.labels[0][scene.labels[0] == 3] = 0
+    support = scene.support
+    loss = make_support_loss(
+        CrossEntropy(), support, AdapterOptions(class_balance=0.5, background_weight=1.0)
+    )
+    rare, usual = loss.novel_weights
+    assert rare > usual > loss.background_weight
+    ratio = int((torch.cat(scene.labels[2:]) == 0).sum()) / int(support.counts[4])
+    assert usual / loss.background_weight == pytest.approx(ratio**0.5)
+    weights = torch.tensor([loss.background_weight, 0, 0, rare, usual])
+    assert float(weights @ support.counts.float()) == pytest.approx(support.num_labelled)
 
 
 def test_margins_lower_the_own_logit_or_the_folded_ones():

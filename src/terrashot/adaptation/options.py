@@ -33,6 +33,10 @@ class AdapterOptions:
         background_weight_one_shot: The same with one support tile a class.
         support_label: Label 0 in a tile means any base class (``folded``, ClassTrans), or anything
             but the class that the tile was labelled for (``partial``).
+        background_distillation: Share of the loss of a label-0 pixel that asks for what the frozen
+            head says of it, instead of what its label rules out; keeps the base classes.
+        class_balance: Exponent g, 0 to 1: pixels of a novel class weigh ``(n_0 / n_c)^g``, counted
+            in the tiles of the class, and all weights are brought to mean 1. 0: as the weights say.
         base_labels: A base label in the support is used (``supervise``), or as published adds a
             ``constant``.
         scaling: Features are brought to one length (``norm``, see ``reference_norm``), or each
@@ -51,6 +55,8 @@ class AdapterOptions:
     background_weight: float = 0.15
     background_weight_one_shot: float = 0.01
     support_label: str = "folded"
+    background_distillation: float = 0.0
+    class_balance: float = 0.0
     base_labels: str = "supervise"
     scaling: str = "norm"
     reference_norm: float | None = None
@@ -80,6 +86,11 @@ class AdapterOptions:
                 raise ConfigError(
                     f"method.{name} is '{getattr(self, name)}', but it must be one of "
                     f"{', '.join(choices)}."
+                )
+        for name in ("background_distillation", "class_balance"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(
+                    f"method.{name} is {getattr(self, name)}, but it must be between 0 and 1."
                 )
         if self.reference_norm is not None and not self.reference_norm > 0:
             raise ConfigError(

@@ -78,8 +78,11 @@ class PlainObjective:
         if self.loss.with_margins(iteration):
             assert self.margins is not None
             logits = self.loss.scale * (logits - self.margins)
-        allowed = (logits.softmax(dim=1) * self.allowed).sum(dim=1)
-        losses = self.omega * self.valid * -(allowed + EPSILON).log()
+        probabilities = logits.softmax(dim=1)
+        allowed = (probabilities * self.allowed).sum(dim=1)
+        losses = (1 - self.distilled) * -(allowed + EPSILON).log()
+        losses = losses + self.distilled * self._distillation(probabilities)
+        losses = self.omega * self.valid * losses
         terms = {"support": self.support_weight * losses.sum() / self.valid.sum()}
         return {**terms, **self._query_terms(parameters)}
 
@@ -97,6 +100,8 @@ class PlainObjective:
         shape = (tiles, self.loss.num_classes, height, width)
         self.allowed = self.features.new_zeros(shape)
         self.omega = self.features.new_zeros(tiles, height, width)
+        self.distilled = torch.zeros_like(self.omega)
+        self.background = torch.zeros_like(self.allowed)
         self.margins = None if self.loss.margins is None else torch.zeros_like(self.allowed)
         for tile, tile_class in enumerate(tile_classes):
             for label in self.labels[tile].unique().tolist():
@@ -107,8 +112,19 @@ class PlainObjective:
                 classes = 1 - classes if rule.others else classes
                 self.allowed[tile] += classes[:, None, None] * where
                 self.omega[tile] += rule.weight * where
+                self.distilled[tile] += rule.distillation * where
+                stands_for = torch.tensor(rule.background or [0.0] * len(classes)).to(classes)
+                self.background[tile] += stands_for[:, None, None] * where
                 if self.margins is not None and rule.margins is not None:
                     self.margins[tile] += rule.margins[:, None, None] * where
+
+    def _distillation(self, probabilities: Tensor) -> Tensor:
+        """Cross entropy to the frozen head at each support pixel ``[S, h, w]``."""
+        frozen = _map(self.features, self.snapshot.weight, self.snapshot.bias).softmax(dim=1)
+        background = (probabilities * self.background).sum(dim=1)
+        base = (probabilities[:, 1 : self.loss.num_base] + EPSILON).log()
+        own = (frozen[:, 1:] * base).sum(dim=1)
+        return -(own + frozen[:, 0] * (background + EPSILON).log())
 
     def _query_terms(self, parameters: Parameters) -> Parameters:
         options, weights = self.transduction, self.query_weights

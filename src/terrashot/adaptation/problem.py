@@ -94,7 +94,9 @@ class AdaptationProblem:
         """
         chosen = self._blocks if blocks is None else blocks
         return ClosedFormObjective(
-            support=SupportPass(chosen, self.loss, self.layout, self.transition),
+            support=SupportPass(
+                chosen, self.loss, self.layout, self.transition, self._snapshot.bias
+            ),
             queries=[self._query(query, index) for index, query in enumerate(queries)],
             layout=self.layout,
             origin=self._origin,

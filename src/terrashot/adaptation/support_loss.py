@@ -19,19 +19,26 @@ EPSILON = 1e-10
 class LabelRule:
     """The loss of a pixel: ``-weight log(P + 1e-10)``, P the probability of some classes together.
 
+    A share of it may be distillation: the divergence from what the frozen head says of the base
+    classes, in which background stands for the novel classes that the label allows, too.
+
     Args:
         label: The label of the pixel.
         classes: A range of classes.
         others: P is that of all other classes, not that of the range.
         weight: omega; 0 where the pixels have no say.
         margins: What is taken off the logits once margins act ``[K]``, or None.
+        distillation: Share of the distillation, 0 to 1.
+        background: 1 for the classes that background stands for in it, else 0 ``[K]``, or None.
     """
 
     label: int
     classes: slice
     others: bool
     weight: float
-    margins: Tensor | None
+    margins: Tensor | None = None
+    distillation: float = 0.0
+    background: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,10 @@ class SupportLoss:
     Args:
         num_base: Base classes, background included.
         num_classes: All classes.
-        background_weight: omega of label 0; all others weigh 1.
+        background_weight: omega of label 0.
+        novel_weights: omega of each novel class; 1 where empty, as for base labels.
         support_label: ``folded`` or ``partial``.
+        background_distillation: Share of the distillation at label 0.
         base_labels: ``supervise``: a base label is a label like any other. ``constant``: as
             published it adds a constant, since its own probability went into the background's.
         margins: What is taken off the label's own logit ``[K]``, or None.
@@ -58,7 +67,9 @@ class SupportLoss:
     num_base: int
     num_classes: int
     background_weight: float
+    novel_weights: tuple[float, ...] = ()
     support_label: str = "folded"
+    background_distillation: float = 0.0
     base_labels: str = "supervise"
     margins: Tensor | None = None
     folded_margins: Tensor | None = None
@@ -78,9 +89,19 @@ class SupportLoss:
         else:
             classes, others = slice(label, label + 1), False
         weight = self.background_weight if label == 0 else 1.0
+        if label >= self.num_base and self.novel_weights:
+            weight = self.novel_weights[label - self.num_base]
         if 0 < label < self.num_base and self.base_labels == "constant":
             weight = 0.0
-        return LabelRule(label, classes, others, weight, self._margins(label))
+        margins = self._margins(label)
+        if label == 0 and self.background_distillation:
+            share, stands_for = self.background_distillation, [0.0] * self.num_classes
+            stands_for[0] = 1.0
+            if others:
+                stands_for[self.num_base :] = [1.0] * (self.num_classes - self.num_base)
+                stands_for[classes] = [0.0]
+            return LabelRule(label, classes, others, weight, margins, share, tuple(stands_for))
+        return LabelRule(label, classes, others, weight, margins)
 
     def _margins(self, label: int) -> Tensor | None:
         if self.margins is None:
@@ -115,8 +136,11 @@ def make_support_loss(
             options.background_weight_one_shot if one_shot else options.background_weight
         ),
         support_label=options.support_label,
+        background_distillation=options.background_distillation,
         base_labels=options.base_labels,
     )
+    if options.class_balance:
+        plain = _balanced(plain, support, options.class_balance)
     if not isinstance(loss, LDAM):
         return plain
     margins, folded = loss.support_margins(base_counts, support.counts, support.num_base)
@@ -126,6 +150,28 @@ def make_support_loss(
         folded_margins=folded.to(support.like),
         scale=loss.scale,
         margins_from=loss.start_iteration,
+    )
+
+
+def _balanced(loss: SupportLoss, support: SupportPixels, exponent: float) -> SupportLoss:
+    """Weights that grow for classes with few pixels, of mean 1 over the labelled pixels."""
+    weights = []
+    for index in range(support.num_base, support.num_classes):
+        background = sum(
+            block.pixels.shape[1]
+            for block in support.blocks
+            if block.label == 0 and block.tile_class == index
+        )
+        own = int(support.counts[index])
+        weights.append((max(background, own) / own) ** exponent)
+    counts = support.counts.tolist()
+    total = loss.background_weight * counts[0] + sum(counts[1 : support.num_base])
+    total += sum(w * n for w, n in zip(weights, counts[support.num_base :], strict=True))
+    scale = support.num_labelled / total
+    return replace(
+        loss,
+        background_weight=scale * loss.background_weight,
+        novel_weights=tuple(scale * weight for weight in weights),
     )
 
 

@@ -131,6 +131,7 @@ class SupportPass:
         loss: Says when margins act.
         layout: Of the parameters.
         transition: What is added to the classification logits.
+        snapshot_bias: Of the frozen head ``[B]``.
     """
 
     def __init__(
@@ -139,8 +140,10 @@ class SupportPass:
         loss: SupportLoss,
         layout: ParameterLayout,
         transition: Transition,
+        snapshot_bias: Tensor,
     ) -> None:
         self.blocks = list(blocks)
+        self.snapshot_bias = snapshot_bias.unsqueeze(1)
         self.loss = loss
         self.layout = layout
         self.transition = transition
@@ -170,7 +173,7 @@ class SupportPass:
         maps, snapshot = values[:, num_classes:], block.scores[:num_base]
         if maps.shape[1] or others:
             logits += transition.logits(others, maps, snapshot)
-        coefficient = labelled.coefficient
+        coefficient = labelled.coefficient * (1 - rule.distillation)
         factor = coefficient
         if self.loss.with_margins(iteration):
             assert rule.margins is not None
@@ -188,9 +191,37 @@ class SupportPass:
         gradient = gradients[:, :num_classes]
         torch.mul(probabilities, (inside * ratio).unsqueeze(1), out=gradient)
         gradient[:, rule.classes].addcmul_(part, ratio.unsqueeze(1), value=-1)
+        if rule.distillation:
+            share = labelled.coefficient * rule.distillation
+            loss += self._distil(rule, share, snapshot, probabilities, gradient)
         changes: Parameters = {}
         if maps.shape[1] or others:
             by_maps = gradients[:, num_classes:]
             _, changes = transition.backward(others, maps, snapshot, gradient, out=by_maps)
         total.add(gradients, block.pixels, changes)
         return loss
+
+    def _distil(
+        self,
+        rule: LabelRule,
+        coefficient: float,
+        snapshot: Tensor,
+        probabilities: Tensor,
+        gradient: Tensor,
+    ) -> Tensor:
+        """Add the gradient of the distillation ``c (p - t)``, return its loss ``[Q]``.
+
+        The target t is what the frozen head says; its background is shared out over the classes
+        that it stands for as they stand, so that it asks nothing of them but their sum.
+        """
+        assert rule.background is not None
+        num_base = self.layout.num_base
+        frozen = (snapshot + self.snapshot_bias).softmax(dim=0)  # [B, n]
+        stands_for = probabilities.new_tensor(rule.background).view(1, -1, 1)
+        group = probabilities * stands_for
+        total = group.sum(dim=1) + EPSILON  # [Q, n]
+        target = group.mul_((frozen[0] / total).unsqueeze(1))
+        target[:, 1:num_base] = frozen[1:]
+        gradient.add_(probabilities - target, alpha=coefficient)
+        base = (probabilities[:, 1:num_base] + EPSILON).log().mul_(frozen[1:]).sum(dim=(1, 2))
+        return (base + (total.log() * frozen[0]).sum(dim=-1)) * -coefficient
