@@ -35,7 +35,7 @@ class ClosedFormMethod:
         """Make the head; see ``Adapter``."""
         frozen = snapshot.to(support.like)
         found = self.head(frozen, support)
-        if not bool(torch.isfinite(found.weight.sum() + found.bias.sum())):
+        if not bool(torch.isfinite(found.weight).all() & torch.isfinite(found.bias).all()):
             raise DataError(
                 f"method={self.name}: the head has values that are not finite. The features are "
                 "degenerate (all alike?): check the stage-1 checkpoint."

@@ -69,7 +69,7 @@ class SupportPixels:
         class_names: Sequence[str] | None = None,
         stride: int | None = None,
         storage: torch.dtype | None = None,
-        tile_classes: Sequence[int] | None = None,
+        tile_classes: Sequence[int | None] | None = None,
     ) -> None:
         self.num_base = num_base
         self.num_novel = num_novel
@@ -136,7 +136,7 @@ class SupportPixels:
         maps: list[Tensor],
         ignore_index: int,
         storage: torch.dtype | None,
-        tile_classes: Sequence[int] | None,
+        tile_classes: Sequence[int | None] | None,
     ) -> None:
         """Read the tiles one by one into blocks of one label and tile class each."""
         own: list[int | None] = [_only_novel(m, self.num_base, ignore_index) for m in maps]
