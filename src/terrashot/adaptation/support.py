@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from terrashot.adaptation.striding import labels_to_size
-from terrashot.errors import DataError
+from terrashot.errors import ConfigError, DataError
 
 BLOCK_BYTES = 4 << 20
 """Features a block holds on a CPU: what stays in cache between the two products of a pass."""
@@ -257,6 +257,20 @@ def block_lengths(size: int, channels: int, dtype: torch.dtype, device: torch.de
     number = max(1, round(size / largest))
     edges = [size * i // number for i in range(number + 1)]
     return [end - begin for begin, end in pairwise(edges)]
+
+
+def storage_type(name: str) -> torch.dtype:
+    """The dtype that a name stands for.
+
+    Raises:
+        ConfigError: it stands for none.
+    """
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
+    if name not in known:
+        raise ConfigError(
+            f"adaptation.storage is '{name}', but it must be one of {', '.join(known)}."
+        )
+    return known[name]
 
 
 def _bincount(maps: list[Tensor], ignore_index: int, num_classes: int) -> Tensor:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from terrashot.adaptation.support import storage_type
 from terrashot.app.hardware import device_count, resolve_accelerator
+from terrashot.app.joint import build_joint
 from terrashot.app.run_folder import latest_finished
 from terrashot.app.settings import Settings
 from terrashot.data.layout import FewShotLayout
@@ -78,6 +80,8 @@ def _check_numbers(settings: Settings) -> None:
     for key, value in positive.items():
         if value is not None and value < 1:
             raise ConfigError(f"{key} is {value}, but it must be at least 1.")
+    storage_type(settings.adaptation.storage)
+    build_joint(settings)
     limit = settings.adaptation.feature_cache
     if limit is not None and limit < 0:
         raise ConfigError(

@@ -117,6 +117,8 @@ class AdaptationSettings:
     align_corners: bool = False
     panels: int = 8
     feature_cache: float | None = 20.0
+    storage: str = "float32"
+    joint: dict[str, Any] | None = None
     base_weight: float = 0.4
     novel_weight: float = 0.6
 

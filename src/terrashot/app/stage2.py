@@ -10,6 +10,7 @@ from terrashot.app.build import (
 )
 from terrashot.app.checks import stage1_checkpoint
 from terrashot.app.console import announce, run_console
+from terrashot.app.joint import build_joint
 from terrashot.app.loggers import build_loggers
 from terrashot.app.results import without_nan, write_results
 from terrashot.app.run_folder import RunFolder
@@ -43,6 +44,8 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
         base_weight=settings.adaptation.base_weight,
         novel_weight=settings.adaptation.novel_weight,
         inference=build_part("inference", settings.inference),
+        storage=settings.adaptation.storage,
+        joint=build_joint(settings),
     )
     callbacks = [
         console_progress(),
@@ -70,6 +73,7 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
         "adaptation_seconds_per_query": result.adaptation_seconds_per_query,
         "diverged_queries": result.diverged,
         "method": (settings.method or {}).get("name"),
+        "protocol": "joint" if settings.adaptation.joint else "per query",
         "data": {"name": settings.data.name, "split": settings.data.split},
         "checkpoint": str(path),
     }

@@ -1,7 +1,7 @@
 """Loaders of a few-shot dataset for the Trainer: training, validation, support, query."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -149,6 +149,13 @@ class FewShotDataModule(LightningDataModule):
         sampler = self._sampler(len(tiles), "none")
         queries = QueryTiles(dataset, self.feature_cache, self.feature_views)
         return self._loader(queries, sampler, batch_size=1, collate_fn=collate_query)
+
+    def all_queries(self) -> Iterator[dict[str, Any]]:
+        """Every query tile as a batch of one, also those in ``skip``."""
+        dataset = TileDataset(self.layout.query, self.taxonomy, self.eval_transform)
+        queries = QueryTiles(dataset, self.feature_cache, self.feature_views)
+        for index in range(len(queries)):
+            yield collate_query([queries[index]])
 
     def query_image(self, name: str) -> Tensor:
         """Image [3, H, W] of a query tile, for pictures of tiles that came without it."""

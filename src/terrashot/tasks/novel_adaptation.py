@@ -1,6 +1,7 @@
 """Stage 2: adapt a frozen segmenter's head to novel classes, query by query, and score it."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from torch import Tensor
 
 from terrashot.adaptation.adapter import Adapter
 from terrashot.adaptation.base_only import BaseOnly
-from terrashot.adaptation.head import LinearHead
+from terrashot.adaptation.head import AdaptedHead, LinearHead
 from terrashot.adaptation.inference import Inference, View, flip
+from terrashot.adaptation.joint import JointSelfTraining
 from terrashot.adaptation.striding import labels_to_size, reduce_stride
-from terrashot.adaptation.support import SupportPixels
+from terrashot.adaptation.support import SupportPixels, storage_type
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.feature_cache import TileFeatures
 from terrashot.errors import ConfigError
@@ -22,6 +24,7 @@ from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import GfssScores, gfss_scores
 from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.query_counts import QueryCounts, QueryStore
+from terrashot.tasks.support_tiles import SupportTiles
 from terrashot.taxonomy import Taxonomy
 
 
@@ -61,9 +64,13 @@ class NovelAdaptation(LightningModule):
         seed: of everything random in the method.
         base_weight: weight of the base mean in the weighted mIoU.
         novel_weight: weight of the novel mean in it.
+        storage: what the support's features are kept in: float32, bfloat16 or float64.
+        joint: joint self-training over all queries, a protocol of its own; None: each query is
+            adapted to by itself.
 
     Raises:
-        ConfigError: ``feature_stride`` is no multiple of the network's stride.
+        ConfigError: ``feature_stride`` is no multiple of the network's stride, or the storage is
+            unknown.
     """
 
     def __init__(
@@ -78,6 +85,8 @@ class NovelAdaptation(LightningModule):
         base_weight: float = 0.4,
         novel_weight: float = 0.6,
         inference: Inference | None = None,
+        storage: str = "float32",
+        joint: JointSelfTraining | None = None,
     ) -> None:
         super().__init__()
         self.segmenter = segmenter.eval().requires_grad_(False)
@@ -94,6 +103,8 @@ class NovelAdaptation(LightningModule):
         self.store = store
         self.align_corners = align_corners
         self.inference = inference or Inference()
+        self.storage = storage_type(storage)
+        self.joint = joint
         self.seed = seed
         self.weights = {"base_weight": base_weight, "novel_weight": novel_weight}
         # Counts of this process; summed over processes when all queries are done.
@@ -120,29 +131,22 @@ class NovelAdaptation(LightningModule):
 
     def on_test_start(self) -> None:
         """Turn the support into features and let the method take it in."""
-        data, names = self._data, self.taxonomy.names
-        features, labels = [], []
-        for index in range(len(data.support)):
-            found, mask = self._support_tile(index)
-            reduced = reduce_stride(found.features, self.factor)
-            features.append(reduced)
-            size = (reduced.shape[1], reduced.shape[2])
-            labels.append(labels_to_size(mask, size))
-        support = SupportPixels(
-            features,
-            labels,
-            num_base=self.taxonomy.num_base,
-            num_novel=self.taxonomy.num_novel,
-            ignore_index=self.taxonomy.ignore_index,
-            class_names=names,
-            stride=self.segmenter.stride * self.factor,
+        data = self._data
+        self._tiles = SupportTiles(
+            data.support,
+            self.taxonomy,
+            self._support_features,
+            stride=self.segmenter.stride,
+            factor=self.factor,
+            storage=self.storage,
+            device=self.device,
         )
-        head = self.segmenter.head
-        assert head.bias is not None
-        snapshot = LinearHead(head.weight[:, :, 0, 0], head.bias)
-        counts = data.train_label_counts() if data.has_training_tiles else None
+        self._base_counts = data.train_label_counts() if data.has_training_tiles else None
+        support = self._tiles.pixels()
         for method in (self.adapter, self.base_model):
-            method.fit_support(snapshot, support, seed=self.seed, base_counts=counts)
+            self._fit(method, support)
+        if self.joint is not None:
+            self._learn_jointly(self.joint)
         for counted in self._finished:
             self._add(counted)
 
@@ -204,16 +208,38 @@ class NovelAdaptation(LightningModule):
         assert isinstance(data, FewShotDataModule)
         return data
 
-    def _support_tile(self, index: int) -> tuple[TileFeatures, Tensor]:
-        """Features and mask [H, W] of a support tile."""
+    def _fit(self, method: Adapter, support: SupportPixels) -> None:
+        head = self.segmenter.head
+        assert head.bias is not None
+        snapshot = LinearHead(head.weight[:, :, 0, 0], head.bias)
+        method.fit_support(snapshot, support, seed=self.seed, base_counts=self._base_counts)
+
+    def _learn_jointly(self, joint: JointSelfTraining) -> None:
+        """Let the method learn from all queries, those of an interrupted evaluation too."""
+
+        def queries() -> Iterator[tuple[Tensor, Tensor]]:
+            for batch in self._data.all_queries():
+                view = self._query_views(batch)[0]
+                features = reduce_stride(view.features, self.factor)
+                size = (features.shape[1], features.shape[2])
+                yield features, labels_to_size(view.content, size)
+
+        def adapt(features: Tensor, valid: Tensor) -> AdaptedHead:
+            return self.adapter.adapt(features, valid, seed=self.seed)
+
+        def refit(features: list[Tensor], labels: list[Tensor]) -> None:
+            self._fit(self.adapter, self._tiles.pixels(features, labels))
+
+        joint.run(queries, adapt, refit)
+
+    def _support_features(self, index: int) -> Tensor:
+        """Features [C, h, w] of a support tile, kept or extracted now."""
         support, cache = self._data.support, self._data.feature_cache
         path = support.tiles[index].image
         found = cache.load(path) if cache is not None else None
-        if found is not None:
-            mask = support.mask(index, expected=tuple(found.content.shape))
-            return self._here(found), mask.to(self.device)
-        sample = support[index]
-        return self._extract(sample["image"].unsqueeze(0), path), sample["mask"].to(self.device)
+        if found is None:
+            found = self._extract(support[index]["image"].unsqueeze(0), path)
+        return self._here(found).features
 
     def _query_views(self, batch: dict[str, Any]) -> list[TileFeatures]:
         """Features of the views of a query tile, from the batch or from the network."""
