@@ -50,11 +50,14 @@ class ClosedFormObjective:
         self.scale = scale
         self.storage = storage
         self.pool = pool
-        sizes = [labelled.block.pixels.shape[1] for labelled in support.blocks]
-        self._support_shares = shares(support.blocks, sizes, pool.size)
+        loads = [0] * pool.size
         parts = [(query, i) for query in self.queries for i in range(len(query.blocks))]
         sizes = [query.blocks[i].weights.shape[0] for query, i in parts]
-        self._query_shares = shares(parts, sizes, pool.size)
+        self._query_shares = shares(parts, sizes, loads)
+        # A support block serves all queries at once.
+        each = max(1, len(self.queries))
+        sizes = [each * labelled.block.pixels.shape[1] for labelled in support.blocks]
+        self._support_shares = shares(support.blocks, sizes, loads)
 
     @property
     def pi(self) -> list[Tensor | None]:

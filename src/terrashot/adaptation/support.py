@@ -251,9 +251,6 @@ def block_lengths(size: int, channels: int, dtype: torch.dtype, device: torch.de
     """Lengths of the blocks that ``size`` pixels are cut into: about equal, cache-sized."""
     limit = BLOCK_BYTES if device.type == "cpu" else DEVICE_BLOCK_BYTES
     largest = max(1024, limit // (channels * dtype.itemsize))
-    if device.type == "cpu":
-        # Small sets too need a few blocks for each worker, or one would end last.
-        largest = min(largest, max(1024, size // 8))
     number = max(1, round(size / largest))
     edges = [size * i // number for i in range(number + 1)]
     return [end - begin for begin, end in pairwise(edges)]

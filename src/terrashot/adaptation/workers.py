@@ -45,18 +45,24 @@ class WorkerPool:
         return [future.result() for future in futures]
 
 
-def shares(items: Sequence[Item], weights: Sequence[int], number: int) -> list[list[Item]]:
-    """Split items over workers so that the sums of their weights are about equal.
+def shares(
+    items: Sequence[Item], weights: Sequence[int], loads: list[int]
+) -> list[list[Item]]:
+    """Split items over workers so that the loads of all become about equal.
 
     The split depends on the arguments alone, and each share keeps the order of the items.
+
+    Args:
+        items: What is to be done.
+        weights: How much work each item is.
+        loads: How much work each worker has already; the items' weights are added.
     """
-    loads = [0] * number
     owner: dict[int, int] = {}
     for index in sorted(range(len(items)), key=lambda i: (-weights[i], i)):
         lightest = loads.index(min(loads))
         owner[index] = lightest
         loads[lightest] += weights[index]
-    return [[item for i, item in enumerate(items) if owner[i] == w] for w in range(number)]
+    return [[item for i, item in enumerate(items) if owner[i] == w] for w in range(len(loads))]
 
 
 @cache
@@ -66,6 +72,9 @@ def worker_pool(size: int) -> WorkerPool:
 
 
 def _single_threaded() -> None:
+    # A thread takes over the process' setting at its first question or parallel kernel, and only
+    # then does its own setting last.
+    torch.get_num_threads()
     torch.set_num_threads(1)
 
 
