@@ -240,7 +240,7 @@ def test_bad_queries_and_heads_are_errors(scene):
     with pytest.raises(DataError, match="one stage-1 checkpoint"):
         adapter().fit_support(foreign, scene.support)
     dead = SupportPixels([torch.zeros(12, 10, 10)] * 4, scene.labels, 3, 2)
-    with pytest.raises(DataError, match="all features are 0"):
+    with pytest.raises(DataError, match="features are all 0"):
         adapter().fit_support(scene.snapshot, dead)
 
 

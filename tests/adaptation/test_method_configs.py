@@ -9,15 +9,23 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from terrashot.adaptation.support import SupportPixels
+from terrashot.errors import DataError
+
 GROUPS = ["similarity", "transition", "loss", "transduction", "solver"]
+OTHERS = ["inference", "method"]  # a method chooses among those before it
 
 
 @pytest.fixture
 def composed(repository, tmp_path):
     """Compose the stage-2 groups alone, as the whole configuration does."""
-    for group in [*GROUPS, "method"]:
+    for group in [*GROUPS, *OTHERS]:
         shutil.copytree(repository / "configs" / group, tmp_path / group)
-    defaults = [{"loss": "ce"}, *({g: None} for g in GROUPS if g != "loss"), {"method": None}]
+    defaults = [
+        {"loss": "ce"},
+        *({g: None} for g in GROUPS if g != "loss"),
+        *({g: None} for g in OTHERS),
+    ]
     (tmp_path / "run.yaml").write_text(yaml.safe_dump({"defaults": defaults}))
 
     def build(*overrides):
@@ -32,7 +40,16 @@ def composed(repository, tmp_path):
     return build
 
 
-SCALE_FREE = ["classtrans", "diam", "linear", "ridge", "partial_label", "imprinting", "base_only"]
+SCALE_FREE = [
+    "terrashot",
+    "classtrans",
+    "diam",
+    "linear",
+    "partial_label",
+    "ridge",
+    "imprinting",
+    "base_only",
+]
 
 
 @pytest.mark.parametrize("name", SCALE_FREE)
@@ -57,6 +74,32 @@ def test_a_method_learns_novel_classes_and_keeps_the_base(composed, scene, name)
     novel = scene.truth >= 3
     assert (found == scene.truth)[novel].float().mean() > 0.85
     assert (found == scene.truth)[~novel].float().mean() > 0.85
+
+
+@pytest.mark.parametrize("name", SCALE_FREE)
+@pytest.mark.parametrize("case", ["one pixel", "ignored tile", "class lost in a tile"])
+def test_meagre_support_is_enough(composed, scene, name, case):
+    if case == "one pixel":
+        for label in scene.labels[:2]:
+            label[label == 3] = 0
+        scene.labels[0][0, 0] = 3
+    elif case == "ignored tile":
+        scene.labels[0][:] = 255
+    else:
+        scene.labels[0][:] = 0
+    support = SupportPixels(scene.features, scene.labels, 3, 2, tile_classes=[3, 3, 4, 4])
+    method = composed(f"method={name}")
+    method.fit_support(scene.snapshot, support, base_counts=torch.ones(3))
+    assert torch.isfinite(method.adapt(scene.query).logits(scene.query)).all()
+
+
+@pytest.mark.parametrize("name", [n for n in SCALE_FREE if n != "base_only"])
+def test_features_that_are_all_zero_are_an_error(composed, scene, name):
+    zeros = [torch.zeros_like(feature) for feature in scene.features]
+    support = SupportPixels(zeros, scene.labels, 3, 2)
+    method = composed(f"method={name}")
+    with pytest.raises(DataError, match="features are all"):
+        method.fit_support(scene.snapshot, support, base_counts=torch.ones(3))
 
 
 def test_the_published_method_runs_on_other_numbers_of_classes(composed, scene):

@@ -44,7 +44,7 @@ def test_blocks_know_the_class_their_tiles_were_labelled_for():
 
 
 def test_large_classes_are_cut_into_blocks_of_about_equal_length():
-    features = torch.randn(1, 16, 300, 300)
+    features = torch.randn(1, 64, 300, 300)
     labels = torch.zeros(1, 300, 300, dtype=torch.uint8)
     labels[0, 0, :5] = 1
     labels[0, 1, :5] = 2

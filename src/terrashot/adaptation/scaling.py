@@ -74,6 +74,6 @@ def standardised(support: SupportPixels) -> FeatureScale:
 def _refuse_zero(size: float) -> None:
     if size == 0:
         raise DataError(
-            "support: all features are 0 or alike, so nothing can be learnt from them. The stage-1 "
-            "network is broken: check the checkpoint and its validation score."
+            "support: the features are all 0 or alike, so nothing can be learnt from them. The "
+            "stage-1 network is broken: check the checkpoint and its validation score."
         )
