@@ -122,9 +122,9 @@ def map_values(
 class SupportPass:
     """Loss and gradient of the support under Q parameter vectors, block by block.
 
-    Closed form. With p = softmax(z), P the probability of the classes that a label allows and
-    c = omega/V, the gradient of ``-c log(P + eps)`` by z_k is ``c (p_k P - [k allowed] p_k) /
-    (P + eps)``.
+    Closed form. With p = softmax(z), P the probability of the classes that a label allows, F that
+    of the others and c = omega/V, the gradient of ``-c log(P + eps)`` by z_k is ``-c p_k F /
+    (P + eps)`` where k is allowed and ``c p_k P / (P + eps)`` where it is not.
 
     Args:
         blocks: The pixels with their rules.
@@ -182,15 +182,19 @@ class SupportPass:
                 logits *= self.loss.scale
                 factor = factor * self.loss.scale
         probabilities = logits.softmax(dim=1)  # [Q, K, n]
-        part = probabilities[:, rule.classes]
-        inside = part[:, 0] if part.shape[1] == 1 else part.sum(dim=1)  # [Q, n]
-        shifted = (1 - inside if rule.others else inside) + EPSILON
+        # Both sums are formed directly: 1 minus one of them would be rounding where it is near 1.
+        inside, outside = _parted(probabilities, rule.classes)  # [Q, n]
+        allowed, others_sum = (outside, inside) if rule.others else (inside, outside)
+        shifted = allowed + EPSILON
         loss = shifted.log().sum(dim=-1) * -coefficient
-        ratio = (-factor if rule.others else factor) / shifted
+        ratio = factor / shifted
+        push, pull = allowed * ratio, (others_sum * ratio).neg_()
         gradients = torch.empty_like(values)
         gradient = gradients[:, :num_classes]
-        torch.mul(probabilities, (inside * ratio).unsqueeze(1), out=gradient)
-        gradient[:, rule.classes].addcmul_(part, ratio.unsqueeze(1), value=-1)
+        torch.mul(probabilities, (pull if rule.others else push).unsqueeze(1), out=gradient)
+        part = gradient[:, rule.classes]
+        own = (push if rule.others else pull).unsqueeze(1)
+        torch.mul(probabilities[:, rule.classes], own, out=part)
         if rule.distillation:
             share = labelled.coefficient * rule.distillation
             loss += self._distil(rule, share, snapshot, probabilities, gradient)
@@ -225,3 +229,13 @@ class SupportPass:
         gradient.add_(probabilities - target, alpha=coefficient)
         base = (probabilities[:, 1:num_base] + EPSILON).log().mul_(frozen[1:]).sum(dim=(1, 2))
         return (base + (total.log() * frozen[0]).sum(dim=-1)) * -coefficient
+
+
+def _parted(probabilities: Tensor, classes: slice) -> tuple[Tensor, Tensor]:
+    """Sums ``[Q, n]`` of probabilities ``[Q, K, n]`` in a range of classes and outside of it."""
+    inside = probabilities[:, classes]
+    before, after = probabilities[:, : classes.start], probabilities[:, classes.stop :]
+    outside = before.sum(dim=1) if before.shape[1] else after.sum(dim=1)
+    if before.shape[1] and after.shape[1]:
+        outside += after.sum(dim=1)
+    return inside[:, 0] if inside.shape[1] == 1 else inside.sum(dim=1), outside
