@@ -9,6 +9,7 @@ from terrashot.adaptation.anchored import AnchoredSgd
 from terrashot.adaptation.gradient_adapter import GradientAdapter, Query
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.oracle import PlainObjective
+from terrashot.adaptation.query_pass import QueryPass
 from terrashot.adaptation.solver import Sgd
 from terrashot.adaptation.support import SupportPixels
 from terrashot.adaptation.support_loss import make_support_loss
@@ -176,14 +177,51 @@ def test_the_same_run_twice_gives_the_same_bits(scene):
     assert torch.equal(one, two)
 
 
-def test_a_failing_worker_stops_all_and_says_why(scene):
+def test_a_failing_worker_stops_all_and_says_why(scene, monkeypatch):
+    monkeypatch.setattr("terrashot.adaptation.problem.block_lengths", lambda n, *_: [n // 2] * 2)
     method = fitted(scene, workers=2)
-    method.transition.logits = None
-    try:
-        with pytest.raises(TypeError):
-            method.adapt(scene.query)
-    finally:
-        del method.transition.logits
+
+    def broken(self, number, *rest):
+        if number == 1:
+            raise ArithmeticError("block 1")
+        return forward(self, number, *rest)
+
+    forward = QueryPass.forward
+    monkeypatch.setattr(QueryPass, "forward", broken)
+    with pytest.raises(ArithmeticError, match="block 1"):
+        method.adapt(scene.query)
+
+
+@pytest.mark.parametrize("transition", TRANSITIONS, ids=name)
+def test_many_small_blocks_give_what_one_gives(scene, transition, monkeypatch):
+    whole = fitted(scene, transition=transition, workers=1).adapt(scene.query)
+
+    def sevens(size, *_):
+        return [7] * (size // 7) + ([size % 7] if size % 7 else [])
+
+    monkeypatch.setattr("terrashot.adaptation.problem.block_lengths", sevens)
+    monkeypatch.setattr("terrashot.adaptation.support.block_lengths", sevens)
+    for workers in (1, 2, 3):
+        method = fitted(scene, transition=transition, workers=workers)
+        assert len(method._problem._blocks) > 40
+        query = Query(scene.query)
+        for head in method.adapt_together([query, query]):
+            assert largest(head.logits(scene.query) - whole.logits(scene.query)) < 1e-11
+            assert largest(head.pi - whole.pi) < 1e-12
+
+
+@pytest.mark.parametrize("gap", [5.0, 16.0, 20.0, 60.0])
+@pytest.mark.parametrize("support_label", ["folded", "partial"])
+def test_single_precision_keeps_its_digits_where_a_class_is_sure(scene, gap, support_label):
+    gradients = []
+    for dtype in (torch.float64, torch.float32):
+        support = SupportPixels([f.to(dtype) for f in scene.features], scene.labels, 3, 2)
+        method = fitted(scene, support, transition=NoTransition(), support_label=support_label)
+        parameters = method.start_parameters()
+        parameters["novel_bias"][0] += gap
+        vector = method._layout.pack(parameters, support.like).unsqueeze(0)
+        gradients.append(method._problem.objective().gradient(vector, 0)[0].double())
+    assert largest(gradients[0] - gradients[1]) < 2e-5 * largest(gradients[0])
 
 
 def test_half_precision_storage_maps_almost_all_pixels_alike(scene):

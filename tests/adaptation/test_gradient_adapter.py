@@ -3,9 +3,11 @@ import warnings
 import pytest
 import torch
 
+from terrashot.adaptation.anchored import AnchoredSgd
 from terrashot.adaptation.gradient_adapter import GradientAdapter
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.inference import predict_map
+from terrashot.adaptation.lbfgs import Lbfgs
 from terrashot.adaptation.solver import Sgd
 from terrashot.adaptation.support import SupportPixels
 from terrashot.adaptation.transduction import Transduction
@@ -257,6 +259,27 @@ def test_bad_queries_and_heads_are_errors(scene):
 def test_impossible_settings_are_errors(options, message):
     with pytest.raises(ConfigError, match=message):
         adapter(**options)
+
+
+def test_parts_that_exclude_each_other_are_errors(scene):
+    with pytest.raises(ConfigError, match="a teacher"):
+        adapter(loss=LDAM(), support_label="partial", background_distillation=0.5)
+    fast = AnchoredSgd(lr=0.1, iterations=5)
+    with pytest.raises(ConfigError, match="start_seed=shared"):
+        GradientAdapter(solver=fast, loss=CrossEntropy(), start="zeros", start_seed="query")
+    bottom = GradientAdapter(solver=Lbfgs(), loss=LDAM(base_count_scale=0), start="zeros")
+    with pytest.raises(ConfigError, match="switch margins on"):
+        bottom.fit_support(scene.snapshot, scene.support)
+    own = Transduction(self_training=1.0, refresh_after=[10])
+    bottom = GradientAdapter(solver=Lbfgs(), loss=CrossEntropy(), start="zeros", transduction=own)
+    with pytest.raises(ConfigError, match="self_training"):
+        bottom.fit_support(scene.snapshot, scene.support)
+
+
+def test_a_stage_1_head_that_is_not_finite_is_an_error(scene):
+    head = LinearHead(scene.snapshot.weight * float("nan"), scene.snapshot.bias)
+    with pytest.raises(DataError, match="stage-1 head holds NaN"):
+        adapter().fit_support(head, scene.support)
 
 
 def test_missing_parts_are_errors():

@@ -43,6 +43,20 @@ def test_blocks_know_the_class_their_tiles_were_labelled_for():
     assert {(b.label, b.tile_class) for b in named.blocks} == {(0, 3), (0, 4), (3, 3), (4, 4)}
 
 
+@pytest.mark.parametrize("bad", [[3, 4], [3, 9, 4], [3, 1, 4]])
+def test_wrong_tile_classes_are_an_error(bad):
+    features, labels = tiles()
+    with pytest.raises(DataError, match="labelled for the classes"):
+        SupportPixels(features, labels, 3, 2, tile_classes=bad)
+
+
+def test_tiles_that_a_method_labelled_itself_are_no_shots():
+    features, labels = tiles(sizes=((4, 4),) * 3)
+    support = SupportPixels(features, labels, 3, 2, num_tiles=2)
+    assert support.num_tiles == 2
+    assert support.validity((4, 4)).max() == 2
+
+
 def test_large_classes_are_cut_into_blocks_of_about_equal_length():
     features = torch.randn(1, 64, 300, 300)
     labels = torch.zeros(1, 300, 300, dtype=torch.uint8)

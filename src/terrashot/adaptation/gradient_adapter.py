@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from terrashot.adaptation.anchored import AnchoredSgd
 from terrashot.adaptation.head import AdaptedHead, LinearHead
 from terrashot.adaptation.label_shift import shift_of_biases
 from terrashot.adaptation.lbfgs import Lbfgs
@@ -24,6 +25,7 @@ from terrashot.adaptation.transduction import Transduction
 from terrashot.adaptation.transition.base import Transition
 from terrashot.adaptation.transition.none import NoTransition
 from terrashot.errors import ConfigError, DataError, TerrashotError
+from terrashot.losses.ldam import LDAM
 from terrashot.similarity.estimator import SimilarityEstimator
 
 TRANSITION_LIMIT = 1e3
@@ -87,6 +89,18 @@ class GradientAdapter:
                 "similarity is null. Choose similarity=transport, or set method.start=prototype."
             )
         check_loss(loss)
+        if isinstance(loss, LDAM) and self.options.background_distillation:
+            raise ConfigError(
+                f"method={self.name}: loss margins and method.background_distillation exclude each "
+                "other: a teacher's probabilities have no margin. Use loss=ce, or set "
+                "method.background_distillation=0."
+            )
+        if isinstance(solver, AnchoredSgd) and self.options.start_seed == "query":
+            raise ConfigError(
+                f"method={self.name}: the fast solver follows one descent for all queries, but "
+                "method.start_seed=query draws each query a start of its own. Set "
+                "method.start_seed=shared, or use an exact solver."
+            )
         self.solver = solver
         self.loss = loss
         self.estimator = similarity
@@ -111,6 +125,11 @@ class GradientAdapter:
                 f"but the support has {support.num_base} base classes (background included) and "
                 f"{support.channels} channels. Head, features and taxonomy must come from "
                 "one stage-1 checkpoint."
+            )
+        if not bool(torch.isfinite(snapshot.weight).all() & torch.isfinite(snapshot.bias).all()):
+            raise DataError(
+                f"method={self.name}: the stage-1 head holds NaN or infinite values. Its training "
+                "has diverged: look at its loss, and take an earlier checkpoint."
             )
         self.support = support
         self.seed = seed
@@ -315,8 +334,7 @@ class GradientAdapter:
         found = f"transition logits of {largest:.3g}" if finite else "logits that are not finite"
         message = (
             f"method={self.name}: the descent diverged on this query, with {found}; logits of "
-            f"some tens are usual. A smaller step (solver.lr, now {self.solver.lr:g}) or "
-            "transition=none mends it."
+            f"some tens are usual. {self.solver.remedy}, or transition=none, mends it."
         )
         if not finite and self.options.on_divergence == "raise":
             raise TerrashotError(message)

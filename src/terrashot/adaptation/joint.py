@@ -86,6 +86,8 @@ class JointSelfTraining:
         """Pixels that the head is sure of, up to ``pixels`` of each class."""
         largest, labels = head.logits(features).softmax(dim=0).flatten(1).max(dim=0)
         sure = (largest >= self.confidence) & valid.flatten().to(largest.device)
+        if head.diverged:  # it is sure of anything
+            sure = torch.zeros_like(sure)
         chosen = []
         for label in labels[sure].unique().tolist():
             members = (sure & (labels == label)).nonzero()[:, 0]

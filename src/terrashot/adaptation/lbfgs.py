@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from terrashot.adaptation.engine import ClosedFormObjective
+from terrashot.adaptation.objective import Terms
 from terrashot.adaptation.problem import AdaptationProblem, QueryPixels
 from terrashot.adaptation.solver import History
 from terrashot.errors import ConfigError
@@ -21,8 +22,8 @@ class Lbfgs:
         penalty: Weight of the squared distance of all weights (biases are free) from the start.
     """
 
-    lr = 1.0
-    """Of the first step; the line search finds the others."""
+    remedy = "A larger solver.penalty"
+    """What to do about an outcome that is out of range, as the begin of a sentence."""
 
     def __init__(
         self, iterations: int = 100, tolerance: float = 1e-6, penalty: float = 0.05
@@ -37,7 +38,23 @@ class Lbfgs:
         self.penalty = penalty
 
     def prepare(self, problem: AdaptationProblem, start: Tensor) -> None:
-        """Nothing to take in."""
+        """Refuse what changes during a descent, since here nothing counts the iterations.
+
+        Raises:
+            ConfigError: margins that begin later, or self-training.
+        """
+        if problem.loss.margins is not None and problem.loss.margins_from > 0:
+            raise ConfigError(
+                f"solver=lbfgs has no iteration {problem.loss.margins_from} at which "
+                "loss.start_iteration would switch margins on. Use loss=ce, "
+                "loss.start_iteration=0, or a solver that descends, such as solver=classtrans."
+            )
+        if problem.transduction.self_training:
+            raise ConfigError(
+                "solver=lbfgs takes no labels from the query on its way, which "
+                "transduction=self_training asks for. Use a solver that descends, such as "
+                "solver=classtrans, or another transduction."
+            )
 
     def solve(
         self,
@@ -66,14 +83,13 @@ class Lbfgs:
         vector.grad = torch.zeros_like(vector)
         optimizer = torch.optim.LBFGS(
             [vector],
-            lr=self.lr,
             max_iter=self.iterations,
             tolerance_grad=self.tolerance,
             tolerance_change=0.0,
             history_size=20,
             line_search_fn="strong_wolfe",
         )
-        row: dict[str, float] = {}
+        row: Terms = {}
 
         def closure() -> Tensor:
             with torch.no_grad():
@@ -83,10 +99,12 @@ class Lbfgs:
                 layout.weights(gradient).add_(moved, alpha=2 * self.penalty)
                 assert vector.grad is not None
                 vector.grad.copy_(gradient)
-                row.update({name: float(term[0]) for name, term in terms.items()})
-                row["penalty"] = float(penalty)
-                return torch.stack([term[0] for term in terms.values()]).sum() + penalty
+                row.update({name: term[0] for name, term in terms.items()}, penalty=penalty)
+                return torch.stack(list(row.values())).sum()
 
         if self.iterations:
             optimizer.step(closure)
-        return vector.detach(), [{"iteration": self.iterations, **row, "total": sum(row.values())}]
+        last = {name: float(term) for name, term in row.items()}
+        return vector.detach(), [
+            {"iteration": self.iterations, **last, "total": sum(last.values())}
+        ]

@@ -58,17 +58,19 @@ def standardised(support: SupportPixels) -> FeatureScale:
     Channels that do (next to) nothing are not blown up: they keep the scale of the liveliest one.
     """
     total = torch.zeros(support.channels, dtype=torch.float64, device=support.like.device)
-    squares = torch.zeros_like(total)
     for block in support.blocks:
-        pixels = block.pixels.to(support.like)
-        total += pixels.sum(dim=1)
-        squares += torch.linalg.vector_norm(pixels, dim=1).double().square()
-    mean = total / support.num_labelled
-    deviation = (squares / support.num_labelled - mean.square()).clamp(min=0).sqrt()
+        total += block.pixels.to(support.like).sum(dim=1)
+    mean = (total / support.num_labelled).to(support.like)
+    squares = torch.zeros_like(total)
+    for block in support.blocks:  # a second pass: means can be large beside deviations
+        centred = block.pixels.to(support.like) - mean.unsqueeze(1)
+        squares += torch.linalg.vector_norm(centred, dim=1).double().square()
+    deviation = (squares / support.num_labelled).sqrt()
     largest = deviation.max()
-    _refuse_zero(float(largest))
+    rounding = 1e-5 * float(mean.abs().max())
+    _refuse_zero(float(largest) if float(largest) > rounding else 0.0)
     deviation = torch.where(deviation > 1e-4 * largest, deviation, largest)
-    return FeatureScale((1 / deviation).to(support.like), mean.to(support.like))
+    return FeatureScale((1 / deviation).to(support.like), mean)
 
 
 def _refuse_zero(size: float) -> None:

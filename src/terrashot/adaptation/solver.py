@@ -43,6 +43,11 @@ class Sgd:
         self.weight_decay = weight_decay
         self.decay_to = decay_to
 
+    @property
+    def remedy(self) -> str:
+        """What to do about a descent that diverges, as the begin of a sentence."""
+        return f"A smaller step (solver.lr, now {self.lr:g})"
+
     def prepare(self, problem: AdaptationProblem, start: Tensor) -> None:
         """Take in what all queries share; exact descent needs nothing.
 

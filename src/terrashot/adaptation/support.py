@@ -48,11 +48,14 @@ class SupportPixels:
         stride: Pixels of the image between two features, for messages.
         storage: dtype of the stored features; None: that of the features, at least float32.
         tile_classes: The novel class each tile was labelled for; None: the one novel label in it.
+        num_tiles: How many of the tiles, from the first, were labelled by people; None: all.
+            Further ones hold pixels that a method labelled itself.
 
     Attributes:
         blocks: The labelled pixels, labels ascending; each label's pixels by tile class.
         ignored: The ignored pixels, in blocks as well.
         counts: Labelled pixels of each class ``[K]``.
+        num_tiles: Support tiles of all classes together.
 
     Raises:
         DataError: no tiles, unlike shapes, features that are not finite, a label out of range, a
@@ -70,6 +73,7 @@ class SupportPixels:
         stride: int | None = None,
         storage: torch.dtype | None = None,
         tile_classes: Sequence[int | None] | None = None,
+        num_tiles: int | None = None,
     ) -> None:
         self.num_base = num_base
         self.num_novel = num_novel
@@ -77,16 +81,13 @@ class SupportPixels:
         self.class_names = list(class_names) if class_names else None
         # Numpy-like uint8 labels must not wrap around.
         maps = [label.to(torch.int64) for label in labels]
-        self.validity_maps = [label != ignore_index for label in maps]
+        self.num_tiles = len(maps) if num_tiles is None else num_tiles
+        self.validity_maps = [label != ignore_index for label in maps[: self.num_tiles]]
         self._check_labels(maps, ignore_index)
         self.counts = _bincount(maps, ignore_index, self.num_classes)
         self._check_classes(stride)
+        self._check_tile_classes(tile_classes, len(maps))
         self._fill(features, maps, ignore_index, storage, tile_classes)
-
-    @property
-    def num_tiles(self) -> int:
-        """Support tiles of all classes together."""
-        return len(self.validity_maps)
 
     @property
     def num_labelled(self) -> int:
@@ -201,6 +202,17 @@ class SupportPixels:
                     "check the support tiles that the list file names for this class."
                 )
 
+    def _check_tile_classes(self, found: Sequence[int | None] | None, tiles: int) -> None:
+        novel = range(self.num_base, self.num_classes)
+        if found is None:
+            return
+        if len(found) != tiles or any(c is not None and c not in novel for c in found):
+            raise DataError(
+                f"support: the tiles were labelled for the classes {list(found)}, but there are "
+                f"{tiles} tiles and the novel classes are {list(novel)}; each tile needs one of "
+                "them, or none."
+            )
+
     def _check_labels(self, maps: list[Tensor], ignore_index: int) -> None:
         if not maps:
             raise DataError(
@@ -244,7 +256,8 @@ def all_finite(features: Tensor) -> bool:
     """Whether no value of ``[C, ...]`` is NaN or infinite."""
     # A sum is finite only when every term is. Channel by channel, since in double precision, which
     # no sum of finite values leaves, torch sums a copy.
-    return all(bool(torch.isfinite(part.sum(dtype=torch.float64))) for part in features)
+    sums = torch.stack([part.sum(dtype=torch.float64) for part in features])
+    return bool(torch.isfinite(sums).all())
 
 
 def block_lengths(size: int, channels: int, dtype: torch.dtype, device: torch.device) -> list[int]:

@@ -53,7 +53,8 @@ class SupportLoss:
         num_base: Base classes, background included.
         num_classes: All classes.
         background_weight: omega of label 0.
-        novel_weights: omega of each novel class; 1 where empty, as for base labels.
+        base_weight: omega of base labels.
+        novel_weights: omega of each novel class; 1 where empty.
         support_label: ``folded`` or ``partial``.
         background_distillation: Share of the distillation at label 0.
         base_labels: ``supervise``: a base label is a label like any other. ``constant``: as
@@ -67,6 +68,7 @@ class SupportLoss:
     num_base: int
     num_classes: int
     background_weight: float
+    base_weight: float = 1.0
     novel_weights: tuple[float, ...] = ()
     support_label: str = "folded"
     background_distillation: float = 0.0
@@ -88,12 +90,14 @@ class SupportLoss:
             classes, others = slice(0, self.num_base), False
         else:
             classes, others = slice(label, label + 1), False
-        weight = self.background_weight if label == 0 else 1.0
+        weight = self.background_weight if label == 0 else self.base_weight
+        if label >= self.num_base:
+            weight = 1.0
         if label >= self.num_base and self.novel_weights:
             weight = self.novel_weights[label - self.num_base]
         if 0 < label < self.num_base and self.base_labels == "constant":
             weight = 0.0
-        margins = self._margins(label)
+        margins = self._margins(label, classes if others else None)
         if label == 0 and self.background_distillation:
             share, stands_for = self.background_distillation, [0.0] * self.num_classes
             stands_for[0] = 1.0
@@ -103,12 +107,16 @@ class SupportLoss:
             return LabelRule(label, classes, others, weight, margins, share, tuple(stands_for))
         return LabelRule(label, classes, others, weight, margins)
 
-    def _margins(self, label: int) -> Tensor | None:
+    def _margins(self, label: int, ruled_out: slice | None) -> Tensor | None:
+        """What is taken off the logits of the classes that a label allows ``[K]``."""
         if self.margins is None:
             return None
         shift = torch.zeros_like(self.margins)
         if label == 0 and self.folded_margins is not None:
             shift[: self.num_base] = self.folded_margins
+            if ruled_out is not None:  # the other novel classes are allowed as background is
+                shift[self.num_base :] = self.folded_margins[0]
+                shift[ruled_out] = 0.0
         else:
             shift[label] = self.margins[label]
         return shift
@@ -165,12 +173,15 @@ def _balanced(loss: SupportLoss, support: SupportPixels, exponent: float) -> Sup
         own = int(support.counts[index])
         weights.append((max(background, own) / own) ** exponent)
     counts = support.counts.tolist()
+    if loss.base_labels == "constant":  # these pixels have no say, so no part in the mean
+        counts[1 : support.num_base] = [0] * (support.num_base - 1)
     total = loss.background_weight * counts[0] + sum(counts[1 : support.num_base])
     total += sum(w * n for w, n in zip(weights, counts[support.num_base :], strict=True))
-    scale = support.num_labelled / total
+    scale = sum(counts) / total
     return replace(
         loss,
         background_weight=scale * loss.background_weight,
+        base_weight=scale,
         novel_weights=tuple(scale * weight for weight in weights),
     )
 

@@ -144,6 +144,10 @@ class SupportPass:
     ) -> None:
         self.blocks = list(blocks)
         self.snapshot_bias = snapshot_bias.unsqueeze(1)
+        rules = {labelled.rule.background for labelled in self.blocks}
+        self._stands_for = {
+            rule: snapshot_bias.new_tensor(rule).view(1, -1, 1) for rule in rules if rule
+        }
         self.loss = loss
         self.layout = layout
         self.transition = transition
@@ -221,8 +225,7 @@ class SupportPass:
         assert rule.background is not None
         num_base = self.layout.num_base
         frozen = (snapshot + self.snapshot_bias).softmax(dim=0)  # [B, n]
-        stands_for = probabilities.new_tensor(rule.background).view(1, -1, 1)
-        group = probabilities * stands_for
+        group = probabilities * self._stands_for[rule.background]
         total = group.sum(dim=1) + EPSILON  # [Q, n]
         target = group.mul_((frozen[0] / total).unsqueeze(1))
         target[:, 1:num_base] = frozen[1:]

@@ -1,9 +1,10 @@
 """Threads that each run single-threaded kernels on their own share of the work."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from threading import Barrier
+from threading import Barrier, Lock
 from typing import TypeVar
 
 import torch
@@ -25,6 +26,7 @@ class WorkerPool:
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self._lock = Lock()
         self._threads: ThreadPoolExecutor | None = None
         if size > 1:
             threads = torch.get_num_threads()
@@ -41,13 +43,13 @@ class WorkerPool:
         if self._threads is None:
             with torch.no_grad():
                 return [work(0)]
-        futures = [self._threads.submit(_without_graph, work, i) for i in range(self.size)]
-        return [future.result() for future in futures]
+        # Workers wait for each other, so the shares of two passes must not mix.
+        with self._lock:
+            futures = [self._threads.submit(_without_graph, work, i) for i in range(self.size)]
+            return [future.result() for future in futures]
 
 
-def shares(
-    items: Sequence[Item], weights: Sequence[int], loads: list[int]
-) -> list[list[Item]]:
+def shares(items: Sequence[Item], weights: Sequence[int], loads: list[int]) -> list[list[Item]]:
     """Split items over workers so that the loads of all become about equal.
 
     The split depends on the arguments alone, and each share keeps the order of the items.
@@ -69,6 +71,11 @@ def shares(
 def worker_pool(size: int) -> WorkerPool:
     """The pool of that size; one for all adaptations of the process."""
     return WorkerPool(size)
+
+
+# A forked process has the pool but none of its threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=worker_pool.cache_clear)
 
 
 def _single_threaded() -> None:

@@ -142,9 +142,7 @@ class NovelAdaptation(LightningModule):
             device=self.device,
         )
         self._base_counts = data.train_label_counts() if data.has_training_tiles else None
-        support = self._tiles.pixels()
-        for method in (self.adapter, self.base_model):
-            self._fit(method, support)
+        self._fit(self._tiles.pixels(), self.base_model, self.adapter)
         if self.joint is not None:
             self._learn_jointly(self.joint)
         for counted in self._finished:
@@ -159,7 +157,7 @@ class NovelAdaptation(LightningModule):
         size = (mask.shape[0], mask.shape[1])
         views = self._query_views(batch)
         features, content = views[0].features, views[0].content
-        began = time.perf_counter()
+        began = self._now()
         # Autocast would take the adaptation to half precision, where its small steps are lost.
         with torch.autocast(self.device.type, enabled=False):
             head = self.adapter.adapt(
@@ -167,9 +165,9 @@ class NovelAdaptation(LightningModule):
                 content,
                 seed=_seed_of(name),
             )
-            adapted = time.perf_counter()
+            adapted = self._now()
             prediction = self._map(self.inference, head, [v.features for v in views], size)
-            mapped = time.perf_counter()
+            mapped = self._now()
             before = self._map(Inference(), self.base_model.adapt(features), [features], size)
         counts = QueryCounts(
             name=name,
@@ -208,11 +206,12 @@ class NovelAdaptation(LightningModule):
         assert isinstance(data, FewShotDataModule)
         return data
 
-    def _fit(self, method: Adapter, support: SupportPixels) -> None:
+    def _fit(self, support: SupportPixels, *methods: Adapter) -> None:
         head = self.segmenter.head
         assert head.bias is not None
         snapshot = LinearHead(head.weight[:, :, 0, 0], head.bias)
-        method.fit_support(snapshot, support, seed=self.seed, base_counts=self._base_counts)
+        for method in methods:
+            method.fit_support(snapshot, support, seed=self.seed, base_counts=self._base_counts)
 
     def _learn_jointly(self, joint: JointSelfTraining) -> None:
         """Let the method learn from all queries, those of an interrupted evaluation too."""
@@ -228,7 +227,7 @@ class NovelAdaptation(LightningModule):
             return self.adapter.adapt(features, valid, seed=self.seed)
 
         def refit(features: list[Tensor], labels: list[Tensor]) -> None:
-            self._fit(self.adapter, self._tiles.pixels(features, labels))
+            self._fit(self._tiles.pixels(features, labels), self.adapter)
 
         joint.run(queries, adapt, refit)
 
@@ -255,15 +254,21 @@ class NovelAdaptation(LightningModule):
     @torch.no_grad()
     def _extract(self, image: Tensor, path: Path, view: View = ()) -> TileFeatures:
         """Features of a view of one image [1, 3, H, W], float32; kept for the next job."""
-        began = time.perf_counter()
+        began = self._now()
         image = flip(image.to(self.device), view)
         with self.trainer.precision_plugin.forward_context():
             features = self.segmenter.features(image)[0].float()  # [C, h, w]
-        found = TileFeatures(features, _content(image[0]), time.perf_counter() - began)
+        found = TileFeatures(features, _content(image[0]), self._now() - began)
         cache = self._data.feature_cache
         if cache is not None:
             cache.save(path, found, view)
         return found
+
+    def _now(self) -> float:
+        """Seconds; on a GPU, of work that is done and not only asked for."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
 
     def _here(self, found: TileFeatures) -> TileFeatures:
         """The same on this process's device."""

@@ -66,6 +66,7 @@ class SupportTiles:
             stride=self._stride * self._factor,
             storage=self._storage,
             tile_classes=[*self._tiles.class_ids, *[None] * len(more_labels)],
+            num_tiles=len(self._tiles),
         )
 
     def _labels(self, index: int) -> Tensor:
