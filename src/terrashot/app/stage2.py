@@ -17,7 +17,7 @@ from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import Settings
 from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.prediction_panels import PredictionPanels
-from terrashot.callbacks.score_report import report_scores
+from terrashot.callbacks.score_report import report_scores, report_similarity
 from terrashot.reporting.class_table import class_table
 from terrashot.reporting.run_summary import print_run_summary
 from terrashot.tasks.checkpoint import load_base_model
@@ -65,6 +65,10 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
     report_scores(
         trainer.loggers, folder.path, result.confusion, taxonomy, "test", result.queries, references
     )
+    similarity = getattr(module.adapter, "similarity", None)
+    if similarity is not None:
+        name = str((settings.similarity or {})["_target_"]).rpartition(".")[2]
+        report_similarity(trainer.loggers, folder.path, similarity, taxonomy, name)
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
     extra = {
         "base_model": without_nan(result.base_scores.as_metrics("test", taxonomy)),

@@ -14,6 +14,7 @@ from terrashot.reporting.class_table import summary_fields
 from terrashot.reporting.confusion_figure import confusion_figure
 from terrashot.reporting.figures import figure_to_array, save_figure
 from terrashot.reporting.iou_figure import iou_figure
+from terrashot.reporting.similarity_figure import similarity_figure
 from terrashot.taxonomy import Taxonomy
 
 
@@ -57,6 +58,26 @@ def report_scores(
     log_table(loggers, f"{stage}/classes", columns, class_rows(confusion, taxonomy), step)
     rows = [[label, _plain(getattr(scores, f))] for label, f in summary_fields(taxonomy).items()]
     log_table(loggers, f"{stage}/summary", ["score", "value"], rows, step)
+
+
+@rank_zero_only
+def report_similarity(
+    loggers: Iterable[Logger], folder: Path, similarity: Tensor, taxonomy: Taxonomy, name: str
+) -> None:
+    """Publish the base-to-novel similarity that a method started from.
+
+    Writes ``figures/similarity.png`` and logs ``test/similarity`` (a picture).
+
+    Args:
+        loggers: All loggers of the trainer.
+        folder: The run folder.
+        similarity: ``[base, novel]``, columns summing to 1.
+        taxonomy: Names the classes.
+        name: The estimator's, as the title.
+    """
+    figure = similarity_figure(similarity, taxonomy, name)
+    save_figure(figure, folder / "figures" / "similarity.png")
+    log_picture(list(loggers), "test/similarity", figure_to_array(figure), 0)
 
 
 def class_rows(confusion: Tensor, taxonomy: Taxonomy) -> list[list[str | float | int | None]]:
