@@ -98,7 +98,7 @@ def test_gradient_and_terms_equal_the_oracle(scene, transition, loss, support_la
         transition=transition,
         loss=loss,
         support_label=support_label,
-        background_distillation=0.0 if isinstance(loss, LDAM) else 0.3,
+        background_distillation=0.3,
         class_balance=0.5,
         transduction={**QUERY_LOSSES, **SELF_TRAINING, "query_logits": query_logits},
     )

@@ -262,14 +262,9 @@ def test_impossible_settings_are_errors(options, message):
 
 
 def test_parts_that_exclude_each_other_are_errors(scene):
-    with pytest.raises(ConfigError, match="a teacher"):
-        adapter(loss=LDAM(), support_label="partial", background_distillation=0.5)
     fast = AnchoredSgd(lr=0.1, iterations=5)
     with pytest.raises(ConfigError, match="start_seed=shared"):
         GradientAdapter(solver=fast, loss=CrossEntropy(), start="zeros", start_seed="query")
-    bottom = GradientAdapter(solver=Lbfgs(), loss=LDAM(base_count_scale=0), start="zeros")
-    with pytest.raises(ConfigError, match="switch margins on"):
-        bottom.fit_support(scene.snapshot, scene.support)
     own = Transduction(self_training=1.0, refresh_after=[10])
     bottom = GradientAdapter(solver=Lbfgs(), loss=CrossEntropy(), start="zeros", transduction=own)
     with pytest.raises(ConfigError, match="self_training"):

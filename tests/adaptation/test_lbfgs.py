@@ -8,6 +8,7 @@ from terrashot.adaptation.lbfgs import Lbfgs
 from terrashot.adaptation.transduction import Transduction
 from terrashot.errors import ConfigError
 from terrashot.losses.cross_entropy import CrossEntropy
+from terrashot.losses.ldam import LDAM
 
 
 def fitted(scene, transduction=None, **settings):
@@ -61,6 +62,24 @@ def test_a_transductive_objective_is_minimised_for_each_query(scene):
     one, other = method.adapt(scene.query), method.adapt(scene.query * 1.3)
     assert not torch.equal(one.parameters["novel_weight"], other.parameters["novel_weight"])
     assert {"support", "distillation", "penalty"} <= set(one.history[-1])
+
+
+def test_margins_act_from_the_start(scene):
+    def weight(loss):
+        method = GradientAdapter(
+            solver=Lbfgs(),
+            loss=loss,
+            start="zeros",
+            scaling="standardise",
+            support_label="partial",
+            background_distillation=0.5,
+        )
+        method.fit_support(scene.snapshot, scene.support)
+        return method.adapt(scene.query).parameters["novel_weight"]
+
+    late, soon = (LDAM(start_iteration=i, base_count_scale=0) for i in (101, 0))
+    assert torch.equal(weight(late), weight(soon))
+    assert not torch.allclose(weight(late), weight(CrossEntropy()), atol=1e-3)
 
 
 def test_channels_that_do_nothing_stay_harmless(scene):

@@ -25,7 +25,6 @@ from terrashot.adaptation.transduction import Transduction
 from terrashot.adaptation.transition.base import Transition
 from terrashot.adaptation.transition.none import NoTransition
 from terrashot.errors import ConfigError, DataError, TerrashotError
-from terrashot.losses.ldam import LDAM
 from terrashot.similarity.estimator import SimilarityEstimator
 
 TRANSITION_LIMIT = 1e3
@@ -89,12 +88,6 @@ class GradientAdapter:
                 "similarity is null. Choose similarity=transport, or set method.start=prototype."
             )
         check_loss(loss)
-        if isinstance(loss, LDAM) and self.options.background_distillation:
-            raise ConfigError(
-                f"method={self.name}: loss margins and method.background_distillation exclude each "
-                "other: a teacher's probabilities have no margin. Use loss=ce, or set "
-                "method.background_distillation=0."
-            )
         if isinstance(solver, AnchoredSgd) and self.options.start_seed == "query":
             raise ConfigError(
                 f"method={self.name}: the fast solver follows one descent for all queries, but "

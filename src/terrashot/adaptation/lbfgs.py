@@ -14,7 +14,8 @@ class Lbfgs:
     """Minimises the objective with torch's L-BFGS and a line search.
 
     Made for convex objectives: a classifier without transition on the support alone. What gradient
-    descent holds fixed between refreshes (pi, pseudo-labels) stays as it was at the start.
+    descent holds fixed between refreshes (pi) stays as it was at the start, and margins act from
+    the start, since there is no iteration to count to.
 
     Args:
         iterations: Most iterations; each takes one or a few passes over the pixels.
@@ -38,17 +39,11 @@ class Lbfgs:
         self.penalty = penalty
 
     def prepare(self, problem: AdaptationProblem, start: Tensor) -> None:
-        """Refuse what changes during a descent, since here nothing counts the iterations.
+        """Refuse what needs a descent to change on its way.
 
         Raises:
-            ConfigError: margins that begin later, or self-training.
+            ConfigError: self-training.
         """
-        if problem.loss.margins is not None and problem.loss.margins_from > 0:
-            raise ConfigError(
-                f"solver=lbfgs has no iteration {problem.loss.margins_from} at which "
-                "loss.start_iteration would switch margins on. Use loss=ce, "
-                "loss.start_iteration=0, or a solver that descends, such as solver=classtrans."
-            )
         if problem.transduction.self_training:
             raise ConfigError(
                 "solver=lbfgs takes no labels from the query on its way, which "
@@ -93,7 +88,7 @@ class Lbfgs:
 
         def closure() -> Tensor:
             with torch.no_grad():
-                gradient, terms = objective.gradient(vector.detach(), 0)
+                gradient, terms = objective.gradient(vector.detach(), problem.loss.margins_from)
                 moved = layout.weights(vector) - layout.weights(start)
                 penalty = self.penalty * moved.square().sum()
                 layout.weights(gradient).add_(moved, alpha=2 * self.penalty)

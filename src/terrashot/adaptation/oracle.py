@@ -75,13 +75,14 @@ class PlainObjective:
         """The weighted loss terms, with their graph."""
         classification, transition = self._logits(parameters, self.features)
         logits = classification + transition  # [S, K, h, w]
+        plain = logits.softmax(dim=1)
         if self.loss.with_margins(iteration):
             assert self.margins is not None
             logits = self.loss.scale * (logits - self.margins)
         probabilities = logits.softmax(dim=1)
         allowed = (probabilities * self.allowed).sum(dim=1)
         losses = (1 - self.distilled) * -(allowed + EPSILON).log()
-        losses = losses + self.distilled * self._distillation(probabilities)
+        losses = losses + self.distilled * self._distillation(plain)
         losses = self.omega * self.valid * losses
         terms = {"support": self.support_weight * losses.sum() / self.valid.sum()}
         return {**terms, **self._query_terms(parameters)}

@@ -179,8 +179,11 @@ class SupportPass:
             logits += transition.logits(others, maps, snapshot)
         coefficient = labelled.coefficient * (1 - rule.distillation)
         factor = coefficient
+        plain: Tensor | None = None
         if self.loss.with_margins(iteration):
             assert rule.margins is not None
+            if rule.distillation:  # a teacher's probabilities have no margin
+                plain = logits.softmax(dim=1)
             logits -= rule.margins.unsqueeze(-1)
             if self.loss.scale != 1.0:
                 logits *= self.loss.scale
@@ -201,7 +204,8 @@ class SupportPass:
         torch.mul(probabilities[:, rule.classes], own, out=part)
         if rule.distillation:
             share = labelled.coefficient * rule.distillation
-            loss += self._distil(rule, share, snapshot, probabilities, gradient)
+            current = probabilities if plain is None else plain
+            loss += self._distil(rule, share, snapshot, current, gradient)
         changes: Parameters = {}
         if maps.shape[1] or others:
             by_maps = gradients[:, num_classes:]
