@@ -41,8 +41,8 @@ def test_every_option_opens_with_a_line_that_describes_it(configs):
 
 
 def test_the_command_line_wins_over_the_methods_choice_of_a_loss(configs):
-    method = compose_settings(configs, ["experiment=stage2"])
-    chosen = compose_settings(configs, ["experiment=stage2", "loss=ce"])
+    method = compose_settings(configs, ["experiment=stage2", "method=classtrans"])
+    chosen = compose_settings(configs, ["experiment=stage2", "method=classtrans", "loss=ce"])
     assert "LDAM" in method.loss["_target_"]
     assert "CrossEntropy" in chosen.loss["_target_"]
 

@@ -18,7 +18,7 @@ def stage2(run_here, trained, tmp_path):
     return run
 
 
-def test_classtrans_learns_the_novel_classes_that_the_base_model_cannot_know(stage2):
+def test_stage_2_learns_the_novel_classes_that_the_base_model_cannot_know(stage2):
     results = results_of(stage2())
     assert results["queries"] == 5
     assert results["base_model"]["test/novel_miou"] == 0.0
@@ -34,11 +34,52 @@ def test_base_only_scores_what_the_base_model_scores(stage2):
         assert results["metrics"][key] == pytest.approx(value)
 
 
-@pytest.mark.parametrize("method", ["classtrans_paper", "diam"])
+METHODS = [
+    "classtrans",
+    "classtrans_paper",
+    "diam",
+    "linear",
+    "partial_label",
+    "ridge",
+    "imprinting",
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*diverged on this query")  # the published step on any features
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_runs_from_its_config(stage2, method):
     results = results_of(stage2(f"method={method}", "adaptation.feature_stride=8"))
     assert results["method"] == method
     assert results["metrics"]["test/weighted_miou"] is not None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["method=classtrans", "solver=fast", "solver.iterations=30"],
+        ["method=classtrans", "adaptation.storage=bfloat16", "solver.iterations=30"],
+        ["method=classtrans", "transition=full", "transduction=self_training", "loss=ce"],
+        ["transduction=label_shift_em", "similarity=prototype_cosine", "loss=ldam"],
+    ],
+    ids=["fast", "half precision", "full transition", "label shift"],
+)
+def test_options_of_the_groups_go_together(stage2, options):
+    assert results_of(stage2(*options))["metrics"]["test/novel_miou"] > 0.02
+
+
+def test_joint_self_training_learns_from_all_queries_and_says_so(stage2, capsys):
+    alone = results_of(stage2())
+    joint = results_of(stage2("adaptation.joint={rounds: 1, confidence: 0.6}"))
+    assert (alone["protocol"], joint["protocol"]) == ("per query", "joint")
+    assert joint["confusion"] != alone["confusion"]
+    with pytest.raises(AssertionError):
+        stage2("adaptation.joint={turns: 1}")
+    assert "rounds, confidence, pixels" in capsys.readouterr().err
+
+
+def test_the_similarity_is_drawn(stage2):
+    logs = stage2("method=classtrans", "solver.iterations=2")
+    assert (logs / "stage2" / "latest" / "figures" / "similarity.png").is_file()
 
 
 def test_an_interrupted_evaluation_goes_on_with_the_queries_that_are_left(
@@ -93,6 +134,7 @@ def test_features_of_the_cache_give_the_very_same_numbers_and_read_no_image(
         "logger=csv",
         "solver.iterations=5",
         "data.eval_size=80",
+        "inference=plain",
     ]
     assert run_here(logs, *run, "adaptation.feature_cache=0") == 0
     without = results_of(logs)
@@ -131,7 +173,7 @@ def test_flipped_views_come_from_the_cache_as_well(stage2, monkeypatch):
 
     monkeypatch.setattr(Segmenter, "features", None)
     assert results_of(stage2(*run))["confusion"] == without["confusion"]
-    plain = results_of(stage2("solver.iterations=5", "data.eval_size=72"))
+    plain = results_of(stage2("inference=plain", "solver.iterations=5", "data.eval_size=72"))
     assert plain["confusion"] != without["confusion"]
     assert plain["base_model"] == without["base_model"]
 
