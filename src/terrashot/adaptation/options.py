@@ -16,6 +16,16 @@ _CHOICES = {
     "on_divergence": ("raise", "warn"),
 }
 
+_LARGEST = 1e30
+_RANGES = {
+    "support_weight": (0.0, _LARGEST),
+    "background_weight": (0.0, _LARGEST),
+    "background_weight_one_shot": (0.0, _LARGEST),
+    "background_distillation": (0.0, 1.0),
+    "class_balance": (0.0, 1.0),
+    "history_every": (0.0, _LARGEST),
+}
+
 
 @dataclass(frozen=True)
 class AdapterOptions:
@@ -87,12 +97,16 @@ class AdapterOptions:
                     f"method.{name} is '{getattr(self, name)}', but it must be one of "
                     f"{', '.join(choices)}."
                 )
-        for name in ("background_distillation", "class_balance"):
-            if not 0 <= getattr(self, name) <= 1:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not low <= value <= high:
+                upper = f" and at most {high:g}" if high < _LARGEST else ""
                 raise ConfigError(
-                    f"method.{name} is {getattr(self, name)}, but it must be between 0 and 1."
+                    f"method.{name} is {value!r}, but it must be a number, at least {low:g}{upper}."
                 )
-        if self.reference_norm is not None and not self.reference_norm > 0:
+        norm = self.reference_norm
+        if norm is not None and (not isinstance(norm, int | float) or not norm > 0):
             raise ConfigError(
                 f"method.reference_norm is {self.reference_norm}, but it must be above 0, or null "
                 "to leave the features as they are."
