@@ -53,7 +53,9 @@ def show_results(sweep: Sweep, console: Console) -> int:
         tiles = [i for i, key in enumerate(keys) if key.partition(".")[0] == "data"]
         rows = ablation_rows(outcomes, options, main, tiles)
         title = f"{sweep.name}, {_repeats(sweep.jobs)}"
-        console.print(ablation_table(rows, keys, main, title))
+        # A file has no width, and rich would take it for a narrow terminal.
+        width = None if console.is_terminal else max(120, console.width)
+        console.print(ablation_table(rows, keys, main, title), width=width, crop=False)
         _write(sweep.folder / "ablation.csv", ablation_csv(rows, keys))
         _write(sweep.folder / "ablation.md", ablation_markdown(rows, keys, main))
         _log(sweep, rows, keys)
