@@ -200,7 +200,7 @@ def test_many_small_blocks_give_what_one_gives(scene, transition, monkeypatch):
         return [7] * (size // 7) + ([size % 7] if size % 7 else [])
 
     monkeypatch.setattr("terrashot.adaptation.problem.block_lengths", sevens)
-    monkeypatch.setattr("terrashot.adaptation.support.block_lengths", sevens)
+    monkeypatch.setattr("terrashot.adaptation.blocks.block_lengths", sevens)
     for workers in (1, 2, 3):
         method = fitted(scene, transition=transition, workers=workers)
         assert len(method._problem._blocks) > 40

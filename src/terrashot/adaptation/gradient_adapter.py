@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from terrashot.adaptation.anchored import AnchoredSgd
 from terrashot.adaptation.head import AdaptedHead, LinearHead
-from terrashot.adaptation.label_shift import shift_of_biases
+from terrashot.adaptation.label_shift import shift_of_biases, support_shares
 from terrashot.adaptation.lbfgs import Lbfgs
 from terrashot.adaptation.options import AdapterOptions
 from terrashot.adaptation.parameters import ParameterLayout
@@ -293,21 +293,11 @@ class GradientAdapter:
 
     def _shift_biases(self, parameters: Parameters, logits: Tensor, weights: Tensor) -> None:
         """Correct the biases for the class shares of the query."""
-        prior = self._support_shares(parameters)
+        prior = support_shares(self.support, self._loss, lambda x: self._logits(parameters, x)[0])
         strength = self.transduction.label_shift
         shift = shift_of_biases(logits.softmax(dim=0), weights, prior, strength)
         parameters["base_bias"] += shift[: self.support.num_base]
         parameters["novel_bias"] += shift[self.support.num_base :]
-
-    def _support_shares(self, parameters: Parameters) -> Tensor:
-        """Class shares ``[K]`` of the support as the head sees it, weighted as in the loss."""
-        shares = self.support.like.new_zeros(self.support.num_classes)
-        for block in self.support.blocks:
-            pixels = block.pixels.to(self.support.like)
-            weight = self._loss.rule(block.label or 0, block.tile_class).weight
-            probabilities = self._logits(parameters, pixels)[0].softmax(dim=0)
-            shares += weight * probabilities.sum(dim=1)
-        return shares / shares.sum()
 
     def _logits(self, parameters: Parameters, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Full logits ``[K, P]`` and the transition's part of them."""

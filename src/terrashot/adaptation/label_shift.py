@@ -1,7 +1,12 @@
 """Correction for other class shares in the query than the classifier was made for."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+
+from terrashot.adaptation.support import SupportPixels
+from terrashot.adaptation.support_loss import SupportLoss
 
 _ITERATIONS = 100
 _SMALLEST = 1e-6
@@ -52,3 +57,21 @@ def shift_of_biases(
         return torch.zeros_like(prior)
     shares = shifted_shares(probabilities, weights, prior)
     return strength * (shares / prior.clamp(min=_SMALLEST)).log()
+
+
+def support_shares(
+    support: SupportPixels, loss: SupportLoss, logits: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Class shares ``[K]`` of the support as a head sees it, weighted as in the loss.
+
+    Args:
+        support: The support pixels.
+        loss: Says what they weigh.
+        logits: Of the head, for pixels ``[C, n]``.
+    """
+    shares = support.like.new_zeros(support.num_classes)
+    for block in support.blocks:
+        weight = loss.rule(block.label or 0, block.tile_class).weight
+        probabilities = logits(block.pixels.to(support.like)).softmax(dim=0)
+        shares += weight * probabilities.sum(dim=1)
+    return shares / shares.sum()

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from terrashot.adaptation.blocks import block_lengths
 from terrashot.adaptation.engine import ClosedFormObjective
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.parameters import ParameterLayout
 from terrashot.adaptation.query_pass import QueryBlock, QueryPass
 from terrashot.adaptation.scaling import FeatureScale
 from terrashot.adaptation.subset import thinned
-from terrashot.adaptation.support import SupportPixels, block_lengths
+from terrashot.adaptation.support import SupportPixels
 from terrashot.adaptation.support_loss import EPSILON, SupportLoss
 from terrashot.adaptation.support_pass import LabelledBlock, ScoredBlock, SupportPass
 from terrashot.adaptation.transduction import Transduction

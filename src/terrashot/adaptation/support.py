@@ -3,18 +3,13 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from terrashot.adaptation.blocks import BlockWriter
 from terrashot.adaptation.striding import labels_to_size
 from terrashot.errors import ConfigError, DataError
-
-BLOCK_BYTES = 4 << 20
-"""Features a block holds on a CPU: what stays in cache between the two products of a pass."""
-DEVICE_BLOCK_BYTES = 512 << 20
-"""The same on a GPU, where large products are what is fast."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +150,7 @@ class SupportPixels:
                 )
                 if size:
                     lengths[label, tile_class] = size
-        writers: dict[tuple[int, int | None], _BlockWriter] = {}
+        writers: dict[tuple[int, int | None], BlockWriter] = {}
         finite, channels, number = True, 0, -1
         for number, (tile, label_map) in enumerate(_paired(features, maps)):
             if number == 0:
@@ -164,7 +159,7 @@ class SupportPixels:
                     tile.dtype if tile.dtype in (torch.float32, torch.float64) else torch.float32
                 )
                 writers = {
-                    key: _BlockWriter(channels, size, kept, tile.device)
+                    key: BlockWriter(channels, size, kept, tile.device)
                     for key, size in lengths.items()
                 }
             _check_shape(number, tile, label_map, channels)
@@ -229,44 +224,12 @@ class SupportPixels:
                 )
 
 
-class _BlockWriter:
-    """Fills contiguous blocks of about equal length with pixels that come in pieces."""
-
-    def __init__(self, channels: int, size: int, dtype: torch.dtype, device: torch.device) -> None:
-        self.blocks = [
-            torch.empty((channels, length), dtype=dtype, device=device)
-            for length in block_lengths(size, channels, dtype, device)
-        ]
-        self._block = self._column = 0
-
-    def write(self, pixels: Tensor, chosen: Tensor) -> None:
-        """Take in some columns of ``[C, P]`` after what is there, a block's worth at a time."""
-        while len(chosen):
-            block = self.blocks[self._block]
-            taken = min(block.shape[1] - self._column, len(chosen))
-            piece = pixels.index_select(1, chosen[:taken])
-            block[:, self._column : self._column + taken] = piece
-            chosen = chosen[taken:]
-            self._column += taken
-            if self._column == block.shape[1]:
-                self._block, self._column = self._block + 1, 0
-
-
 def all_finite(features: Tensor) -> bool:
     """Whether no value of ``[C, ...]`` is NaN or infinite."""
     # A sum is finite only when every term is. Channel by channel, since in double precision, which
     # no sum of finite values leaves, torch sums a copy.
     sums = torch.stack([part.sum(dtype=torch.float64) for part in features])
     return bool(torch.isfinite(sums).all())
-
-
-def block_lengths(size: int, channels: int, dtype: torch.dtype, device: torch.device) -> list[int]:
-    """Lengths of the blocks that ``size`` pixels are cut into: about equal, cache-sized."""
-    limit = BLOCK_BYTES if device.type == "cpu" else DEVICE_BLOCK_BYTES
-    largest = max(1024, limit // (channels * dtype.itemsize))
-    number = max(1, round(size / largest))
-    edges = [size * i // number for i in range(number + 1)]
-    return [end - begin for begin, end in pairwise(edges)]
 
 
 def storage_type(name: str) -> torch.dtype:
