@@ -1,7 +1,7 @@
 """Search settings with Optuna; stopped and started again, it goes on.
 
-python scripts/search.py experiment=stage2 data=dubai data.split=val --trials 40 \
-    optimized_metric=test/weighted_miou data.support_draw=0,1,2 \
+python scripts/search.py experiment=stage2 method=classtrans data=dubai data.split=val \
+    --trials 40 optimized_metric=test/weighted_miou data.support_draw=0,1,2 \
     'solver.lr=tag(log,interval(1e-5,1e-3))' transition=none,rank_one
 
 Ranges and lists are searched; lists of data.support_draw and seed are run for each trial, and

@@ -15,7 +15,7 @@ def search(run_here, trained, tiny_root, tmp_path):
         fixed = [
             *run_here.small, f"data.root={tiny_root}", f"paths.logs={tmp_path / 'logs'}",
             "experiment=stage2", f"checkpoint={trained / 'stage1' / 'latest'}", "logger=csv",
-            "adaptation.panels=0", "solver.iterations=2", "seed=0,1",
+            "method=classtrans", "adaptation.panels=0", "solver.iterations=2", "seed=0,1",
             "solver.lr=tag(log,interval(1e-5,1e-3))", *overrides,
         ]  # fmt: skip
         storage = tmp_path / "study.db"
