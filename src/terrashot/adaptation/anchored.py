@@ -3,9 +3,9 @@
 from torch import Tensor
 
 from terrashot.adaptation.engine import ClosedFormObjective
-from terrashot.adaptation.objective import Terms
+from terrashot.adaptation.objective import QueryObjective, Terms
 from terrashot.adaptation.problem import AdaptationProblem, QueryPixels
-from terrashot.adaptation.solver import History, Sgd
+from terrashot.adaptation.solver import Sgd
 from terrashot.adaptation.support_pass import LabelledBlock
 from terrashot.errors import ConfigError
 
@@ -52,18 +52,9 @@ class AnchoredSgd(Sgd):
         self.descend(start.unsqueeze(0), recorder, history_every=0)
         self._missed = recorder.missed
 
-    def solve(
-        self,
-        problem: AdaptationProblem,
-        start: Tensor,
-        queries: list[QueryPixels],
-        history_every: int = 10,
-    ) -> tuple[Tensor, list[History], list[Tensor | None]]:
-        """See ``Sgd.solve``."""
-        objective = _Anchored(problem, queries, self._blocks, self._missed, self.full_every)
-        objective.subset.begin(start)
-        vectors, history = self.descend(start, objective, history_every)
-        return vectors, history, objective.subset.pi
+    def objective(self, problem: AdaptationProblem, queries: list[QueryPixels]) -> QueryObjective:
+        """The subset's objective, corrected along the trajectory."""
+        return _Anchored(problem, queries, self._blocks, self._missed, self.full_every)
 
 
 class _Recorder:
@@ -101,6 +92,15 @@ class _Anchored:
         self._missed = missed
         self._full_every = full_every
         self._carried: Tensor | float = 0.0
+
+    @property
+    def pi(self) -> list[Tensor | None]:
+        """See ``QueryObjective``."""
+        return self.subset.pi
+
+    def begin(self, vectors: Tensor) -> None:
+        """See ``QueryObjective``."""
+        self.subset.begin(vectors)
 
     def gradient(self, vectors: Tensor, iteration: int) -> tuple[Tensor, Terms]:
         """The corrected gradient; the loss terms are those of the subset."""

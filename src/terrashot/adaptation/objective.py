@@ -23,3 +23,16 @@ class Objective(Protocol):
     def after_iteration(self, vectors: Tensor, finished: int) -> None:
         """Be told that so many iterations are done: time to refresh what is held fixed."""
         ...
+
+
+class QueryObjective(Objective, Protocol):
+    """An objective that holds class shares of its queries fixed."""
+
+    @property
+    def pi(self) -> list[Tensor | None]:
+        """Of each parameter vector, the class shares ``[K]`` that the KL term pulls to."""
+        ...
+
+    def begin(self, vectors: Tensor) -> None:
+        """Take the first class shares, at the start ``[Q, D]``."""
+        ...

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from terrashot.adaptation.objective import Objective
+from terrashot.adaptation.objective import Objective, QueryObjective
 from terrashot.adaptation.problem import AdaptationProblem, QueryPixels
 from terrashot.errors import ConfigError
 
@@ -75,10 +75,14 @@ class Sgd:
             The parameters after the last iteration ``[Q, D]``, and of each query the loss terms
             and the pi that the KL term pulls to, where there is one.
         """
-        objective = problem.objective(queries)
+        objective = self.objective(problem, queries)
         objective.begin(start)
         vectors, history = self.descend(start, objective, history_every)
         return vectors, history, objective.pi
+
+    def objective(self, problem: AdaptationProblem, queries: list[QueryPixels]) -> QueryObjective:
+        """What is descended on for some queries: the exact objective."""
+        return problem.objective(queries)
 
     @torch.no_grad()
     def descend(

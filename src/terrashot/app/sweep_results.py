@@ -33,7 +33,7 @@ _SCORES = {"base": "test/base_miou", "novel": "test/novel_miou", "weighted": "te
 def show_results(sweep: Sweep, console: Console) -> int:
     """Print and keep the table of all finished jobs, and name the failed ones.
 
-    Writes ``ablation.csv``, ``ablation.md`` and ``jobs.csv`` into the sweep's folder.
+    Writes ``ablation.csv`` and ``ablation.md`` into the sweep's folder.
 
     Returns:
         The exit code: 1 where a job has no result.
