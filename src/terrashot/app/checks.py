@@ -5,62 +5,33 @@ from pathlib import Path
 from terrashot.adaptation.support import storage_type
 from terrashot.app.hardware import device_count, resolve_accelerator
 from terrashot.app.joint import build_joint
-from terrashot.app.run_folder import latest_finished
+from terrashot.app.kinds.kind import TaskKind
+from terrashot.app.kinds.registry import task_kind
 from terrashot.app.settings import Settings
+from terrashot.app.stage1_checkpoint import stage1_checkpoint
 from terrashot.data.layout import FewShotLayout
-from terrashot.errors import CheckpointError, ConfigError
-from terrashot.tasks.checkpoint import find_checkpoint
+from terrashot.errors import ConfigError
 from terrashot.taxonomy import Taxonomy
-
-BASE_SEGMENTATION, NOVEL_ADAPTATION = "base_segmentation", "novel_adaptation"
-TASKS = (BASE_SEGMENTATION, NOVEL_ADAPTATION)
 
 
 def check_settings(settings: Settings) -> None:
     """Raise a ConfigError, DataError or CheckpointError for the first thing that can't work."""
-    if settings.task not in TASKS:
-        raise ConfigError(f"task is '{settings.task}', but it must be one of {', '.join(TASKS)}.")
+    kind = task_kind(settings)
     _check_numbers(settings)
-    _check_groups(settings)
-    _check_devices(settings)
+    _check_groups(settings, kind)
+    _check_devices(settings, kind)
     _check_loggers(settings)
     taxonomy = Taxonomy.from_dict(settings.data.taxonomy)
-    _check_metric(settings, taxonomy)
+    _check_metric(settings, kind, taxonomy)
     if settings.data.demo_seed is None:  # the demo set makes itself later
         data = settings.data
         layout = FewShotLayout(
             Path(data.root), data.split, taxonomy.novel_ids, data.hint, data.support_draw
         )
-        if settings.task == BASE_SEGMENTATION:
-            wanted: list[object] = [layout.train, layout.stage1_val]
-        else:
-            wanted = [layout.support, layout.query]
-        assert all(wanted)  # reading a part checks that its list and all its files are there
-    if settings.task == NOVEL_ADAPTATION:
-        if not taxonomy.novel:
-            raise ConfigError(
-                f"data={settings.data.name} has no novel class in its taxonomy, so stage 2 has "
-                "nothing to learn. List at least one under data.taxonomy.novel."
-            )
+        kind.check_tiles(layout)
+    kind.check(settings, taxonomy)
+    if kind.needs_stage1:
         stage1_checkpoint(settings)
-
-
-def stage1_checkpoint(settings: Settings) -> Path:
-    """The checkpoint that stage 2 starts from: the one named, or the latest on this data.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    if settings.checkpoint is not None and settings.checkpoint != "latest":
-        return find_checkpoint(settings.checkpoint)
-    run = latest_finished(Path(settings.paths.logs), BASE_SEGMENTATION, settings.data.name)
-    if run is None:
-        raise CheckpointError(
-            f"Stage 2 needs a stage-1 checkpoint, but {settings.paths.logs}/ holds no finished "
-            f"stage-1 run on data={settings.data.name}. Run `python run.py experiment=stage1 "
-            f"data={settings.data.name}` first, or name a checkpoint with checkpoint=PATH."
-        )
-    return find_checkpoint(str(run.path))
 
 
 def _check_numbers(settings: Settings) -> None:
@@ -101,32 +72,19 @@ def _check_numbers(settings: Settings) -> None:
         )
 
 
-def _check_groups(settings: Settings) -> None:
-    needed = {
-        BASE_SEGMENTATION: ["backbone", "decoder", "loss", "optimizer", "scheduler"],
-        NOVEL_ADAPTATION: ["method"],
-    }[settings.task]
-    for group in needed:
+def _check_groups(settings: Settings, kind: TaskKind) -> None:
+    for group in kind.needed:
         if getattr(settings, group) is None:
             raise ConfigError(
                 f"{group} is null, but task {settings.task} needs it. Choose an option, for "
                 f"example on the command line {group}=OPTION; --help lists them."
             )
-    if settings.task == BASE_SEGMENTATION:
-        for group in ["similarity", "transition", "transduction", "solver", "method", "inference"]:
-            if getattr(settings, group) is not None:
-                raise ConfigError(
-                    f"{group} is a setting of stage 2, but experiment={settings.name} runs stage 1,"
-                    f" which would ignore it. Leave {group} out, or run experiment=stage2."
-                )
-    elif settings.backbone is not None or settings.decoder is not None:
-        raise ConfigError(
-            "backbone and decoder are settings of stage 1; stage 2 takes the network that its "
-            "checkpoint describes. Leave them out, or name another stage-1 run with checkpoint=."
-        )
+    for group, reason in kind.refused.items():
+        if getattr(settings, group) is not None:
+            raise ConfigError(reason.format(group=group, experiment=settings.name))
 
 
-def _check_devices(settings: Settings) -> None:
+def _check_devices(settings: Settings, kind: TaskKind) -> None:
     trainer, strategy = settings.trainer, settings.strategy.name
     if strategy not in ("single", "ddp", "fsdp"):
         raise ConfigError(f"strategy.name is '{strategy}'; it must be single, ddp or fsdp.")
@@ -148,10 +106,10 @@ def _check_devices(settings: Settings) -> None:
             f"strategy=fsdp needs CUDA GPUs, but the accelerator is {accelerator}. Use "
             "strategy=single or strategy=ddp."
         )
-    if strategy == "fsdp" and settings.task == NOVEL_ADAPTATION:
+    if strategy == "fsdp" and not kind.trains:
         raise ConfigError(
-            "strategy=fsdp shards training; stage 2 trains no network. Use strategy=ddp to share "
-            "the query tiles over several devices."
+            f"strategy=fsdp shards training; task {settings.task} trains no network. Use "
+            "strategy=ddp to share the tiles over several devices."
         )
 
 
@@ -161,21 +119,15 @@ def _check_loggers(settings: Settings) -> None:
         raise ConfigError(f"logger.mode is '{settings.logger.mode}'; choose {', '.join(modes)}.")
 
 
-def _check_metric(settings: Settings, taxonomy: Taxonomy) -> None:
-    name = settings.optimized_metric
-    if settings.task == BASE_SEGMENTATION:
-        classes = taxonomy.base_only().names
-        known = ["val/loss", "val/base_miou", "val/mean_miou", "val/pixel_accuracy"]
-        known += [f"val/iou/{c}" for c in classes]
+def _check_metric(settings: Settings, kind: TaskKind, taxonomy: Taxonomy) -> None:
+    if kind.trains:
+        known = kind.monitored(settings, taxonomy)
         if settings.callbacks.monitor not in known:
             raise ConfigError(
-                f"callbacks.monitor is '{settings.callbacks.monitor}', but stage 1 logs "
-                f"{', '.join(known)}."
+                f"callbacks.monitor is '{settings.callbacks.monitor}', but task {settings.task} "
+                f"logs {', '.join(known)}."
             )
-    else:
-        scores = ["base", "novel", "weighted", "mean", "harmonic"]
-        known = [f"test/{s}_miou" for s in scores]
-        known += ["test/pixel_accuracy", *(f"test/iou/{c}" for c in taxonomy.names)]
+    name, known = settings.optimized_metric, kind.metrics(settings, taxonomy)
     if name is not None and name not in known:
         raise ConfigError(
             f"optimized_metric is '{name}', but this run measures {', '.join(known)}."

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from terrashot.app.checks import NOVEL_ADAPTATION, stage1_checkpoint
 from terrashot.app.compose import to_plain
+from terrashot.app.kinds.registry import task_kind
 from terrashot.app.settings import Settings
+from terrashot.app.stage1_checkpoint import stage1_checkpoint
 from terrashot.data.demo.make import GENERATOR_VERSION
 from terrashot.data.support_pool import POOL_FILE
 from terrashot.files import file_digest
@@ -43,10 +44,11 @@ def job_identity(settings: Settings) -> str:
         part: dict[str, Any] = plain[group] if group else plain
         for key in keys:
             part.pop(key, None)
-    if settings.strategy.name != "single" and settings.task != NOVEL_ADAPTATION:
+    kind = task_kind(settings)
+    if settings.strategy.name != "single" and kind.trains:
         # Devices multiply the batch, so training differs; queries are only shared out.
         plain["processes"] = settings.processes
-    if settings.task == NOVEL_ADAPTATION:
+    if kind.needs_stage1:
         plain["checkpoint"] = file_digest(stage1_checkpoint(settings))
     if settings.data.demo_seed is None:
         root = Path(settings.data.root)

@@ -8,7 +8,7 @@ import torch
 from lightning import seed_everything
 from lightning.pytorch.utilities import rank_zero_only
 
-from terrashot.app.checks import BASE_SEGMENTATION
+from terrashot.app.kinds.registry import task_kind
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import Settings
 from terrashot.callbacks.wandb_run import finish_wandb
@@ -23,15 +23,7 @@ def run_job(settings: Settings, folder: RunFolder) -> None:
     seed_everything(settings.seed, workers=True, verbose=False)
     failed = True
     try:
-        # Each task imports only what it needs: start-up is seconds shorter.
-        if settings.task == BASE_SEGMENTATION:
-            from terrashot.app.stage1 import run_base_segmentation
-
-            run_base_segmentation(settings, folder)
-        else:
-            from terrashot.app.stage2 import run_novel_adaptation
-
-            run_novel_adaptation(settings, folder)
+        task_kind(settings).run(settings, folder)
         failed = False
     finally:
         finish_wandb(exit_code=int(failed))

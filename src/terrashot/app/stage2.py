@@ -8,13 +8,13 @@ from terrashot.app.build import (
     build_part,
     build_trainer,
 )
-from terrashot.app.checks import stage1_checkpoint
 from terrashot.app.console import announce, run_console
 from terrashot.app.joint import build_joint
 from terrashot.app.loggers import build_loggers
 from terrashot.app.results import without_nan, write_results
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import Settings
+from terrashot.app.stage1_checkpoint import stage1_checkpoint
 from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.prediction_panels import PredictionPanels
 from terrashot.callbacks.score_report import report_scores, report_similarity

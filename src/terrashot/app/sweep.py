@@ -13,8 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.markup import escape
 
-from terrashot.app.checks import BASE_SEGMENTATION
 from terrashot.app.compose import compose_raw
+from terrashot.app.kinds.base_segmentation import BaseSegmentationKind
 from terrashot.app.run_folder import RunFolder, finished_runs, git_revision
 from terrashot.app.sweep_grid import split_overrides
 from terrashot.app.sweep_job import run_sweep_job
@@ -125,7 +125,7 @@ def _say(sweep: Sweep, finished: dict[str, RunFolder], console: Console) -> None
 
 def _which_checkpoints(base: DictConfig) -> str:
     """What to type where an experiment compares stage-1 networks."""
-    runs = finished_runs(Path(base.paths.logs), BASE_SEGMENTATION, base.data.name)
+    runs = finished_runs(Path(base.paths.logs), BaseSegmentationKind.name, base.data.name)
     there = ", ".join(f"{run.path} ({describe_network(run)})" for run in runs)
     return (
         f"experiment={base.name} compares stage-1 networks: name their runs with "

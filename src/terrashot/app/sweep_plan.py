@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from terrashot.app.checks import NOVEL_ADAPTATION, check_settings, stage1_checkpoint
+from terrashot.app.checks import check_settings
 from terrashot.app.compose import compose_settings, load_settings, save_settings
 from terrashot.app.job_identity import job_identity
+from terrashot.app.kinds.registry import task_kind
 from terrashot.app.run_folder import FINISHED, RunFolder, runs_of_jobs
 from terrashot.app.settings import Settings
+from terrashot.app.stage1_checkpoint import stage1_checkpoint
 from terrashot.app.sweep_grid import GridJob, grid_jobs
 from terrashot.errors import ConfigError, TerrashotError
 from terrashot.files import write_json
@@ -106,7 +108,7 @@ def _job(settings: Settings, grid_job: GridJob) -> SweepJob:
             "started again skips its finished jobs and goes on with the others by itself."
         )
     check_settings(settings)
-    if settings.task == NOVEL_ADAPTATION:
+    if task_kind(settings).needs_stage1:
         # Named once for all: `latest` could become another one while the sweep runs.
         settings.checkpoint = str(stage1_checkpoint(settings).resolve())
     chosen = dict(grid_job.chosen)

@@ -11,7 +11,7 @@ from typing import Any, cast
 from rich.console import Console
 from rich.markup import escape
 
-from terrashot.app.checks import NOVEL_ADAPTATION
+from terrashot.app.kinds.registry import task_kind
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.sweep_grid import REPEATS
 from terrashot.app.sweep_plan import Sweep, SweepJob, job_file
@@ -26,8 +26,6 @@ from terrashot.reporting.ablation_table import (
     ablation_values,
 )
 from terrashot.reporting.run_summary import short_path
-
-_SCORES = {"base": "test/base_miou", "novel": "test/novel_miou", "weighted": "test/weighted_miou"}
 
 
 def show_results(sweep: Sweep, console: Console) -> int:
@@ -44,7 +42,7 @@ def show_results(sweep: Sweep, console: Console) -> int:
     if finished:
         main = _main_score(sweep)
         outcomes = [
-            _outcome(job, keys, finished[job.identity], main)
+            _outcome(job, keys, finished[job.identity])
             for job in sweep.jobs
             if job.identity in finished
         ]
@@ -84,24 +82,20 @@ def _options(job: SweepJob, keys: Sequence[str]) -> tuple[str, ...]:
     return tuple(job.chosen[key] for key in keys)
 
 
-def _outcome(job: SweepJob, keys: Sequence[str], run: RunFolder, main: str) -> Outcome:
+def _outcome(job: SweepJob, keys: Sequence[str], run: RunFolder) -> Outcome:
     results = json.loads(run.results.read_text(encoding="utf-8"))
-    metrics = results["metrics"]
-    if job.settings.task == NOVEL_ADAPTATION:
-        scores = {name: _number(metrics.get(key)) for name, key in _SCORES.items()}
-    else:
-        scores = {main: _number(results["best"].get(main))}
+    scores = task_kind(job.settings).sweep_scores(job.settings, results)
     return Outcome(
         options=_options(job, keys),
         repeat=tuple(job.chosen.get(key, "") for key in REPEATS),
-        scores=scores,
+        scores={name: _number(value) for name, value in scores.items()},
         seconds=_number(results.get("seconds_per_query")),
     )
 
 
 def _main_score(sweep: Sweep) -> str:
     first = sweep.jobs[0].settings
-    return "weighted" if first.task == NOVEL_ADAPTATION else first.callbacks.monitor
+    return task_kind(first).sweep_score(first)
 
 
 def _repeats(jobs: Sequence[SweepJob]) -> str:

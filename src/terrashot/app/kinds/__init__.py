@@ -1,0 +1,1 @@
+"""The tasks of `run.py`, one file each; `registry.py` lists them."""

@@ -1,0 +1,27 @@
+"""All tasks of `run.py`."""
+
+from terrashot.app.kinds.base_segmentation import BaseSegmentationKind
+from terrashot.app.kinds.kind import TaskKind
+from terrashot.app.kinds.novel_adaptation import NovelAdaptationKind
+from terrashot.app.settings import Settings
+from terrashot.errors import ConfigError
+
+_KINDS: dict[str, TaskKind] = {
+    kind.name: kind
+    for kind in (
+        BaseSegmentationKind(),
+        NovelAdaptationKind(),
+    )
+}
+
+
+def task_kind(settings: Settings) -> TaskKind:
+    """What ``task:`` names.
+
+    Raises:
+        ConfigError: there is no such task.
+    """
+    kind = _KINDS.get(settings.task)
+    if kind is None:
+        raise ConfigError(f"task is '{settings.task}', but it must be one of {', '.join(_KINDS)}.")
+    return kind
