@@ -127,30 +127,30 @@ def flip(image: Tensor, view: View) -> Tensor:
 
 
 def smooth(probabilities: Tensor, size: int, window: str = "box") -> Tensor:
-    """Mean of the probabilities ``[K, h, w]`` over a window of ``size`` x ``size`` around each.
+    """Mean of the probabilities ``[..., h, w]`` over a window of ``size`` x ``size`` around each.
 
     At the border the mean is over what lies inside, so that a pixel's probabilities still sum
     to 1 and no class is favoured there.
     """
     if size <= 1:
         return probabilities
-    maps, margin = probabilities.unsqueeze(1), size // 2  # [K, 1, h, w]
+    sides, margin = probabilities.shape[-2:], size // 2
+    maps = probabilities.reshape(-1, 1, *sides)  # each by itself
     if window == "box":
-        return functional.avg_pool2d(
-            maps, size, stride=1, padding=margin, count_include_pad=False
-        ).squeeze(1)
+        maps = functional.avg_pool2d(maps, size, stride=1, padding=margin, count_include_pad=False)
+        return maps.view_as(probabilities)
     weights = maps.new_tensor(_GAUSSIAN[size])
     inside = torch.ones_like(maps[:1])
     for shape, padding in [((1, 1, size, 1), (margin, 0)), ((1, 1, 1, size), (0, margin))]:
         maps = functional.conv2d(maps, weights.view(shape), padding=padding)
         inside = functional.conv2d(inside, weights.view(shape), padding=padding)
-    return (maps / inside).squeeze(1)
+    return (maps / inside).view_as(probabilities)
 
 
 def upsample(
     probabilities: Tensor, size: tuple[int, int], stride: int, align_corners: bool = False
 ) -> Tensor:
-    """Bring probabilities ``[K, h, w]`` to the ``size`` of the image, bilinearly.
+    """Bring probabilities ``[K, h, w]`` or ``[B, K, h, w]`` to the image's ``size``, bilinearly.
 
     Args:
         probabilities: At feature resolution.
@@ -160,13 +160,15 @@ def upsample(
             the outermost features lie on the outermost pixels (ClassTrans).
     """
     # Where the size is no multiple of the stride, the last features reach beyond the image.
-    covered = [side * stride for side in probabilities.shape[1:]]
-    return functional.interpolate(
-        probabilities.unsqueeze(0),
+    covered = [side * stride for side in probabilities.shape[-2:]]
+    batch = probabilities if probabilities.ndim == 4 else probabilities.unsqueeze(0)
+    maps = functional.interpolate(
+        batch,
         size=list(size) if align_corners else covered,
         mode="bilinear",
         align_corners=align_corners,
-    )[0, :, : size[0], : size[1]]
+    )[..., : size[0], : size[1]]
+    return maps if probabilities.ndim == 4 else maps[0]
 
 
 def _choice(name: str, value: Choice, choices: list[Choice]) -> Choice:

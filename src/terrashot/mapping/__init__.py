@@ -1,0 +1,1 @@
+"""From an adapted head to maps of whole scenes."""

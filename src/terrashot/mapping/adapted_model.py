@@ -1,0 +1,96 @@
+"""A network that has learned its novel classes: images in, probabilities of all classes out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from terrashot.adaptation.batched_head import BatchedHead
+from terrashot.adaptation.head import AdaptedHead
+from terrashot.adaptation.inference import Inference, smooth, upsample
+from terrashot.adaptation.transition.describe import describe_transition
+from terrashot.networks.segmenter import Segmenter
+from terrashot.taxonomy import Taxonomy
+
+
+class AdaptedModel(nn.Module):
+    """The frozen stage-1 network with a head for base and novel classes.
+
+    Needs no support set. One call maps an image as it is; the views that ``inference`` asks for
+    are mirrored, and averaged, by the caller, who may share them over a batch.
+
+    Args:
+        segmenter: The stage-1 network.
+        head: What a stage-2 method made of its head.
+        taxonomy: All classes, novel ones included.
+        inference: How the method makes maps: smoothing is done here, flips are the caller's.
+        align_corners: Of the upsampling of probabilities.
+        provenance: Plain values: where network, support and method came from.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        head: AdaptedHead,
+        taxonomy: Taxonomy,
+        inference: Inference | None = None,
+        align_corners: bool = False,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.segmenter = segmenter
+        self.head = BatchedHead(head)
+        self.taxonomy = taxonomy
+        self.inference = inference or Inference()
+        self.align_corners = align_corners
+        self.provenance = dict(provenance or {})
+        if self.head.num_classes != taxonomy.num_classes:
+            raise ValueError(
+                f"the head has {self.head.num_classes} classes, the taxonomy {taxonomy.num_classes}"
+            )
+        self.eval().requires_grad_(False)
+
+    @property
+    def stride(self) -> int:
+        """Image pixels a feature covers in each direction."""
+        return self.segmenter.stride
+
+    @property
+    def num_classes(self) -> int:
+        """All classes, background included."""
+        return self.head.num_classes
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Plain values that rebuild the model around its tensors."""
+        how = self.inference
+        return {
+            "network": self.segmenter.description,
+            "taxonomy": self.taxonomy.to_dict(),
+            "transition": describe_transition(self.head.transition),
+            "inference": {"flips": how.flips, "smoothing": how.smoothing, "window": how.window},
+            "align_corners": self.align_corners,
+            "stride": self.stride,
+            "provenance": self.provenance,
+        }
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Probabilities ``[B, K, H, W]``, float32, of images ``[B, 3, H, W]`` in 0..1.
+
+        The numbers of ``Inference.predict_map`` without flips: softmax at feature resolution,
+        smoothing, bilinear upsampling. Under autocast the network runs in half precision, the
+        head never does.
+        """
+        features = self.segmenter.features(image).float()
+        # Looked at first, since an exported program holds no autocast.
+        if torch.is_autocast_enabled(image.device.type):
+            with torch.autocast(image.device.type, enabled=False):
+                return self._map(features, image)
+        return self._map(features, image)
+
+    def _map(self, features: Tensor, image: Tensor) -> Tensor:
+        probabilities = self.head(features).float().softmax(dim=1)
+        probabilities = smooth(probabilities, self.inference.smoothing, self.inference.window)
+        size = (image.shape[-2], image.shape[-1])
+        return upsample(probabilities, size, self.stride, self.align_corners)
