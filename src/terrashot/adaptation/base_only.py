@@ -20,8 +20,13 @@ class BaseOnly(ClosedFormMethod):
 
     def head(self, snapshot: LinearHead, support: SupportPixels) -> LinearHead:
         """The frozen head; of the support only the number of novel classes matters."""
-        # Far below any logit, yet finite: probabilities are exactly 0 and never nan.
-        never = torch.finfo(snapshot.bias.dtype).min / 2
-        weight = snapshot.weight.new_zeros(support.num_novel, snapshot.weight.shape[1])
-        bias = snapshot.bias.new_full((support.num_novel,), never)
-        return LinearHead(torch.cat([snapshot.weight, weight]), torch.cat([snapshot.bias, bias]))
+        return frozen_head(snapshot, support.num_novel)
+
+
+def frozen_head(snapshot: LinearHead, num_novel: int) -> LinearHead:
+    """The stage-1 head with outputs for novel classes that never win a pixel."""
+    # Far below any logit, yet finite: probabilities are exactly 0 and never nan.
+    never = torch.finfo(snapshot.bias.dtype).min / 2
+    weight = snapshot.weight.new_zeros(num_novel, snapshot.weight.shape[1])
+    bias = snapshot.bias.new_full((num_novel,), never)
+    return LinearHead(torch.cat([snapshot.weight, weight]), torch.cat([snapshot.bias, bias]))

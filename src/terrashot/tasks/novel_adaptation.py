@@ -1,9 +1,6 @@
 """Stage 2: adapt a frozen segmenter's head to novel classes, query by query, and score it."""
 
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,20 +8,19 @@ from lightning import LightningModule
 from torch import Tensor
 
 from terrashot.adaptation.adapter import Adapter
-from terrashot.adaptation.base_only import BaseOnly
-from terrashot.adaptation.head import AdaptedHead, LinearHead
-from terrashot.adaptation.inference import Inference, View, flip
+from terrashot.adaptation.base_only import frozen_head
+from terrashot.adaptation.inference import Inference, PixelHead
 from terrashot.adaptation.joint import JointSelfTraining
-from terrashot.adaptation.striding import labels_to_size, reduce_stride
-from terrashot.adaptation.support import SupportPixels, storage_type
+from terrashot.adaptation.striding import reduce_stride
+from terrashot.adaptation.support import storage_type
 from terrashot.data.datamodule import FewShotDataModule
-from terrashot.data.feature_cache import TileFeatures
 from terrashot.errors import ConfigError
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import GfssScores, gfss_scores
 from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.query_counts import QueryCounts, QueryStore
-from terrashot.tasks.support_tiles import SupportTiles
+from terrashot.tasks.support_fit import SupportFit
+from terrashot.tasks.tile_network import TileNetwork
 from terrashot.taxonomy import Taxonomy
 
 
@@ -98,7 +94,6 @@ class NovelAdaptation(LightningModule):
             )
         self.factor = stride // segmenter.stride
         self.adapter = adapter
-        self.base_model = BaseOnly()
         self.taxonomy = taxonomy
         self.store = store
         self.align_corners = align_corners
@@ -130,23 +125,21 @@ class NovelAdaptation(LightningModule):
         self._finished = finished if self.trainer.is_global_zero else []
 
     def on_test_start(self) -> None:
-        """Turn the support into features and let the method take it in."""
+        """Let the method learn; add up what an interrupted evaluation has counted."""
         data = self._data
-        self._tiles = SupportTiles(
-            data.support,
-            self.taxonomy,
-            self._support_features,
-            stride=self.segmenter.stride,
-            factor=self.factor,
-            storage=self.storage,
-            device=self.device,
-        )
-        self._base_counts = data.train_label_counts() if data.has_training_tiles else None
-        self._fit(self._tiles.pixels(), self.base_model, self.adapter)
-        if self.joint is not None:
-            self._learn_jointly(self.joint)
+        precision = self.trainer.precision_plugin.forward_context
+        self.network = TileNetwork(self.segmenter, self.device, data.feature_cache, precision)
+        self._frozen = frozen_head(self.network.head, self.taxonomy.num_novel)
+        self.learn(data)
         for counted in self._finished:
             self._add(counted)
+
+    def learn(self, data: FewShotDataModule) -> None:
+        """Let the method take in the support, and where asked all queries together."""
+        fit = SupportFit(self.adapter, self.network, data, self.factor, self.storage, self.seed)
+        fit.fit()
+        if self.joint is not None:
+            fit.learn_jointly(self.joint, fit.query_tiles)
 
     def test_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
         """Adapt to one query, map it, count it, keep the counts.
@@ -155,9 +148,9 @@ class NovelAdaptation(LightningModule):
         """
         mask, name = batch["mask"][0], batch["name"][0]
         size = (mask.shape[0], mask.shape[1])
-        views = self._query_views(batch)
+        views = self.network.query(batch, self.inference.views())
         features, content = views[0].features, views[0].content
-        began = self._now()
+        began = self.network.now()
         # Autocast would take the adaptation to half precision, where its small steps are lost.
         with torch.autocast(self.device.type, enabled=False):
             head = self.adapter.adapt(
@@ -165,10 +158,10 @@ class NovelAdaptation(LightningModule):
                 content,
                 seed=_seed_of(name),
             )
-            adapted = self._now()
+            adapted = self.network.now()
             prediction = self._map(self.inference, head, [v.features for v in views], size)
-            mapped = self._now()
-            before = self._map(Inference(), self.base_model.adapt(features), [features], size)
+            mapped = self.network.now()
+            before = self._map(Inference(), self._frozen, [features], size)
         counts = QueryCounts(
             name=name,
             adapted=self._count(prediction, mask),
@@ -206,80 +199,10 @@ class NovelAdaptation(LightningModule):
         assert isinstance(data, FewShotDataModule)
         return data
 
-    def _fit(self, support: SupportPixels, *methods: Adapter) -> None:
-        head = self.segmenter.head
-        assert head.bias is not None
-        snapshot = LinearHead(head.weight[:, :, 0, 0], head.bias)
-        for method in methods:
-            method.fit_support(snapshot, support, seed=self.seed, base_counts=self._base_counts)
-
-    def _learn_jointly(self, joint: JointSelfTraining) -> None:
-        """Let the method learn from all queries, those of an interrupted evaluation too."""
-
-        def queries() -> Iterator[tuple[Tensor, Tensor]]:
-            for batch in self._data.all_queries():
-                view = self._query_views(batch)[0]
-                features = reduce_stride(view.features, self.factor)
-                size = (features.shape[1], features.shape[2])
-                yield features, labels_to_size(view.content, size)
-
-        def adapt(features: Tensor, valid: Tensor) -> AdaptedHead:
-            return self.adapter.adapt(features, valid, seed=self.seed)
-
-        def refit(features: list[Tensor], labels: list[Tensor]) -> None:
-            self._fit(self._tiles.pixels(features, labels), self.adapter)
-
-        joint.run(queries, adapt, refit)
-
-    def _support_features(self, index: int) -> Tensor:
-        """Features [C, h, w] of a support tile, kept or extracted now."""
-        support, cache = self._data.support, self._data.feature_cache
-        path = support.tiles[index].image
-        found = cache.load(path) if cache is not None else None
-        if found is None:
-            found = self._extract(support[index]["image"].unsqueeze(0), path)
-        return self._here(found).features
-
-    def _query_views(self, batch: dict[str, Any]) -> list[TileFeatures]:
-        """Features of the views of a query tile, from the batch or from the network."""
-        if "features" in batch:
-            each = batch["feature_seconds"] / len(batch["features"])
-            return [
-                self._here(TileFeatures(features, batch["content"], each))
-                for features in batch["features"]
-            ]
-        path = Path(batch["path"][0])
-        return [self._extract(batch["image"], path, view) for view in self.inference.views()]
-
-    @torch.no_grad()
-    def _extract(self, image: Tensor, path: Path, view: View = ()) -> TileFeatures:
-        """Features of a view of one image [1, 3, H, W], float32; kept for the next job."""
-        began = self._now()
-        image = flip(image.to(self.device), view)
-        with self.trainer.precision_plugin.forward_context():
-            features = self.segmenter.features(image)[0].float()  # [C, h, w]
-        found = TileFeatures(features, _content(image[0]), self._now() - began)
-        cache = self._data.feature_cache
-        if cache is not None:
-            cache.save(path, found, view)
-        return found
-
-    def _now(self) -> float:
-        """Seconds; on a GPU, of work that is done and not only asked for."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
-
-    def _here(self, found: TileFeatures) -> TileFeatures:
-        """The same on this process's device."""
-        return TileFeatures(
-            found.features.to(self.device), found.content.to(self.device), found.seconds
-        )
-
     def _map(
         self,
         inference: Inference,
-        head: Any,  # noqa: ANN401 - whatever a method makes
+        head: PixelHead,
         views: list[Tensor],
         size: tuple[int, int],
     ) -> Tensor:
@@ -314,15 +237,6 @@ class NovelAdaptation(LightningModule):
         }
         for logger in self.loggers:
             logger.log_metrics(values, step=step)
-
-
-def _content(image: Tensor) -> Tensor:
-    """Which pixels of ``image`` [3, H, W] are no padding, bool [H, W].
-
-    Padding, and the black border of a tile at the edge of a survey, is exactly 0. The label is
-    not asked: a tile that is to be mapped has none.
-    """
-    return (image != 0).any(dim=0)
 
 
 def _seed_of(name: str) -> int:

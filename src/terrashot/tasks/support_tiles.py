@@ -1,6 +1,6 @@
 """The support of stage 2, from tiles to pixels with features."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch import Tensor
 from terrashot.adaptation.striding import labels_to_size, reduce_stride
 from terrashot.adaptation.support import SupportPixels
 from terrashot.data.support import SupportSet
+from terrashot.tasks.tile_network import TileNetwork
 from terrashot.taxonomy import Taxonomy
 
 
@@ -17,30 +18,24 @@ class SupportTiles:
     Args:
         tiles: The tiles.
         taxonomy: The classes.
-        features: Features ``[C, h, w]`` of a tile by its number, at native stride.
-        stride: Of the network.
-        factor: The adaptation's stride is so many times as coarse.
+        network: Makes features of them, on the device that the adaptation runs on.
+        factor: The adaptation's stride is so many times as coarse as the network's.
         storage: dtype the features are kept in.
-        device: Where the adaptation runs.
     """
 
     def __init__(
         self,
         tiles: SupportSet,
         taxonomy: Taxonomy,
-        features: Callable[[int], Tensor],
-        stride: int,
+        network: TileNetwork,
         factor: int,
         storage: torch.dtype,
-        device: torch.device,
     ) -> None:
         self._tiles = tiles
         self._taxonomy = taxonomy
-        self._features = features
-        self._stride = stride
+        self._network = network
         self._factor = factor
         self._storage = storage
-        self._device = device
 
     def pixels(
         self, more_features: Sequence[Tensor] = (), more_labels: Sequence[Tensor] = ()
@@ -53,7 +48,7 @@ class SupportTiles:
 
         def features() -> Iterator[Tensor]:
             for index in range(len(self._tiles)):
-                yield reduce_stride(self._features(index), self._factor)
+                yield reduce_stride(self._network.support(self._tiles, index), self._factor)
             yield from more_features
 
         return SupportPixels(
@@ -63,7 +58,7 @@ class SupportTiles:
             num_novel=self._taxonomy.num_novel,
             ignore_index=self._taxonomy.ignore_index,
             class_names=self._taxonomy.names,
-            stride=self._stride * self._factor,
+            stride=self._network.segmenter.stride * self._factor,
             storage=self._storage,
             tile_classes=[*self._tiles.class_ids, *[None] * len(more_labels)],
             num_tiles=len(self._tiles),
@@ -73,6 +68,7 @@ class SupportTiles:
         """Labels ``[h, w]`` at feature resolution."""
         mask = self._tiles.mask(index)
         # The network covers a cut stride with a feature of its own, and so does the averaging.
-        sides = [-(-side // self._stride) for side in mask.shape]
+        stride = self._network.segmenter.stride
+        sides = [-(-side // stride) for side in mask.shape]
         height, width = (-(-side // self._factor) for side in sides)
-        return labels_to_size(mask, (height, width)).to(self._device)
+        return labels_to_size(mask, (height, width)).to(self._network.device)

@@ -1,0 +1,78 @@
+"""A stage-2 method takes in the support, and perhaps what is sure in unlabelled tiles."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from terrashot.adaptation.adapter import Adapter
+from terrashot.adaptation.head import AdaptedHead
+from terrashot.adaptation.joint import JointSelfTraining
+from terrashot.adaptation.striding import labels_to_size, reduce_stride
+from terrashot.adaptation.support import SupportPixels
+from terrashot.data.datamodule import FewShotDataModule
+from terrashot.tasks.support_tiles import SupportTiles
+from terrashot.tasks.tile_network import TileNetwork
+
+Queries = Callable[[], Iterable[tuple[Tensor, Tensor]]]
+"""Features ``[C, h, w]`` and valid pixels ``[h, w]`` of each unlabelled tile, anew each time."""
+
+
+class SupportFit:
+    """Fits one method to the support tiles of a dataset.
+
+    Args:
+        adapter: The method.
+        network: Makes features.
+        data: The support tiles, and the training labels where a loss counts them.
+        factor: The adaptation's stride is so many times as coarse as the network's.
+        storage: dtype the support's features are kept in.
+        seed: Of everything random in the method.
+
+    Attributes:
+        pixels: The support that the method was last fitted to.
+    """
+
+    pixels: SupportPixels
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        network: TileNetwork,
+        data: FewShotDataModule,
+        factor: int,
+        storage: torch.dtype,
+        seed: int,
+    ) -> None:
+        self.adapter = adapter
+        self.network = network
+        self._data = data
+        self._factor = factor
+        self._seed = seed
+        self._tiles = SupportTiles(
+            data.support, data.taxonomy, network, factor=factor, storage=storage
+        )
+        self._base_counts = data.train_label_counts() if data.has_training_tiles else None
+
+    def fit(self, more_features: Sequence[Tensor] = (), more_labels: Sequence[Tensor] = ()) -> None:
+        """Fit to the support, and to further labelled features ``[C, h, w]`` beside it."""
+        self.pixels = self._tiles.pixels(more_features, more_labels)
+        self.adapter.fit_support(
+            self.network.head, self.pixels, seed=self._seed, base_counts=self._base_counts
+        )
+
+    def learn_jointly(self, joint: JointSelfTraining, queries: Queries) -> None:
+        """Let the method learn from unlabelled tiles together; ``fit`` comes first."""
+
+        def adapt(features: Tensor, valid: Tensor) -> AdaptedHead:
+            return self.adapter.adapt(features, valid, seed=self._seed)
+
+        joint.run(queries, adapt, self.fit)
+
+    def query_tiles(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """All query tiles of the data, without their labels."""
+        for batch in self._data.all_queries():
+            found = self.network.query(batch, self._data.feature_views)[0]
+            features = reduce_stride(found.features, self._factor)
+            size = (features.shape[1], features.shape[2])
+            yield features, labels_to_size(found.content, size)

@@ -1,0 +1,97 @@
+"""The frozen network on tiles: features, timed, kept for the next job."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from terrashot.adaptation.head import LinearHead
+from terrashot.adaptation.inference import View, flip
+from terrashot.data.feature_cache import FeatureCache, TileFeatures
+from terrashot.data.support import SupportSet
+from terrashot.networks.segmenter import Segmenter
+
+
+class TileNetwork:
+    """Features of support and query tiles, with the very same numbers from the cache.
+
+    Args:
+        segmenter: The stage-1 network, on its device.
+        device: That device.
+        cache: Features kept on disk; None: none.
+        precision: Opens the context that the network runs in.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        device: torch.device,
+        cache: FeatureCache | None,
+        precision: Callable[[], AbstractContextManager[Any]],
+    ) -> None:
+        self.segmenter = segmenter
+        self.device = device
+        self._cache = cache
+        self._precision = precision
+
+    @property
+    def head(self) -> LinearHead:
+        """The stage-1 head."""
+        head = self.segmenter.head
+        assert head.bias is not None
+        return LinearHead(head.weight[:, :, 0, 0], head.bias)
+
+    def support(self, tiles: SupportSet, index: int) -> Tensor:
+        """Features [C, h, w] of a support tile, kept or extracted now."""
+        path = tiles.tiles[index].image
+        found = self._cache.load(path) if self._cache is not None else None
+        if found is None:
+            found = self.extract(tiles[index]["image"].unsqueeze(0), path)
+        return self._here(found).features
+
+    def query(self, batch: dict[str, Any], views: Sequence[View]) -> list[TileFeatures]:
+        """Features of the views of a query tile, from the batch or from the network."""
+        if "features" in batch:
+            each = batch["feature_seconds"] / len(batch["features"])
+            return [
+                self._here(TileFeatures(features, batch["content"], each))
+                for features in batch["features"]
+            ]
+        path = Path(batch["path"][0])
+        return [self.extract(batch["image"], path, view) for view in views]
+
+    def extract(self, image: Tensor, path: Path | None = None, view: View = ()) -> TileFeatures:
+        """Features of a view of one image [1, 3, H, W], float32; kept under ``path``, if any."""
+        began = self.now()
+        image = flip(image.to(self.device), view)
+        with torch.no_grad(), self._precision():
+            features = self.segmenter.features(image)[0].float()  # [C, h, w]
+        found = TileFeatures(features, _content(image[0]), self.now() - began)
+        if self._cache is not None and path is not None:
+            self._cache.save(path, found, view)
+        return found
+
+    def now(self) -> float:
+        """Seconds; on a GPU, of work that is done and not only asked for."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    def _here(self, found: TileFeatures) -> TileFeatures:
+        """The same on the network's device."""
+        return TileFeatures(
+            found.features.to(self.device), found.content.to(self.device), found.seconds
+        )
+
+
+def _content(image: Tensor) -> Tensor:
+    """Which pixels of ``image`` [3, H, W] are no padding, bool [H, W].
+
+    Padding, and the black border of a tile at the edge of a survey, is exactly 0. The label is
+    not asked: a tile that is to be mapped has none.
+    """
+    return (image != 0).any(dim=0)
