@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,3 +135,55 @@ def offline_wandb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     if wandb.run is not None:
         wandb.finish()
     wandb.teardown()
+
+
+@pytest.fixture(scope="session")
+def color_model():
+    """Knows each class by its colour: whatever the window, a pixel's class is known for sure."""
+    import torch
+
+    from terrashot.taxonomy import Taxonomy
+
+    colors = {"background": "#202020", "tree": "#20c020", "road": "#c0c0c0", "pool": "#2040e0"}
+    rows = [{"name": name, "color": color} for name, color in colors.items()]
+
+    class ColorModel(torch.nn.Module):
+        stride = 1
+        taxonomy = Taxonomy.from_dict(
+            {"name": "colors", "background": rows[0], "base": rows[1:3], "novel": rows[3:]}
+        )
+        windows = 0
+
+        def forward(self, image):
+            self.windows += len(image)
+            known = torch.tensor([c.rgb for c in self.taxonomy.classes]) / 255
+            distance = (image[:, None] - known[None, :, :, None, None]).square().sum(2)
+            return (-50 * distance).softmax(1)
+
+    return ColorModel()
+
+
+@pytest.fixture(scope="session")
+def paint(color_model):
+    """A picture, uint8 [3, H, W], of class ids [H, W] in the colours that the model knows."""
+    return lambda ids: color_model.taxonomy.palette()[ids].transpose(2, 0, 1).copy()
+
+
+@pytest.fixture
+def write_raster(tmp_path):
+    """Write a raster [bands, H, W] into a temporary folder: ``(name, array, **profile)``."""
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    def write(name: str, array: Any, **profile: Any) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fixed = {"driver": "GTiff", "count": len(array), "dtype": array.dtype.name}
+        fixed |= {"height": array.shape[1], "width": array.shape[2]}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path, "w", **fixed, **profile) as target:
+                target.write(array)
+        return path
+
+    return write

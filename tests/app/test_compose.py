@@ -1,6 +1,7 @@
 import pytest
 
 from terrashot.app.compose import compose_settings, group_options, load_settings, save_settings
+from terrashot.app.kinds.registry import task_kind
 from terrashot.errors import ConfigError
 
 
@@ -13,7 +14,7 @@ def test_every_experiment_composes_into_checked_settings(configs):
     for experiment in group_options(configs)["experiment"]:
         settings = compose_settings(configs, [f"experiment={experiment}"])
         assert settings.name == experiment
-        assert settings.task in ("base_segmentation", "novel_adaptation")
+        assert task_kind(settings).name == settings.task
 
 
 def test_every_option_of_every_group_composes(configs):
@@ -38,6 +39,15 @@ def test_every_option_opens_with_a_line_that_describes_it(configs):
     for group, options in group_options(configs).items():
         for option in options:
             assert len(describe_option(configs / group / f"{option}.yaml")) > 10, (group, option)
+
+
+@pytest.mark.parametrize("path", ["scenes/*.tif", "a b/c,d.tif", "it's (new)=1.tif", "x[1].tif"])
+def test_short_names_are_written_out_and_paths_keep_their_characters(configs, path):
+    overrides = [f"input={path}", "input.scale=[0,3000]", "output=maps", "ckpt=a.ckpt"]
+    settings = compose_settings(configs, ["experiment=predict", *overrides])
+    assert settings.input.path == path
+    assert settings.input.scale == [0, 3000]
+    assert (settings.output.path, settings.checkpoint) == ("maps", "a.ckpt")
 
 
 def test_the_command_line_wins_over_the_methods_choice_of_a_loss(configs):

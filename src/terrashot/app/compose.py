@@ -16,6 +16,10 @@ from terrashot.app.settings import Settings
 from terrashot.errors import ConfigError
 from terrashot.files import atomic_write
 
+# Short names of settings, as people write them: `input=scenes input.scale=[0,3000]`.
+_SHORT = {"ckpt": "checkpoint", "input": "input.path", "output": "output.path"}
+_PATHS = ("input", "output")
+
 
 def compose_settings(configs: Path, overrides: list[str]) -> Settings:
     """Compose ``configs/run.yaml`` with the overrides of one run.
@@ -33,6 +37,7 @@ def compose_raw(configs: Path, overrides: list[str]) -> DictConfig:
         ConfigError: an unknown group option or key.
     """
     _check_group_names(configs, overrides)
+    overrides = [_in_full(override) for override in overrides]
     try:
         # A multirun job composes inside Hydra's own run, whose state must survive.
         if GlobalHydra.instance().is_initialized():
@@ -118,6 +123,17 @@ def group_options(configs: Path) -> dict[str, list[str]]:
 def _scalar(text: str) -> Any:  # noqa: ANN401 - a YAML scalar
     override = OverridesParser.create().parse_override(f"v={text}")
     return override.value()
+
+
+def _in_full(override: str) -> str:
+    """The override with its full name; a path keeps whatever characters it is made of."""
+    key, equals, value = override.partition("=")
+    if not equals or key not in _SHORT or value.startswith("{"):
+        return override
+    if key in _PATHS and value != "null" and value[:1] not in ("'", '"'):
+        escaped = value.replace("'", "\\'")
+        value = f"'{escaped}'"
+    return f"{_SHORT[key]}={value}"
 
 
 def _check_group_names(configs: Path, overrides: list[str]) -> None:

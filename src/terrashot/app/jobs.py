@@ -38,6 +38,8 @@ def _quiet_libraries() -> None:
         ".*LeafSpec.*",
         ".*does not have many workers.*",
         ".*Checkpoint directory .* exists and is not empty.*",
+        "Dataset has no geotransform.*",  # a mapping run says so itself
+        ".*IterableDataset. has .__len__. defined.*",
         ".*number of training batches.*smaller than the logging interval.*",
     ]:
         warnings.filterwarnings("ignore", message=message)

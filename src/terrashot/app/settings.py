@@ -124,6 +124,36 @@ class AdaptationSettings:
 
 
 @dataclass
+class InputSettings:
+    """``input``: the scenes that are to be mapped; ``input=PATH`` sets the path."""
+
+    path: str | None = None
+    bands: list[int] | None = None
+    scale: Any = None
+
+
+@dataclass
+class OutputSettings:
+    """``output``: the maps; ``output=FOLDER`` sets the path."""
+
+    path: str | None = None
+    confidence: bool = False
+    probabilities: list[str] = field(default_factory=list)
+    picture: bool = True
+
+
+@dataclass
+class MappingSettings:
+    """``configs/mapping``: how scenes are cut into windows and put together again."""
+
+    window: int = 1024
+    overlap: int = 128
+    views: str = "plain"
+    batch_size: int = 1
+    ahead: int = 4
+
+
+@dataclass
 class SweepSettings:
     """``sweep``: what a multirun goes through and how it is taken up again."""
 
@@ -163,6 +193,9 @@ class Settings:
     method: dict[str, Any] | None = None
     inference: dict[str, Any] | None = None
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
+    input: InputSettings = field(default_factory=InputSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+    mapping: MappingSettings | None = None
     sweep: SweepSettings = field(default_factory=SweepSettings)
 
     @property

@@ -24,8 +24,8 @@ def epoch_line(trainer: Trainer, seconds: float) -> str:
 class EpochLines(ProgressBar):
     """One line an epoch: epoch, losses, mIoU, seconds.
 
-    A test has no epochs, so it prints a line each 30 seconds. Counts as Lightning's progress bar,
-    so that no other one is added.
+    A test or a prediction has no epochs, so it prints a line each 30 seconds. Counts as
+    Lightning's progress bar, so that no other one is added.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class EpochLines(ProgressBar):
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
-        self._began = self._spoke = time.monotonic()
+        self._start()
 
     def on_test_batch_end(
         self,
@@ -69,16 +69,43 @@ class EpochLines(ProgressBar):
         dataloader_idx: int = 0,
     ) -> None:
         """Print a line when the last one is 30 seconds old."""
-        now = time.monotonic()
-        if now - self._spoke >= _EVERY:
-            self._spoke = now
-            total = sum(trainer.num_test_batches)
-            self.print(f"test {batch_idx + 1}/{total} batches  {now - self._began:.0f} s")
+        self._step("test", batch_idx + 1, sum(trainer.num_test_batches))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print how long it took."""
-        total = sum(trainer.num_test_batches)
-        self.print(f"test {total}/{total} batches  {time.monotonic() - self._began:.1f} s")
+        self._end("test", sum(trainer.num_test_batches))
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._start()
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ANN401 - Lightning's interface
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Print a line when the last one is 30 seconds old."""
+        self._step("predict", batch_idx + 1, sum(trainer.num_predict_batches))
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print how long it took."""
+        self._end("predict", sum(trainer.num_predict_batches))
+
+    def _start(self) -> None:
+        self._began = self._spoke = time.monotonic()
+
+    def _step(self, stage: str, done: int, total: float) -> None:
+        now = time.monotonic()
+        if now - self._spoke >= _EVERY:
+            self._spoke = now
+            self.print(f"{stage} {done}/{total} batches  {now - self._began:.0f} s")
+
+    def _end(self, stage: str, total: float) -> None:
+        self.print(f"{stage} {total}/{total} batches  {time.monotonic() - self._began:.1f} s")
 
 
 def _chosen(metrics: dict[str, Any]) -> list[str]:

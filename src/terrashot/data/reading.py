@@ -14,7 +14,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from terrashot.errors import DataError
 
 # Without these, GDAL fills the missing part of a cut JPEG or PNG and says nothing.
-_STRICT = {"GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE", "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
+STRICT_READING = {"GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE", "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _opened(path: Path) -> Iterator[Any]:
             "off the list."
         )
     try:
-        with rasterio.Env(**_STRICT), warnings.catch_warnings():
+        with rasterio.Env(**STRICT_READING), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # PNG, JPEG, plain TIFF
             with rasterio.open(path) as source:
                 yield source

@@ -1,26 +1,22 @@
 """The panel picture of one tile: image, truth, prediction, error."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from terrashot.evaluation.scores import gfss_scores
 from terrashot.files import atomic_write
+from terrashot.reporting.legend import GAP, INK, Entry, Legend, font
 from terrashot.taxonomy import Taxonomy
 
 WRONG = (214, 39, 40)
 IGNORED = (128, 128, 128)
-_INK = (36, 41, 47)
-_GAP = 8
 _TITLE = 30
 _HEAD = 22
-_LEGEND = 24
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def error_map(panel: Panel, ignore_index: int) -> np.ndarray:
     return pale
 
 
-def legend_entries(panel: Panel, taxonomy: Taxonomy) -> list[tuple[str, tuple[int, int, int]]]:
+def legend_entries(panel: Panel, taxonomy: Taxonomy) -> list[Entry]:
     """Name and colour of the classes that the truth or the prediction of the tile shows."""
     seen = set(np.unique(panel.truth)) | set(np.unique(panel.prediction))
     entries = [(c.name, c.rgb) for c in taxonomy.classes if c.index in seen]
@@ -121,25 +117,20 @@ def panel_picture(panel: Panel, taxonomy: Taxonomy, side: int = 512) -> np.ndarr
         "error": error_map(small, taxonomy.ignore_index),
     }
     height, width = small.truth.shape
-    step = max(width, 110) + _GAP
-    full_width = 4 * step + _GAP
-    entries = legend_entries(panel, taxonomy)
-    rows = _legend_rows(entries, full_width)
-    full_height = _TITLE + _HEAD + height + _GAP + _LEGEND * len(rows) + _GAP // 2
+    step = max(width, 110) + GAP
+    full_width = 4 * step + GAP
+    legend = Legend(legend_entries(panel, taxonomy), full_width)
+    full_height = _TITLE + _HEAD + height + legend.height
     canvas = Image.new("RGB", (full_width, full_height), "white")
     draw = ImageDraw.Draw(canvas)
     miou = "no class labelled" if np.isnan(score) else f"mean IoU {score:.3f}"
-    draw.text((_GAP, 7), panel.name, _INK, _font(15, bold=True))
-    draw.text((full_width - _GAP, 7), miou, _INK, _font(15), anchor="ra")
+    draw.text((GAP, 7), panel.name, INK, font(15, bold=True))
+    draw.text((full_width - GAP, 7), miou, INK, font(15), anchor="ra")
     for number, (label, picture) in enumerate(pictures.items()):
-        left = _GAP + number * step
-        draw.text((left, _TITLE + 3), label, (100, 108, 117), _font(12))
+        left = GAP + number * step
+        draw.text((left, _TITLE + 3), label, (100, 108, 117), font(12))
         canvas.paste(Image.fromarray(np.ascontiguousarray(picture)), (left, _TITLE + _HEAD))
-    for number, row in enumerate(rows):
-        top = _TITLE + _HEAD + height + _GAP + number * _LEGEND
-        for left, (name, rgb) in row:
-            draw.rectangle((left, top + 3, left + 15, top + 16), rgb, (160, 160, 160))
-            draw.text((left + 21, top + 2), name, _INK, _font(12))
+    legend.draw(draw, _TITLE + _HEAD + height)
     return np.asarray(canvas)
 
 
@@ -148,25 +139,3 @@ def save_panel(picture: np.ndarray, path: Path) -> Path:
     with atomic_write(path) as temporary:
         Image.fromarray(picture).save(temporary, format="PNG")
     return path
-
-
-@lru_cache(maxsize=8)
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    # Pillow brings no font with accents or arrows; matplotlib does.
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/{name}", size)
-
-
-def _legend_rows(
-    entries: list[tuple[str, tuple[int, int, int]]], width: int
-) -> list[list[tuple[int, tuple[str, tuple[int, int, int]]]]]:
-    rows: list[list[tuple[int, tuple[str, tuple[int, int, int]]]]] = [[]]
-    left = _GAP
-    for entry in entries:
-        wide = 21 + round(_font(12).getlength(entry[0])) + 18
-        if left + wide > width and rows[-1]:
-            rows.append([])
-            left = _GAP
-        rows[-1].append((left, entry))
-        left += wide
-    return rows

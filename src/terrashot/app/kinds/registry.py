@@ -3,6 +3,7 @@
 from terrashot.app.kinds.base_segmentation import BaseSegmentationKind
 from terrashot.app.kinds.kind import TaskKind
 from terrashot.app.kinds.novel_adaptation import NovelAdaptationKind
+from terrashot.app.kinds.scene_mapping import SceneMappingKind
 from terrashot.app.settings import Settings
 from terrashot.errors import ConfigError
 
@@ -11,6 +12,7 @@ _KINDS: dict[str, TaskKind] = {
     for kind in (
         BaseSegmentationKind(),
         NovelAdaptationKind(),
+        SceneMappingKind(),
     )
 }
 

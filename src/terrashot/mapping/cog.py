@@ -1,0 +1,144 @@
+"""Cloud-optimised GeoTIFFs from finished rows."""
+
+import errno
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+import rasterio
+import rasterio.shutil
+from rasterio.errors import RasterioError
+
+from terrashot.errors import DataError
+from terrashot.files import atomic_write
+from terrashot.mapping.blending import NODATA
+from terrashot.mapping.rows import RowStore
+from terrashot.mapping.scene import Scene, reason
+from terrashot.taxonomy import Taxonomy
+
+_SIDECAR = ".aux.xml"
+
+
+@dataclass(frozen=True)
+class Raster:
+    """One file of a map.
+
+    Args:
+        bands: numbers of the bands in the row files, counted from 1.
+        names: a name for each.
+        tags: metadata of the file.
+        classes: pixels are ids of these classes; None: they are percentages.
+        unit: of the values.
+    """
+
+    bands: Sequence[int]
+    names: Sequence[str]
+    tags: dict[str, str] = field(default_factory=dict)
+    classes: Taxonomy | None = None
+    unit: str = ""
+
+
+def write_cog(path: Path, raster: Raster, store: RowStore, scene: Scene) -> list[Path]:
+    """Write one raster of a finished scene, with overviews, georeference, palette and names.
+
+    The rows are shown as one picture by a VRT, which GDAL copies: nothing is held in memory.
+
+    Returns:
+        The file, and beside it the one of the class names, which a TIFF has no place for.
+
+    Raises:
+        DataError: there is no space left, or the file is not whole for another reason.
+    """
+    virtual = store.folder / f"{path.stem}.vrt"
+    virtual.write_bytes(_vrt(raster, store, scene))
+    classes = raster.classes is not None
+    try:
+        with atomic_write(path) as temporary:
+            # The file's own suffix, so that GDAL's name for the sidecar follows it.
+            rasterio.shutil.copy(
+                virtual,
+                temporary,
+                driver="COG",
+                compress="deflate",
+                blocksize=512,
+                overview_resampling="mode" if classes else "average",
+                num_threads=max(1, len(os.sched_getaffinity(0)))
+                if hasattr(os, "sched_getaffinity")
+                else "all_cpus",
+                bigtiff="if_safer",
+            )
+            _check_whole(temporary)
+            made = temporary.with_name(temporary.name + _SIDECAR)
+            sidecar = path.with_name(path.name + _SIDECAR)
+            if not made.is_file():
+                sidecar.unlink(missing_ok=True)
+                files = [path]
+            else:
+                made.replace(sidecar)
+                files = [path, sidecar]
+    except (RasterioError, OSError) as error:
+        full = getattr(error, "errno", None) == errno.ENOSPC
+        full = full or shutil.disk_usage(path.parent).free < 2**20
+        what = "there is no space left" if full else reason(error)
+        raise DataError(
+            f"{path} could not be written: {what}. The finished rows are kept in {store.folder}; "
+            "the same command goes on with them."
+        ) from error
+    finally:
+        virtual.unlink(missing_ok=True)
+    return files
+
+
+def _check_whole(path: Path) -> None:
+    """Read every block: a full disk can leave a file that is cut off, without an error."""
+    with rasterio.open(path) as written:
+        for _, window in written.block_windows(1):
+            written.read(window=window)
+
+
+def _vrt(raster: Raster, store: RowStore, scene: Scene) -> bytes:
+    root = Element("VRTDataset", rasterXSize=str(scene.width), rasterYSize=str(scene.height))
+    if scene.crs is not None:
+        SubElement(root, "SRS").text = scene.crs
+    a, b, c, d, e, f = scene.transform
+    if (a, b, c, d, e, f) != (1.0, 0.0, 0.0, 0.0, 1.0, 0.0):
+        numbers = (c, a, b, f, d, e)
+        SubElement(root, "GeoTransform").text = ", ".join(repr(float(v)) for v in numbers)
+    metadata = SubElement(root, "Metadata")
+    for key, value in raster.tags.items():
+        SubElement(metadata, "MDI", key=key).text = value
+    for number, (band, name) in enumerate(zip(raster.bands, raster.names, strict=True), start=1):
+        node = SubElement(root, "VRTRasterBand", dataType="Byte", band=str(number))
+        SubElement(node, "Description").text = name
+        SubElement(node, "NoDataValue").text = str(NODATA)
+        if raster.unit:
+            SubElement(node, "UnitType").text = raster.unit
+        SubElement(node, "ColorInterp").text = "Palette" if raster.classes else "Gray"
+        if raster.classes is not None:
+            _add_classes(node, raster.classes)
+        for row in range(len(store.plan.rows)):
+            _add_source(node, band, row, store, scene)
+    return tostring(root, encoding="utf-8")
+
+
+def _add_classes(node: Element, taxonomy: Taxonomy) -> None:
+    names = SubElement(node, "CategoryNames")
+    for land in taxonomy.classes:
+        SubElement(names, "Category").text = land.name
+    table = SubElement(node, "ColorTable")
+    for index, (red, green, blue) in enumerate(taxonomy.palette().tolist()):
+        alpha = 0 if index == NODATA else 255
+        SubElement(table, "Entry", c1=str(red), c2=str(green), c3=str(blue), c4=str(alpha))
+
+
+def _add_source(node: Element, band: int, row: int, store: RowStore, scene: Scene) -> None:
+    top, bottom = store.plan.rows.finished(row)
+    source = SubElement(node, "SimpleSource")
+    SubElement(source, "SourceFilename", relativeToVRT="1").text = store.path(row).name
+    SubElement(source, "SourceBand").text = str(band)
+    size = {"xSize": str(scene.width), "ySize": str(bottom - top)}
+    SubElement(source, "SrcRect", {"xOff": "0", "yOff": "0", **size})
+    SubElement(source, "DstRect", {"xOff": "0", "yOff": str(top), **size})

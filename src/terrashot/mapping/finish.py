@@ -1,0 +1,65 @@
+"""The last step of a scene: from finished rows to the files that a user opens."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from terrashot.mapping.blending import Layers
+from terrashot.mapping.cog import Raster, write_cog
+from terrashot.mapping.job import SceneJob
+from terrashot.taxonomy import Taxonomy
+
+Product = Callable[[SceneJob], list[Path]]
+"""Makes further files of a scene whose class map is written; each appears whole or not at all."""
+
+
+class Finisher:
+    """Writes the files of a scene.
+
+    Args:
+        taxonomy: the classes.
+        layers: what the rows hold.
+        tags: metadata of all files, such as the model they were made with.
+        products: what else is made of the class map, in this order.
+    """
+
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        layers: Layers,
+        tags: dict[str, str] | None = None,
+        products: Sequence[Product] = (),
+    ) -> None:
+        self.taxonomy = taxonomy
+        self.layers = layers
+        self.tags = tags or {}
+        self.products = products
+
+    def __call__(self, job: SceneJob) -> list[Path]:
+        """Write all files of ``job``, whose rows are all finished; the class map comes first.
+
+        Raises:
+            DataError: there is no space left.
+        """
+        files: list[Path] = []
+        for suffix, raster in self._rasters():
+            path = job.output.with_name(f"{job.output.stem}{suffix}.tif")
+            files += write_cog(path, raster, job.store, job.scene)
+        for product in self.products:
+            files += product(job)
+        return files
+
+    def _rasters(self) -> list[tuple[str, Raster]]:
+        classes = self.taxonomy.classes
+        tags = self.tags | {f"CLASS_{c.index}": c.name for c in classes}
+        rasters = [("", Raster([1], ["class"], tags, classes=self.taxonomy))]
+        band = 2
+        if self.layers.confidence:
+            name = "probability of the mapped class"
+            rasters.append(("_confidence", Raster([band], [name], self.tags, unit="percent")))
+            band += 1
+        if self.layers.probabilities:
+            bands = range(band, band + len(self.layers.probabilities))
+            names = [self.taxonomy.names[i] for i in self.layers.probabilities]
+            raster = Raster(list(bands), names, self.tags, unit="percent")
+            rasters.append(("_probabilities", raster))
+        return rasters

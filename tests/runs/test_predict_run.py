@@ -1,0 +1,287 @@
+"""Scenes through ``run.py experiment=predict``, with a model that knows classes by their colour."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+from terrashot.app import predict
+from terrashot.app.main import main
+
+PLACE = {"crs": "EPSG:32633", "transform": from_origin(400_000, 5_000_000, 0.5, 0.5)}
+TILED = {"tiled": True, "blockxsize": 64, "blockysize": 64, "compress": "deflate"}
+
+
+@pytest.fixture
+def ids():
+    """A scene of 300 x 420: rectangles of classes, on odd pixels."""
+    ids = np.zeros((300, 420), np.uint8)
+    ids[33:201, 57:299] = 1
+    ids[100:140] = 2
+    ids[117:263, 131:260] = 3
+    return ids
+
+
+@pytest.fixture
+def map_scenes(repository, color_model, tmp_path, monkeypatch):
+    """Run with the colour model in small windows; returns the exit code."""
+    checkpoint = tmp_path / "adapted.ckpt"
+    checkpoint.touch()
+    monkeypatch.setattr(predict, "load_adapted_model", lambda _: color_model)
+
+    def run(scenes: Path | str, *overrides: str) -> int:
+        fixed = [f"ckpt={checkpoint}", f"input={scenes}", f"output={tmp_path / 'maps'}"]
+        fixed += [f"paths.logs={tmp_path / 'logs'}", "trainer.accelerator=cpu"]
+        small = ["mapping.window=128", "mapping.overlap=32"]
+        color_model.windows = 0
+        return main(repository / "configs", ["experiment=predict", *fixed, *small, *overrides])
+
+    run.maps = tmp_path / "maps"
+    run.results = lambda: json.loads((tmp_path / "logs/predict/latest/results.json").read_text())
+    return run
+
+
+def read(path: Path) -> np.ndarray:
+    with rasterio.open(path) as source:
+        return source.read()
+
+
+def visible(folder: Path) -> set[str]:
+    return (
+        {p.name for p in folder.iterdir() if not p.name.startswith(".")}
+        if folder.exists()
+        else set()
+    )
+
+
+def test_a_known_shape_lies_at_its_coordinates_to_the_pixel(map_scenes, write_raster, paint, ids):
+    scene = write_raster("in/scene.tif", paint(ids), **PLACE, **TILED)
+    assert map_scenes(scene) == 0
+    with rasterio.open(map_scenes.maps / "scene.tif") as found:
+        np.testing.assert_array_equal(found.read(1), ids)
+        assert found.crs.to_epsg() == 32633
+        assert found.transform == PLACE["transform"]
+        x, y = 400_000 + 0.5 * 131, 5_000_000 - 0.5 * 117  # the pool's upper left corner
+        inside, left, above = (x + 0.1, y - 0.1), (x - 0.1, y - 0.1), (x + 0.1, y + 0.1)
+        assert [int(v[0]) for v in found.sample([inside, left, above])] == [3, 2, 2]
+
+
+def test_the_map_is_a_cloud_optimised_geotiff_with_palette_and_names(
+    map_scenes, write_raster, paint, color_model, tmp_path
+):
+    ids = np.arange(1500 * 1100).reshape(1500, 1100) // 300 % 4
+    assert map_scenes(write_raster("in/scene.tif", paint(ids), **PLACE), "mapping.window=1024") == 0
+    with rasterio.open(map_scenes.maps / "scene.tif") as found:
+        assert found.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert found.block_shapes == [(512, 512)]
+        assert found.overviews(1) == [2, 4]
+        assert found.nodata == 255
+        assert found.colormap(1)[3] == (*color_model.taxonomy.classes[3].rgb, 255)
+        assert found.tags()["CLASS_3"] == "pool"
+        assert found.descriptions == ("class",)
+    names = (map_scenes.maps / "scene.tif.aux.xml").read_text()
+    assert "<Category>pool</Category>" in names
+    assert visible(map_scenes.maps) == {"scene.tif", "scene.tif.aux.xml", "scene.png"}
+    assert not list((map_scenes.maps / ".mapping").rglob("*.tif"))  # rows at work are gone
+
+
+def test_confidence_and_chosen_probabilities_are_percent(map_scenes, write_raster, paint, ids):
+    array = paint(ids)
+    array[:, 250:] = 0
+    scene = write_raster("in/scene.tif", array, nodata=0, **PLACE)
+    options = ["output.confidence=true", "output.probabilities=[pool,tree]", "output.picture=false"]
+    assert map_scenes(scene, *options) == 0
+    confidence = read(map_scenes.maps / "scene_confidence.tif")[0]
+    assert set(np.unique(confidence[:250])) <= set(range(95, 101))
+    with rasterio.open(map_scenes.maps / "scene_probabilities.tif") as found:
+        assert found.descriptions == ("pool", "tree")
+        assert found.units == ("percent", "percent")
+        probabilities = found.read()
+    assert (probabilities[0, :250][ids[:250] == 3] > 95).all()
+    assert (probabilities[0, :250][ids[:250] != 3] < 5).all()
+    for path in map_scenes.maps.glob("*.tif"):
+        assert (read(path)[:, 250:] == 255).all()  # nodata stays nodata
+    classes = read(map_scenes.maps / "scene.tif")[0]
+    np.testing.assert_array_equal(classes[:250], ids[:250])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["mapping.views=dihedral"],
+        ["mapping.batch_size=3"],
+        ["mapping.window=64", "mapping.overlap=0"],
+    ],
+    ids=["views", "batches", "no overlap"],
+)
+def test_views_batches_and_windows_find_the_same_shape(
+    map_scenes, write_raster, paint, ids, options
+):
+    assert map_scenes(write_raster("in/scene.tif", paint(ids)), *options) == 0
+    np.testing.assert_array_equal(read(map_scenes.maps / "scene.tif")[0], ids)
+
+
+def test_a_scene_without_reference_system_keeps_pixel_coordinates_with_a_warning(
+    map_scenes, write_raster, paint, ids, capsys
+):
+    assert map_scenes(write_raster("in/scene.tif", paint(ids))) == 0
+    assert "scene.tif has no reference system" in " ".join(capsys.readouterr().out.split())
+    with rasterio.open(map_scenes.maps / "scene.tif") as found:
+        assert found.crs is None
+        assert found.transform.is_identity
+
+
+def test_sixteen_bit_scenes_are_mapped_when_the_scale_is_given(
+    map_scenes, write_raster, paint, ids, capsys
+):
+    deep = paint(ids).astype("uint16") * 10
+    scene = write_raster("in/scene.tif", deep, **PLACE)
+    assert map_scenes(scene) == 1
+    assert "input.scale" in capsys.readouterr().err
+    assert visible(map_scenes.maps) == set()
+    assert map_scenes(scene, "input.scale=[0,2550]") == 0
+    np.testing.assert_array_equal(read(map_scenes.maps / "scene.tif")[0], ids)
+
+
+def test_finished_scenes_are_skipped_and_other_settings_map_again(
+    map_scenes, write_raster, paint, ids, color_model, capsys
+):
+    for name in ("a", "b"):
+        write_raster(f"in/{name}.tif", paint(ids))
+    folder = map_scenes.maps.parent / "in"
+    assert map_scenes(folder / "a.tif", "output.confidence=true") == 0
+    assert map_scenes(folder, "output.confidence=true") == 0
+    assert color_model.windows == 3 * 5  # of b alone
+    assert "1 of them finished already" in capsys.readouterr().out
+    assert [s["skipped"] for s in map_scenes.results()["scenes"]] == [True, False]
+    assert map_scenes(folder, "output.confidence=true") == 0
+    assert color_model.windows == 0
+    assert map_scenes(folder) == 0
+    assert color_model.windows == 2 * 3 * 5
+    assert not list(map_scenes.maps.glob("*_confidence.tif"))  # those were of the other settings
+    (map_scenes.maps / "a.tif").unlink()
+    assert map_scenes(folder) == 0
+    assert color_model.windows == 3 * 5
+
+
+def test_a_stopped_run_goes_on_where_it_was_with_the_very_same_map(
+    map_scenes, write_raster, color_model, capsys, monkeypatch
+):
+    # Colours between those of two classes: what a window adds decides many pixels.
+    noise = np.random.default_rng(0).integers(0, 255, (3, 500, 420)).astype(np.uint8)
+    scene = write_raster("in/scene.tif", noise)
+    options = ["output.confidence=true", "mapping.overlap=64", "mapping.batch_size=2"]
+    assert map_scenes(scene, *options) == 0
+    whole = [read(map_scenes.maps / n) for n in ("scene.tif", "scene_confidence.tif")]
+    total = color_model.windows
+    shutil.rmtree(map_scenes.maps)
+
+    original = type(color_model).forward
+
+    def fail(self, image):
+        if self.windows >= total * 0.6:
+            raise RuntimeError("the power went out")
+        return original(self, image)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(color_model), "forward", fail)
+        with pytest.raises(RuntimeError, match="power"):
+            map_scenes(scene, *options)
+    assert visible(map_scenes.maps) == set()
+    assert map_scenes(scene, *options) == 0
+    assert color_model.windows < total * 0.7
+    assert "rows of windows are done" in capsys.readouterr().out
+    again = [read(map_scenes.maps / n) for n in ("scene.tif", "scene_confidence.tif")]
+    for one, other in zip(whole, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_broken_tile_stops_its_scene_alone(map_scenes, write_raster, paint, ids, capsys):
+    path = write_raster("in/b.tif", paint(np.tile(ids, (2, 2))), **TILED)
+    content = bytearray(path.read_bytes())
+    with rasterio.open(path) as source:
+        assert source.tags(1, ns="TIFF") is not None
+        offset = int(source.get_tag_item("BLOCK_OFFSET_4_5", "TIFF", bidx=1))
+    content[offset : offset + 20] = b"\0" * 20
+    path.write_bytes(content)
+    write_raster("in/a.tif", paint(ids))
+    write_raster("in/c.tif", paint(ids))
+    assert map_scenes(path.parent) == 1
+    text = " ".join(capsys.readouterr().err.split())
+    assert "b.tif is damaged: rows" in text
+    names = visible(map_scenes.maps)
+    assert {"a.tif", "c.tif"} <= names
+    assert not any(name.startswith("b") for name in names)
+    np.testing.assert_array_equal(read(map_scenes.maps / "c.tif")[0], ids)
+
+
+def test_a_disk_that_fills_up_leaves_no_half_map_and_the_run_goes_on_later(
+    map_scenes, write_raster, paint, ids, capsys, monkeypatch
+):
+    from terrashot.mapping import rows
+
+    scene = write_raster("in/scene.tif", paint(ids))
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "atomic_write", full)
+        assert map_scenes(scene) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert visible(map_scenes.maps) == set()
+    assert map_scenes(scene) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["ckpt=null"], "experiment=adapt"),
+        (["mapping.window=100"], "multiple of 32"),
+        (["mapping.views=all"], "plain, flips, dihedral"),
+        (["output.probabilities=[lake]"], "'lake'"),
+        (["input=nowhere"], "no such file or folder"),
+        (["output=null"], "output has no value"),
+        (["method=diam"], "no part in mapping"),
+        (["mapping.batch_size=0"], "1 or more"),
+        (["input.scale=12"], "LOW below HIGH"),
+    ],
+)
+def test_bad_settings_are_one_clear_paragraph_and_nothing_is_written(
+    map_scenes, write_raster, paint, ids, capsys, options, message
+):
+    assert map_scenes(write_raster("in/scene.tif", paint(ids)), *options) == 1
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert visible(map_scenes.maps) == set()
+
+
+def test_an_output_folder_without_space_is_refused(
+    map_scenes, write_raster, paint, ids, capsys, monkeypatch
+):
+    scene = write_raster("in/scene.tif", paint(ids))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    assert map_scenes(scene) == 1
+    assert "free" in capsys.readouterr().err
+    assert not map_scenes.maps.exists()
+
+
+def test_a_checkpoint_that_was_not_adapted_is_refused(
+    repository, write_raster, paint, ids, trained, tmp_path, capsys
+):
+    scene = write_raster("in/scene.tif", paint(ids))
+    run = ["experiment=predict", f"input={scene}", f"output={tmp_path / 'maps'}"]
+    for checkpoint in (trained / "stage1/latest", trained / "stage1/latest/checkpoints/best.ckpt"):
+        assert main(repository / "configs", [*run, f"ckpt={checkpoint.resolve()}"]) == 1
+        assert "experiment=adapt" in capsys.readouterr().err
+    assert not (tmp_path / "maps").exists()
+
+
+def test_paths_with_any_characters_can_be_typed(map_scenes, write_raster, paint, ids):
+    scene = write_raster("in, (new)/scène=1 [b].tif", paint(ids))
+    assert map_scenes(scene) == 0
+    np.testing.assert_array_equal(read(map_scenes.maps / "scène=1 [b].tif")[0], ids)
