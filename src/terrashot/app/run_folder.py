@@ -104,8 +104,8 @@ class RunFolder:
             data=data,
             sweep=sweep or info.get("sweep"),
             job=job or info.get("job"),
-            started=info.get("started", _now()),
-            resumed=[*info.get("resumed", []), _now()] if info else [],
+            started=info.get("started", now()),
+            resumed=[*info.get("resumed", []), now()] if info else [],
             wandb_id=info.get("wandb_id", os.urandom(4).hex()),
             command=shlex.join([Path(sys.executable).name, *sys.argv]),
             git=git_revision(),
@@ -114,7 +114,7 @@ class RunFolder:
 
     def finish(self, status: str) -> None:
         """Say how the run ended; a finished one becomes ``latest``."""
-        self.update_info(status=status, ended=_now())
+        self.update_info(status=status, ended=now())
         if status == FINISHED:
             self._point_latest()
 
@@ -215,7 +215,8 @@ def _age(run: RunFolder) -> tuple[str, str]:
     return str(run.read_info().get("started", "")), run.path.name
 
 
-def _now() -> str:
+def now() -> str:
+    """The moment as ``run.json`` keeps it."""
     return datetime.now().astimezone().isoformat(timespec="microseconds")
 
 

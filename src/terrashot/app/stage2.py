@@ -13,6 +13,7 @@ from terrashot.app.joint import build_joint
 from terrashot.app.loggers import build_loggers
 from terrashot.app.results import without_nan, write_results
 from terrashot.app.run_folder import RunFolder
+from terrashot.app.run_report import try_report
 from terrashot.app.settings import Settings
 from terrashot.app.stage1_checkpoint import stage1_checkpoint
 from terrashot.callbacks.console_progress import console_progress
@@ -65,12 +66,8 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
     report_scores(
         trainer.loggers, folder.path, result.confusion, taxonomy, "test", result.queries, references
     )
-    similarity = getattr(module.adapter, "similarity", None)
-    if similarity is not None:
-        name = str((settings.similarity or {})["_target_"]).rpartition(".")[2]
-        report_similarity(trainer.loggers, folder.path, similarity, taxonomy, name)
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
-    extra = {
+    extra: dict[str, Any] = {
         "base_model": without_nan(result.base_scores.as_metrics("test", taxonomy)),
         "queries": result.queries,
         "seconds_per_query": result.seconds_per_query,
@@ -81,7 +78,13 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
         "data": {"name": settings.data.name, "split": settings.data.split},
         "checkpoint": str(path),
     }
+    similarity = getattr(module.adapter, "similarity", None)
+    if similarity is not None:
+        name = str((settings.similarity or {})["_target_"]).rpartition(".")[2]
+        report_similarity(trainer.loggers, folder.path, similarity, taxonomy, name)
+        extra["similarity"] = {"name": name, "matrix": similarity.tolist()}
     write_results(folder, metrics, result.confusion, taxonomy, extra)
+    report = try_report(folder, data, console)
     title = f"{settings.data.name} {settings.data.split}: {result.queries} query tiles"
     console.print(class_table(result.scores, taxonomy, title, references))
     if result.diverged:
@@ -92,7 +95,8 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
             highlight=False,
         )
     console.print(f"{result.seconds_per_query:.2f} s a query", highlight=False)
-    print_run_summary(console, "test/weighted_miou", result.scores.weighted_miou, folder.path)
+    score = result.scores.weighted_miou
+    print_run_summary(console, "test/weighted_miou", score, folder.path, report=report)
 
 
 def _build_adapter(settings: Settings) -> Any:  # noqa: ANN401 - what the method's _target_ names

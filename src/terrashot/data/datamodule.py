@@ -17,7 +17,7 @@ from terrashot.data.query_tiles import QueryTiles, collate_query
 from terrashot.data.sampling import EpochSampler
 from terrashot.data.statistics import label_counts
 from terrashot.data.support import SupportSet
-from terrashot.data.tiles import TileDataset, collate
+from terrashot.data.tiles import Sample, TileDataset, collate
 from terrashot.data.transforms import EvalTransform
 from terrashot.taxonomy import Taxonomy
 
@@ -157,10 +157,20 @@ class FewShotDataModule(LightningDataModule):
         for index in range(len(queries)):
             yield collate_query([queries[index]])
 
+    def query_tile(self, name: str) -> Sample:
+        """A query tile by its name, for pictures.
+
+        Raises:
+            KeyError: no query tile has this name.
+        """
+        tiles = [tile for tile in self.layout.query if tile.name == name]
+        if not tiles:
+            raise KeyError(name)
+        return TileDataset(tiles, self.taxonomy, self.eval_transform)[0]
+
     def query_image(self, name: str) -> Tensor:
         """Image [3, H, W] of a query tile, for pictures of tiles that came without it."""
-        tiles = [tile for tile in self.layout.query if tile.name == name]
-        return TileDataset(tiles, self.taxonomy, self.eval_transform)[0]["image"]
+        return self.query_tile(name)["image"]
 
     @cached_property
     def _train_tiles(self) -> TileDataset:

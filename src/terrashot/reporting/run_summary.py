@@ -9,9 +9,14 @@ from rich.text import Text
 
 
 def print_run_summary(
-    console: Console, metric: str, value: float, folder: Path, next_command: str | None = None
+    console: Console,
+    metric: str,
+    value: float,
+    folder: Path,
+    next_command: str | None = None,
+    report: Path | None = None,
 ) -> None:
-    """Print two short lines at most.
+    """Print three short lines at most.
 
     Args:
         console: Where to.
@@ -19,9 +24,12 @@ def print_run_summary(
         value: The result.
         folder: The run folder; shown as the user would type it from the current directory.
         next_command: What to try next, if anything.
+        report: The page to open, if there is one.
     """
     shown = "absent" if math.isnan(value) else f"{value:.4f}"
     text = Text.assemble((metric, "bold"), " ", (shown, "bold green"), "  in ", short_path(folder))
+    if report:
+        text.append("\nreport: ").append(short_path(report), style="cyan")
     if next_command:
         text.append("\nnext: ").append(next_command, style="cyan")
     # Soft: a path or a command that was broken in two cannot be copied.

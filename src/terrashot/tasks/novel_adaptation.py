@@ -171,6 +171,7 @@ class NovelAdaptation(LightningModule):
             adaptation_seconds=adapted - began,
         )
         self._add(counts)
+        self.store.save_map(name, prediction, self.taxonomy)
         self.store.save(counts)
         self._log_running()
         kept: dict[str, Any] = {

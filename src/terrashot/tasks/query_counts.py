@@ -9,6 +9,11 @@ import torch
 from torch import Tensor
 
 from terrashot.files import write_json
+from terrashot.reporting.class_map import save_class_map
+from terrashot.taxonomy import Taxonomy
+
+PICTURE_SIDE = 512
+"""Longest side in pixels of the maps that are kept for the report."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class QueryCounts:
 
 
 class QueryStore:
-    """One small JSON file a finished query in ``<run folder>/queries``."""
+    """One small JSON file a finished query in ``<run folder>/queries``, its map beside it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,6 +57,18 @@ class QueryStore:
                 "adaptation_seconds": round(counts.adaptation_seconds, 4),
             },
         )
+
+    def save_map(self, name: str, prediction: Tensor, taxonomy: Taxonomy) -> None:
+        """Keep a small picture of a prediction (class ids [H, W]) for the report.
+
+        Comes before ``save``: a query with counts has its picture, however the run ended.
+        """
+        ids = prediction.detach().to(torch.uint8).cpu().numpy()
+        save_class_map(self.map_path(name), ids, taxonomy, PICTURE_SIDE)
+
+    def map_path(self, name: str) -> Path:
+        """Where the map of a query lies; runs of earlier versions have none."""
+        return self._path(name).with_suffix(".png")
 
     def load(self) -> list[QueryCounts]:
         """All queries finished so far, by name."""
