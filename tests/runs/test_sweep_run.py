@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import time
 
@@ -67,6 +68,14 @@ def test_a_sweep_ends_in_a_table_and_started_again_it_runs_what_is_missing(sweep
     assert table["rank_one"]["difference_n"] == "2"
     assert "| none | 2 |" in (only_sweep(logs) / "ablation.md").read_text()
     assert {info_of(run)["sweep"] for run in first} == {only_sweep(logs).name}
+    page = (only_sweep(logs) / "report.html").read_text(encoding="utf-8")
+    links = re.findall(r'href="([^"]+/report.html)"', page)
+    assert sorted((only_sweep(logs) / link).resolve().parent for link in links) == first
+    from terrashot.app.sweep_plan import load_sweep
+    from terrashot.app.sweep_report import write_sweep_report
+
+    write_sweep_report(load_sweep(only_sweep(logs)))
+    assert (only_sweep(logs) / "report.html").read_text(encoding="utf-8") == page
 
     code, logs, said = sweep()
     assert code == 0
@@ -107,6 +116,9 @@ def test_an_interrupted_job_goes_on_with_its_other_queries_and_a_failed_one_is_n
     assert "the power went out" in said
     assert "1 of 2 jobs are finished" in said
     assert table_of(logs)["rank_one"]["n"] == "0"
+    page = (only_sweep(logs) / "report.html").read_text(encoding="utf-8")
+    assert "No result: transition=rank_one" in page
+    assert "the power went out" in page
     code, logs, said = sweep("data.support_draw=0", "transition=none,rank_one")
     assert code == 0
     assert "1 of 2 jobs were finished already" in said

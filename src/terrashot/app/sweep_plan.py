@@ -1,6 +1,7 @@
 """A sweep before it runs: its jobs checked and named, its folder, what is finished already."""
 
 import hashlib
+import json
 import shlex
 import sys
 from dataclasses import dataclass
@@ -93,6 +94,28 @@ def plan_sweep(
     digest = hashlib.sha256(" ".join(sorted(jobs)).encode()).hexdigest()[:8]
     folder = Path(first.paths.logs) / "sweeps" / f"{'+'.join(names)}_{digest}"
     return Sweep(folder, list(jobs.values()))
+
+
+def load_sweep(folder: Path) -> Sweep:
+    """The sweep that ``Sweep.write`` has written into ``folder``.
+
+    Raises:
+        ConfigError: ``sweep.json`` or the settings of a job are missing or damaged.
+    """
+    try:
+        plan = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
+        entries = [dict(entry) for entry in plan["jobs"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{folder / 'sweep.json'} is not what a multirun writes ({error!r}). The same "
+            "multirun command writes it again and skips the finished jobs."
+        ) from error
+    jobs = []
+    for entry in entries:
+        identity = str(entry.pop("job"))
+        chosen = {key: str(value) for key, value in entry.items()}
+        jobs.append(SweepJob(identity, load_settings(job_file(folder, identity)), chosen))
+    return Sweep(folder, jobs)
 
 
 def job_file(sweep: Path, identity: str) -> Path:

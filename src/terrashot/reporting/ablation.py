@@ -107,3 +107,58 @@ def _differences(
 ) -> list[float]:
     others = {o.repeat: o.scores.get(main, math.nan) for o in outcomes if o.options == reference}
     return [o.scores.get(main, math.nan) - others[o.repeat] for o in own if o.repeat in others]
+
+
+@dataclass(frozen=True)
+class ChoiceEffect:
+    """What one choice of one key changes against the first choice of that key.
+
+    Args:
+        key: what is chosen.
+        choice: the choice.
+        reference: the first choice of the key.
+        pairs: differences of the main score, one a pair of jobs that are alike in all else.
+    """
+
+    key: str
+    choice: str
+    reference: str
+    pairs: list[float]
+
+    @property
+    def change(self) -> Spread:
+        """Mean and spread over the pairs."""
+        return Spread.of(self.pairs)
+
+    @property
+    def better(self) -> int:
+        """Pairs in which the choice is ahead by 0.1 points or more: less is rounding."""
+        return sum(round(100 * value, 1) > 0 for value in self.pairs)
+
+
+def choice_effects(
+    outcomes: Sequence[Outcome], keys: Sequence[str], main: str, context: Collection[int] = ()
+) -> list[ChoiceEffect]:
+    """Compare each choice with the first one of its key, all other choices and the repeat equal.
+
+    Args:
+        outcomes: the finished jobs in the order of the sweep.
+        keys: what the options choose.
+        main: the score that is compared.
+        context: positions of keys that nothing is compared across.
+    """
+    effects = []
+    known = {(o.options, o.repeat): o.scores.get(main, math.nan) for o in outcomes}
+    for position, key in enumerate(keys):
+        if position in context:
+            continue
+        reference, *others = dict.fromkeys(o.options[position] for o in outcomes)
+        for choice in others:
+            pairs = []
+            for (options, repeat), value in known.items():
+                partner = (*options[:position], reference, *options[position + 1 :])
+                before = known.get((partner, repeat), math.nan)
+                if options[position] == choice and not math.isnan(value - before):
+                    pairs.append(value - before)
+            effects.append(ChoiceEffect(key, choice, reference, pairs))
+    return effects

@@ -99,8 +99,12 @@ def run_notices(
         )
     if (config.get("data") or {}).get("demo_seed") is not None:
         notices.append(
-            Notice("note", "Synthetic scenes", "The demo set shows that everything works; its "
-                   "scores say nothing about real land cover.")
+            Notice(
+                "note",
+                "Synthetic scenes",
+                "The demo set shows that everything works; its "
+                "scores say nothing about real land cover.",
+            )
         )
     return notices
 

@@ -111,7 +111,7 @@ def similarity_map(
                 text=formats.percent(float(share), 0 if share >= 0.0095 else 1),
                 heat=float(share) / top,
                 tip=f"{novel[column]} resembles {base[row]} by {formats.percent(float(share))} %",
-                marked=share == shares[:, column].max() and np.ptp(shares[:, column]) > 1e-9,
+                marked=bool(share == shares[:, column].max() > shares[:, column].min() + 1e-9),
             )
             for column, share in enumerate(values)
         ]

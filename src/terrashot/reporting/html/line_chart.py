@@ -57,7 +57,9 @@ def line_chart(
     """
     scale = 100.0 if shares else 1.0
     kept = {
-        name: [(x, scale * y) for x, y in _thinned(curve)] for name, curve in curves.items() if curve
+        name: [(x, scale * y) for x, y in _thinned(curve)]
+        for name, curve in curves.items()
+        if curve
     }
     if not kept:
         return None
@@ -71,8 +73,8 @@ def line_chart(
         return LEFT + (WIDTH - LEFT - RIGHT) * (x - x_range[0]) / (x_range[1] - x_range[0])
 
     def at_y(y: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (y - y_range[0]) / (
-            y_range[1] - y_range[0]
+        return (
+            HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (y - y_range[0]) / (y_range[1] - y_range[0])
         )
 
     digits = 1 if shares else 3

@@ -6,13 +6,13 @@ from typing import Any
 
 from terrashot.reporting.curves_figure import Curve
 from terrashot.reporting.html.config_lines import ConfigLine, config_lines
+from terrashot.reporting.html.header import run_facts, run_notices, when_and_what
 from terrashot.reporting.html.heat_map import (
     HeatMap,
     confusion_map,
     similarity_map,
     transition_map,
 )
-from terrashot.reporting.html.header import run_facts, run_notices, when_and_what
 from terrashot.reporting.html.line_chart import LineChart, line_chart
 from terrashot.reporting.html.page import render_page
 from terrashot.reporting.html.parts import Fact, Link, Notice, Section

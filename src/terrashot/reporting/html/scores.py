@@ -84,9 +84,7 @@ def score_cards(
         value, old = float(getattr(scores, key)), before.get(f"test/{key}")
         change = None if old is None or math.isnan(value) else value - old
         shown = formats.percent(old) if old is not None else ""
-        cards.append(
-            ScoreCard(name, formats.percent(value), "%", meaning, shown, change, tone)
-        )
+        cards.append(ScoreCard(name, formats.percent(value), "%", meaning, shown, change, tone))
     return [*cards, *_time_card(results)]
 
 
@@ -98,7 +96,7 @@ def _time_card(results: Mapping[str, Any]) -> list[ScoreCard]:
         return []
     meaning = "a query tile: features, adaptation and map"
     if adapting is not None:
-        meaning += f"; adaptation alone {formats.seconds(adapting)} s"
+        meaning += f"; adaptation alone {formats.seconds(adapting)}\N{NO-BREAK SPACE}s"
     return [ScoreCard("time", formats.seconds(took), "s", meaning)]
 
 

@@ -2,7 +2,9 @@
 // Tooltips, walking through heat maps by arrow keys, reading values off curves.
 (() => {
   const tip = document.getElementById("tip");
+  let shown = null;
   const show = (cell) => {
+    shown = cell;
     tip.textContent = cell.dataset.tip;
     tip.hidden = false;
     const at = cell.getBoundingClientRect();
@@ -19,7 +21,9 @@
       if (cell) (act ? show : hide)(cell);
     });
   }
-  addEventListener("scroll", hide, { passive: true, capture: true });
+  // A cell that the arrow keys brought into view keeps its words.
+  const follow = () => { if (!tip.hidden) (shown === document.activeElement ? show : hide)(shown); };
+  addEventListener("scroll", follow, { passive: true, capture: true });
   addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 
   const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };

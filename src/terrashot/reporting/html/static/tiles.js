@@ -64,7 +64,8 @@
   };
   const draw = (canvas, picture, from = 0) => {
     if (canvas.width !== picture.width || canvas.height !== picture.height) [canvas.width, canvas.height] = [picture.width, picture.height];
-    canvas.getContext("2d").putImageData(picture, 0, 0, from, 0, picture.width - from, picture.height);
+    // Written pixel by pixel all the time, so it is better kept off the graphics card.
+    canvas.getContext("2d", { willReadFrequently: true }).putImageData(picture, 0, 0, from, 0, picture.width - from, picture.height);
   };
   const cut = () => find("#divider").value / 1000;
   let layers = null;  // the two pictures of the swipe, which moving the divider does not change

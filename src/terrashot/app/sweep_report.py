@@ -1,0 +1,134 @@
+"""report.html of a multirun, from the folders of its jobs."""
+
+import json
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from terrashot.app.run_folder import RunFolder
+from terrashot.app.run_report import REPORT, tell_failure
+from terrashot.app.sweep_grid import REPEATS
+from terrashot.app.sweep_outcomes import SweepOutcomes, describe_repeats, sweep_outcomes
+from terrashot.app.sweep_plan import Sweep, SweepJob, job_file
+from terrashot.files import atomic_write
+from terrashot.reporting.html.parts import Fact, Link, Notice
+from terrashot.reporting.html.sweep_report import JobLine, SweepMaterial, sweep_page
+
+
+def try_sweep_report(sweep: Sweep, found: SweepOutcomes, console: Console) -> Path | None:
+    """Write the report at the end of a sweep; what goes wrong is told and stops nothing."""
+    try:
+        return write_sweep_report(sweep, found)
+    except Exception as error:
+        tell_failure(sweep.folder, error, console)
+        return None
+
+
+def write_sweep_report(sweep: Sweep, found: SweepOutcomes | None = None) -> Path:
+    """Write ``report.html`` into the folder of a sweep."""
+    found = found or sweep_outcomes(sweep)
+    total, done = len(sweep.jobs), len(found.runs)
+    data = dict.fromkeys(f"{j.settings.data.name} {j.settings.data.split}" for j in sweep.jobs)
+    material = SweepMaterial(
+        name=sweep.name,
+        kicker=f"multirun · {', '.join(data)} · {describe_repeats(sweep.jobs)} · "
+        f"{done} of {total} jobs finished",
+        facts=_facts(sweep, found),
+        notices=_notices(sweep, found),
+        keys=found.keys,
+        main=found.main,
+        rows=found.rows,
+        outcomes=list(found.outcomes.values()),
+        repeats=REPEATS,
+        context=found.context,
+        jobs=[_job(job, sweep, found) for job in sweep.jobs],
+        links=_links(sweep.folder),
+    )
+    page = sweep_page(material)
+    path = sweep.folder / REPORT
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def failure_of(sweep: Sweep, job: SweepJob) -> str | None:
+    """The last line of what a failed job said; None where it left nothing."""
+    file = job_file(sweep.folder, job.identity).with_suffix(".error")
+    if not file.is_file():
+        return None
+    said = file.read_text(encoding="utf-8").strip().splitlines()
+    return said[-1] if said else None
+
+
+def _facts(sweep: Sweep, found: SweepOutcomes) -> list[Fact]:
+    plan = json.loads((sweep.folder / "sweep.json").read_text(encoding="utf-8"))
+    facts = [
+        Fact("compared", ", ".join(found.keys) or "one option"),
+        Fact("main score", found.main),
+        Fact("repeats", describe_repeats(sweep.jobs)),
+        Fact("jobs", f"{len(found.runs)} of {len(sweep.jobs)} finished"),
+    ]
+    facts += [Fact("git revision", text, code=True) for text in _revisions(found)]
+    if plan.get("command"):
+        facts.append(Fact("command", str(plan["command"]), code=True))
+    checkpoints = dict.fromkeys(
+        str(j.settings.checkpoint) for j in sweep.jobs if j.settings.checkpoint
+    )
+    facts += [Fact("stage-1 network", path, code=True) for path in checkpoints]
+    return facts
+
+
+def _notices(sweep: Sweep, found: SweepOutcomes) -> list[Notice]:
+    notices = [
+        Notice(
+            "warning",
+            f"No result: {job.label}",
+            failure_of(sweep, job) or "It was not run, or stopped before its end.",
+        )
+        for job in sweep.jobs
+        if job.identity not in found.runs
+    ]
+    revisions = _revisions(found)
+    if len(revisions) > 1:
+        text = (
+            "A difference between options may be one of the code; sweep.fresh=true runs all anew."
+        )
+        notices.append(
+            Notice("warning", f"The jobs ran with {len(revisions)} versions of the code", text)
+        )
+    return notices
+
+
+def _revisions(found: SweepOutcomes) -> list[str]:
+    return list(dict.fromkeys(str(r.read_info().get("git") or "?") for r in found.runs.values()))
+
+
+def _job(job: SweepJob, sweep: Sweep, found: SweepOutcomes) -> JobLine:
+    run = found.runs.get(job.identity)
+    if run is None:
+        return JobLine(job.label, "no result", {}, float("nan"), None)
+    outcome = found.outcomes[job.identity]
+    address = _relative(run.path / REPORT, sweep.folder)
+    state = "open" if address else "finished"
+    return JobLine(job.label, state, outcome.scores, outcome.seconds, address, _marks(run))
+
+
+def _marks(run: RunFolder) -> list[str]:
+    """What sets the numbers of a job apart."""
+    results = json.loads(run.results.read_text(encoding="utf-8"))
+    marks = ["external masks"] if results.get("external_masks") else []
+    diverged = results.get("diverged_queries")
+    return marks + ([f"diverged on {diverged} of {results.get('queries')}"] if diverged else [])
+
+
+def _relative(path: Path, folder: Path) -> str | None:
+    """The address of a file as seen from the folder, with forward slashes; None without it."""
+    if not path.is_file():
+        return None
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def _links(folder: Path) -> list[Link]:
+    names = ["ablation.csv", "ablation.md", "ablation.tex", "figures", "sweep.json"]
+    return [Link(name, name) for name in names if (folder / name).exists()]
