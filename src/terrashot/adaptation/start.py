@@ -49,7 +49,13 @@ def novel_bank(support: SupportPixels) -> FeatureBank:
         [torch.stack([b.sum(dim=1) for b in support.of_class(i)]).sum(dim=0) for i in novel]
     )
     names = support.class_names and support.class_names[support.num_base :]
-    return FeatureBank(sums, support.counts[support.num_base :], support.num_pixels, names)
+    return FeatureBank(
+        sums,
+        support.counts[support.num_base :],
+        support.num_pixels,
+        names,
+        pixels=lambda index: support.of_class(support.num_base + index),
+    )
 
 
 def base_bank(snapshot: LinearHead, support: SupportPixels, all_pixels: bool) -> FeatureBank:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import timm
 import torch
+from torch import nn
 
 from terrashot.errors import CheckpointError
 from terrashot.networks.checkpoint_file import read_tensors
@@ -39,8 +40,24 @@ def load_backbone_weights(
         ConfigError: unknown tag or source.
     """
     name = segmenter.description["backbone"]["name"]
+    return load_encoder_weights(segmenter.encoder, name, weights, source, clip_model)
+
+
+def load_encoder_weights(
+    encoder: nn.Module,
+    name: str,
+    weights: str | bool | None,
+    source: str = "timm",
+    clip_model: str | None = None,
+) -> WeightReport:
+    """The same for an encoder outside a segmenter, whose tensors have the names of timm's ``name``.
+
+    Raises:
+        CheckpointError: as ``load_backbone_weights``.
+        ConfigError: as ``load_backbone_weights``.
+    """
     # The feature extractor of timm inside segmentation_models_pytorch's encoder.
-    model = segmenter.encoder.get_submodule("model")
+    model = encoder.get_submodule("model")
     own = model.state_dict()
     if not weights:
         return WeightReport("random weights", 0, len(own), missing=list(own))

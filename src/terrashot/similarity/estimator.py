@@ -1,5 +1,6 @@
 """The interface of base-to-novel similarity."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -18,12 +19,15 @@ class FeatureBank:
         counts: Pixels of each class ``[classes]``.
         total_pixels: All pixels of all support tiles, padding included.
         names: Names of the classes, where the estimator is to know them.
+        pixels: Gives the features ``[C, n]`` of a class, block by block, where an estimator may
+            ask for single pixels.
     """
 
     sums: Tensor
     counts: Tensor
     total_pixels: int
     names: list[str] | None = None
+    pixels: Callable[[int], Iterable[Tensor]] | None = None
 
     @property
     def means(self) -> Tensor:
@@ -32,7 +36,25 @@ class FeatureBank:
 
     def scaled(self, gain: float | Tensor) -> "FeatureBank":
         """The bank of the features multiplied by ``gain``, one for all channels or one each."""
-        return replace(self, sums=self.sums * gain)
+        each = gain.unsqueeze(1) if isinstance(gain, Tensor) and gain.ndim else gain
+        pixels = self.pixels
+        if pixels is None:
+            return replace(self, sums=self.sums * gain)
+        return replace(
+            self,
+            sums=self.sums * gain,
+            pixels=lambda index: (block * each for block in pixels(index)),
+        )
+
+    def pixels_of(self, index: int) -> Iterable[Tensor]:
+        """Features ``[C, n]`` of a class, block by block.
+
+        Raises:
+            ValueError: the bank was made without them.
+        """
+        if self.pixels is None:
+            raise ValueError("this feature bank holds class sums alone, no single pixels")
+        return self.pixels(index)
 
 
 class SimilarityEstimator(Protocol):
@@ -45,7 +67,10 @@ class SimilarityEstimator(Protocol):
     all_pixels: bool
 
     def estimate(self, base: FeatureBank, novel: FeatureBank) -> Tensor:
-        """Similarity ``[base, novel]``, not negative, each column summing to 1."""
+        """Similarity ``[base, novel]``, not negative, each column summing to 1.
+
+        An estimator may offer its scores as they are (``prototype_cosine`` with normaliser none).
+        """
         ...
 
 
