@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from terrashot.data.feature_cache import FeatureCache
 from terrashot.data.layout import FewShotLayout
@@ -194,8 +194,8 @@ class FewShotDataModule(LightningDataModule):
 
     def _loader(
         self,
-        dataset: TileDataset | QueryTiles,
-        sampler: EpochSampler,
+        dataset: Dataset[Any],
+        sampler: Sampler[Any],
         batch_size: int,
         drop_last: bool = False,
         collate_fn: Callable[[Any], dict[str, Any]] | None = None,
@@ -204,7 +204,7 @@ class FewShotDataModule(LightningDataModule):
         if workers is None:
             cores = available_cores() // self._local_ranks()
             workers = default_workers(cores, torch.cuda.is_available())
-        workers = min(workers, len(dataset))
+        workers = min(workers, len(dataset))  # type: ignore[arg-type] # all of ours have one
         pinned = torch.cuda.is_available() if self.pin_memory is None else self.pin_memory
         return DataLoader(
             dataset,
@@ -225,12 +225,16 @@ class FewShotDataModule(LightningDataModule):
         self, size: int, surplus: Literal["wrap", "filler", "none"], shuffle: bool = False
     ) -> EpochSampler:
         """A sampler for the rank of this process in the run it belongs to."""
-        rank, world_size = 0, 1
-        if self.trainer is not None:
-            rank, world_size = self.trainer.global_rank, self.trainer.world_size
+        rank, world_size = self._place()
         return EpochSampler(
             size, self.seed, shuffle=shuffle, rank=rank, world_size=world_size, surplus=surplus
         )
+
+    def _place(self) -> tuple[int, int]:
+        """Rank of this process and number of processes in the run it belongs to."""
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
 
     def _local_ranks(self) -> int:
         """Processes of the run on this machine."""

@@ -1,0 +1,1 @@
+"""Episodes: a support and a query image of one class, for few-shot training and evaluation."""
