@@ -48,6 +48,11 @@ def build_part(group: str, config: dict[str, Any] | None, **extra: Any) -> Any: 
 
 def build_data(settings: Settings) -> FewShotDataModule:
     """The data module; the demo set is made in ``prepare_data`` where it is missing."""
+    return FewShotDataModule(**data_options(settings))
+
+
+def data_options(settings: Settings) -> dict[str, Any]:
+    """What every data module is made from."""
     data: DataSettings = settings.data
     try:
         transform = TrainTransform(**settings.augmentation) if settings.augmentation else None
@@ -58,22 +63,22 @@ def build_data(settings: Settings) -> FewShotDataModule:
     maker = None
     if data.demo_seed is not None:
         maker = partial(make_demo, Path(data.root), data.demo_seed)
-    return FewShotDataModule(
-        root=data.root,
-        taxonomy=Taxonomy.from_dict(data.taxonomy),
-        split=data.split,
-        hint=data.hint,
-        train_transform=transform,
-        eval_size=data.eval_size,
-        batch_size=data.batch_size,
-        eval_batch_size=data.eval_batch_size,
-        num_workers=data.num_workers,
-        pin_memory=data.pin_memory,
-        cache=data.cache,
-        seed=settings.seed,
-        maker=maker,
-        support_draw=data.support_draw,
-    )
+    return {
+        "root": data.root,
+        "taxonomy": Taxonomy.from_dict(data.taxonomy),
+        "split": data.split,
+        "hint": data.hint,
+        "train_transform": transform,
+        "eval_size": data.eval_size,
+        "batch_size": data.batch_size,
+        "eval_batch_size": data.eval_batch_size,
+        "num_workers": data.num_workers,
+        "pin_memory": data.pin_memory,
+        "cache": data.cache,
+        "seed": settings.seed,
+        "maker": maker,
+        "support_draw": data.support_draw,
+    }
 
 
 def build_feature_cache(settings: Settings, checkpoint: Path, stride: int) -> FeatureCache | None:

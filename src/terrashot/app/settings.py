@@ -154,6 +154,23 @@ class MappingSettings:
 
 
 @dataclass
+class EpisodeSettings:
+    """``configs/episodes``: the episodes of SG-One."""
+
+    per_epoch: int = MISSING
+    validation: int = MISSING
+    evaluation: int = MISSING
+    seed: int = 0
+    min_pixels: int = 1024
+    max_foreground: float = 0.9
+    zero_as_background: bool = False
+    guidance_channels: int = 128
+    shot_fusion: str = "avg"
+    tau: float = 0.5
+    trained: str | None = None
+
+
+@dataclass
 class SweepSettings:
     """``sweep``: what a multirun goes through and how it is taken up again."""
 
@@ -192,6 +209,7 @@ class Settings:
     solver: dict[str, Any] | None = None
     method: dict[str, Any] | None = None
     inference: dict[str, Any] | None = None
+    episodes: EpisodeSettings | None = None
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
     input: InputSettings = field(default_factory=InputSettings)
     output: OutputSettings = field(default_factory=OutputSettings)

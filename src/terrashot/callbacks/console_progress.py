@@ -18,6 +18,7 @@ _SHORT = {
     "train/loss": "loss",
     "train/loss_step": "loss",
     "val/base_miou": "mIoU",
+    "val/episode_miou": "mIoU",
 }
 
 

@@ -7,7 +7,14 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 
 _EVERY = 30.0
-_SHOWN = ("train/loss", "train/loss_epoch", "val/loss", "val/base_miou", "val/novel_miou")
+_SHOWN = (
+    "train/loss",
+    "train/loss_epoch",
+    "val/loss",
+    "val/base_miou",
+    "val/novel_miou",
+    "val/episode_miou",
+)
 
 
 def epoch_line(trainer: Trainer, seconds: float) -> str:

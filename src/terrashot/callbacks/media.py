@@ -22,6 +22,25 @@ def log_picture(loggers: Iterable[Logger], name: str, picture: np.ndarray, step:
 
 
 @rank_zero_only
+def log_pictures(
+    loggers: Iterable[Logger],
+    name: str,
+    pictures: Sequence[np.ndarray],
+    captions: Sequence[str],
+    step: int,
+) -> None:
+    """Log several pictures (uint8 [H, W, 3]) under one name, as ``log_picture``."""
+    if not pictures:
+        return
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_image(name, list(pictures), step=step, caption=list(captions))
+        elif isinstance(logger, TensorBoardLogger):
+            for number, picture in enumerate(pictures):
+                logger.experiment.add_image(f"{name}/{number}", picture, step, dataformats="HWC")
+
+
+@rank_zero_only
 def log_table(
     loggers: Iterable[Logger],
     name: str,

@@ -4,6 +4,7 @@ from terrashot.app.kinds.base_segmentation import BaseSegmentationKind
 from terrashot.app.kinds.kind import TaskKind
 from terrashot.app.kinds.novel_adaptation import NovelAdaptationKind
 from terrashot.app.kinds.scene_mapping import SceneMappingKind
+from terrashot.app.kinds.sg_one import SGOneKind
 from terrashot.app.settings import Settings
 from terrashot.errors import ConfigError
 
@@ -13,6 +14,7 @@ _KINDS: dict[str, TaskKind] = {
         BaseSegmentationKind(),
         NovelAdaptationKind(),
         SceneMappingKind(),
+        SGOneKind(),
     )
 }
 
