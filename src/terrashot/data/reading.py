@@ -31,7 +31,7 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         DataError: the file is missing or damaged, has not three bands, or not 8-bit pixels.
     """
-    with _opened(path) as source:
+    with opened_raster(path) as source:
         if source.count != 3:
             raise DataError(
                 f"{path} has {source.count} band(s), but an image tile has 3 (red, green, blue). "
@@ -61,7 +61,7 @@ def read_label(path: Path, allowed: Set[int] | None = None) -> np.ndarray:
         DataError: the file is missing or damaged, has several bands or another pixel type, or
             holds an id outside ``allowed``.
     """
-    with _opened(path) as source:
+    with opened_raster(path) as source:
         if source.count != 1 or source.dtypes[0] != "uint8":
             raise DataError(
                 f"{path} has {source.count} band(s) of type {source.dtypes[0]}, but a label tile "
@@ -96,7 +96,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: the file is missing or damaged.
     """
-    with _opened(path) as source:
+    with opened_raster(path) as source:
         return int(source.height), int(source.width)
 
 
@@ -106,12 +106,12 @@ def read_georeference(path: Path) -> Georeference:
     Raises:
         DataError: the file is missing or damaged.
     """
-    with _opened(path) as source:
+    with opened_raster(path) as source:
         return Georeference(source.crs, source.transform)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened_raster(path: Path) -> Iterator[Any]:
     """Open a raster; whatever goes wrong in opening or reading becomes a DataError."""
     if not path.is_file():
         raise DataError(

@@ -1,0 +1,1 @@
+"""Rules that mend a finished class map; see ``chain.PostProcess``."""
