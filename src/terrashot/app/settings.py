@@ -118,6 +118,7 @@ class AdaptationSettings:
     panels: int = 8
     feature_cache: float | None = 20.0
     storage: str = "float32"
+    save_maps: bool = False
     joint: dict[str, Any] | None = None
     base_weight: float = 0.4
     novel_weight: float = 0.6
@@ -210,6 +211,7 @@ class Settings:
     method: dict[str, Any] | None = None
     inference: dict[str, Any] | None = None
     episodes: EpisodeSettings | None = None
+    postprocess: dict[str, Any] | None = None
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
     input: InputSettings = field(default_factory=InputSettings)
     output: OutputSettings = field(default_factory=OutputSettings)

@@ -78,6 +78,7 @@ def _outcome(job: SweepJob, keys: Sequence[str], run: RunFolder) -> Outcome:
         repeat=tuple(job.chosen.get(key, "") for key in REPEATS),
         scores={name: _number(value) for name, value in scores.items()},
         seconds=_number(results.get("seconds_per_query")),
+        external_masks=bool(results.get("external_masks")),
     )
 
 

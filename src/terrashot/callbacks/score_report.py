@@ -1,7 +1,7 @@
 """The scores of one evaluation: figures in the run folder, tables and pictures in the loggers."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
@@ -14,6 +14,7 @@ from terrashot.reporting.class_table import summary_fields
 from terrashot.reporting.confusion_figure import confusion_figure
 from terrashot.reporting.figures import figure_to_array, save_figure
 from terrashot.reporting.iou_figure import iou_figure
+from terrashot.reporting.rule_table import RULE_COLUMNS
 from terrashot.reporting.similarity_figure import similarity_figure
 from terrashot.taxonomy import Taxonomy
 
@@ -58,6 +59,20 @@ def report_scores(
     log_table(loggers, f"{stage}/classes", columns, class_rows(confusion, taxonomy), step)
     rows = [[label, _plain(getattr(scores, f))] for label, f in summary_fields(taxonomy).items()]
     log_table(loggers, f"{stage}/summary", ["score", "value"], rows, step)
+
+
+@rank_zero_only
+def report_rules(
+    loggers: Iterable[Logger], rows: Sequence[Sequence[str | float | bool | None]], step: int
+) -> None:
+    """Log ``test/postprocess``: the scores before and after each rule of the post-processing.
+
+    Args:
+        loggers: All loggers of the trainer.
+        rows: ``RULE_COLUMNS`` of the map before all rules and after each.
+        step: As for the other tables of the evaluation.
+    """
+    log_table(loggers, "test/postprocess", RULE_COLUMNS, rows, step)
 
 
 @rank_zero_only

@@ -174,9 +174,29 @@ class EvalTransform:
             mask = F.resize(mask[None], sides, InterpolationMode.NEAREST_EXACT)[0]
         return F.pad(mask[None], padding, fill=self.ignore_index)[0] if any(padding) else mask
 
+    def tile_part(self, ids: Tensor, size: tuple[int, int]) -> Tensor:
+        """The part of a map [h, w] of the transformed tile that is the tile, without padding.
+
+        Args:
+            ids: as large as the transformed tile.
+            size: height and width of the tile itself.
+        """
+        height, width = self._sides_of(*size)[0]
+        return ids[:height, :width]
+
+    def tile_size(self, ids: Tensor, size: tuple[int, int]) -> Tensor:
+        """The map [h, w] of a transformed tile at the tile's own ``size``, nearest neighbour."""
+        part = self.tile_part(ids, size)
+        if tuple(part.shape) == tuple(size):
+            return part
+        return F.resize(part[None], list(size), InterpolationMode.NEAREST_EXACT)[0]
+
     def _sides(self, pixels: Tensor) -> tuple[list[int], list[int]]:
         """Height and width after resizing, and the padding left, above, right and below."""
         height, width = pixels.shape[-2:]
+        return self._sides_of(height, width)
+
+    def _sides_of(self, height: int, width: int) -> tuple[list[int], list[int]]:
         if self.size is None:
             return [height, width], [0, 0, 0, 0]
         ratio = self.size / max(height, width)

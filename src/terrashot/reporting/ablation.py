@@ -16,12 +16,14 @@ class Outcome:
             repeat are a pair.
         scores: numbers by name, from 0 to 1.
         seconds: what a query took; nan where there are no queries.
+        external_masks: whether masks of another model were pasted into the maps.
     """
 
     options: tuple[str, ...]
     repeat: tuple[str, ...]
     scores: dict[str, float]
     seconds: float = math.nan
+    external_masks: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class AblationRow:
         difference: of the main score to the reference option, over the pairs of the same draw and
             seed; None for the reference itself.
         seconds: mean time of a query.
+        external_masks: whether masks of another model were pasted into the maps of a job.
     """
 
     options: tuple[str, ...]
@@ -60,6 +63,13 @@ class AblationRow:
     scores: dict[str, Spread] = field(default_factory=dict)
     difference: Spread | None = None
     seconds: float = math.nan
+    external_masks: bool = False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The options as tables show them: results with external masks never pass for others."""
+        first, *rest = self.options
+        return (f"{first} (external masks)" if self.external_masks else first, *rest)
 
 
 def ablation_rows(
@@ -97,6 +107,7 @@ def ablation_rows(
                 {name: Spread.of([o.scores.get(name, math.nan) for o in own]) for name in names},
                 None if reference == option else Spread.of(pairs),
                 Spread.of([o.seconds for o in own]).mean,
+                any(o.external_masks for o in own),
             )
         )
     return rows

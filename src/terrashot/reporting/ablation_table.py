@@ -41,7 +41,7 @@ def ablation_table(
     table.add_column(f"Δ {main}", justify="right", no_wrap=True)
     table.add_column("s/query", justify="right", no_wrap=True)
     for row in rows:
-        cells = [Text(choice) for choice in row.options]
+        cells = [Text(choice) for choice in row.labels]
         cells += [Text(str(row.count))]
         cells += [Text(_percent(row.scores.get(name))) for name in scores]
         cells += [_difference(row), Text(_seconds(row.seconds))]
@@ -57,7 +57,7 @@ def ablation_markdown(rows: Sequence[AblationRow], keys: Sequence[str], main: st
     for row in rows:
         values = [_percent(row.scores.get(name)) for name in scores]
         lines.append(
-            [*row.options, str(row.count), *values, _difference(row).plain, _seconds(row.seconds)]
+            [*row.labels, str(row.count), *values, _difference(row).plain, _seconds(row.seconds)]
         )
     return "".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
@@ -84,7 +84,7 @@ def ablation_values(
     columns += ["difference_mean", "difference_sd", "difference_n", "seconds_per_query"]
     values: list[list[str | int | float | None]] = []
     for row in rows:
-        line: list[str | int | float | None] = [*row.options, row.count]
+        line: list[str | int | float | None] = [*row.labels, row.count]
         for name in scores:
             spread = row.scores.get(name, Spread())
             line += [_plain(spread.mean), _plain(spread.deviation)]

@@ -1,6 +1,7 @@
 """Stage 2: adapt a frozen segmenter's head to novel classes, query by query, and score it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import GfssScores, gfss_scores
 from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.query_counts import QueryCounts, QueryStore
+from terrashot.tasks.query_maps import QueryMaps
 from terrashot.tasks.support_fit import SupportFit
 from terrashot.tasks.tile_network import TileNetwork
 from terrashot.taxonomy import Taxonomy
@@ -26,7 +28,11 @@ from terrashot.taxonomy import Taxonomy
 
 @dataclass(frozen=True)
 class AdaptationResult:
-    """Scores over all queries, of the adapted heads and of the stage-1 head on the same tiles."""
+    """Scores over all queries, of the adapted heads and of the stage-1 head on the same tiles.
+
+    ``confusion`` and ``scores`` are of the final maps; ``rules`` holds the counts ``[1 + R, K, K]``
+    of the maps before post-processing and after each of its R rules.
+    """
 
     confusion: Tensor
     scores: GfssScores
@@ -35,6 +41,7 @@ class AdaptationResult:
     seconds_per_query: float
     diverged: int
     adaptation_seconds_per_query: float
+    rules: Tensor
 
 
 class NovelAdaptation(LightningModule):
@@ -63,6 +70,7 @@ class NovelAdaptation(LightningModule):
         storage: what the support's features are kept in: float32, bfloat16 or float64.
         joint: joint self-training over all queries, a protocol of its own; None: each query is
             adapted to by itself.
+        maps: post-processes the maps and keeps them; None: neither.
 
     Raises:
         ConfigError: ``feature_stride`` is no multiple of the network's stride, or the storage is
@@ -83,6 +91,7 @@ class NovelAdaptation(LightningModule):
         inference: Inference | None = None,
         storage: str = "float32",
         joint: JointSelfTraining | None = None,
+        maps: QueryMaps | None = None,
     ) -> None:
         super().__init__()
         self.segmenter = segmenter.eval().requires_grad_(False)
@@ -100,10 +109,13 @@ class NovelAdaptation(LightningModule):
         self.inference = inference or Inference()
         self.storage = storage_type(storage)
         self.joint = joint
+        self.maps = maps
         self.seed = seed
         self.weights = {"base_weight": base_weight, "novel_weight": novel_weight}
-        # Counts of this process; summed over processes when all queries are done.
-        self._counts = torch.zeros(2, taxonomy.num_classes, taxonomy.num_classes).long()
+        # Counts of this process, summed over processes when all queries are done: of the stage-1
+        # head, of the adapted heads, and of their maps after each rule of the post-processing.
+        rules = maps.num_rules if maps is not None else 0
+        self._counts = torch.zeros(2 + rules, taxonomy.num_classes, taxonomy.num_classes).long()
         self._totals = torch.zeros(4)  # queries, seconds, diverged, adapting
         self._result: AdaptationResult | None = None
 
@@ -159,16 +171,26 @@ class NovelAdaptation(LightningModule):
                 seed=_seed_of(name),
             )
             adapted = self.network.now()
-            prediction = self._map(self.inference, head, [v.features for v in views], size)
+            needs_scores = self.maps is not None and self.maps.needs_scores
+            prediction, probabilities = self._map(
+                self.inference, head, [v.features for v in views], size, needs_scores
+            )
             mapped = self.network.now()
-            before = self._map(Inference(), self._frozen, [features], size)
+            before, _ = self._map(Inference(), self._frozen, [features], size)
+        maps = [prediction]
+        if self.maps is not None:
+            path = Path(batch["path"][0])
+            maps += self.maps.after_rules(name, path, prediction, probabilities)
+            self.maps.save(name, path, maps[-1])
+        adapted_counts, *rules = [self._count(ids, mask) for ids in maps]
         counts = QueryCounts(
             name=name,
-            adapted=self._count(prediction, mask),
+            adapted=adapted_counts,
             base_model=self._count(before, mask),
             seconds=sum(view.seconds for view in views) + mapped - began,
             diverged=head.diverged,
             adaptation_seconds=adapted - began,
+            rules=torch.stack(rules) if rules else adapted_counts[:0],
         )
         self._add(counts)
         self.store.save_map(name, prediction, self.taxonomy)
@@ -177,17 +199,24 @@ class NovelAdaptation(LightningModule):
         kept: dict[str, Any] = {
             key: batch[key] for key in ("name", "mask", "image") if key in batch
         }
-        return {**kept, "prediction": prediction.unsqueeze(0).long()}
+        return {**kept, "prediction": maps[-1].unsqueeze(0).long()}
 
     def on_test_epoch_end(self) -> None:
         """Scores over all queries of all processes."""
-        adapted, base_model = self._sum(self._counts).cpu()
-        scores = gfss_scores(adapted, self.taxonomy, **self.weights)
+        base_model, *rules = self._sum(self._counts).cpu()
+        scores = gfss_scores(rules[-1], self.taxonomy, **self.weights)
         base = gfss_scores(base_model, self.taxonomy, **self.weights)
         queries, seconds, diverged, adapting = self._sum(self._totals).tolist()
         each = 1 / max(1, queries)
         self._result = AdaptationResult(
-            adapted, scores, base, int(queries), seconds * each, int(diverged), adapting * each
+            rules[-1],
+            scores,
+            base,
+            int(queries),
+            seconds * each,
+            int(diverged),
+            adapting * each,
+            torch.stack(rules),
         )
         metrics = scores.as_metrics("test", self.taxonomy)
         metrics["test/seconds_per_query"] = self._result.seconds_per_query
@@ -206,9 +235,12 @@ class NovelAdaptation(LightningModule):
         head: PixelHead,
         views: list[Tensor],
         size: tuple[int, int],
-    ) -> Tensor:
+        return_probabilities: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
         stride = self.segmenter.stride
-        return inference.predict_map(head, views, size, stride, self.align_corners)[0]
+        return inference.predict_map(
+            head, views, size, stride, self.align_corners, return_probabilities
+        )
 
     def _count(self, prediction: Tensor, mask: Tensor) -> Tensor:
         single = ConfusionMatrix(self.taxonomy.num_classes, self.taxonomy.ignore_index)
@@ -217,7 +249,7 @@ class NovelAdaptation(LightningModule):
         return single.confmat.cpu()
 
     def _add(self, counts: QueryCounts) -> None:
-        self._counts += torch.stack([counts.adapted, counts.base_model])
+        self._counts += torch.stack([counts.base_model, counts.adapted, *counts.rules])
         times = [counts.seconds, float(counts.diverged), counts.adaptation_seconds]
         self._totals += torch.tensor([1.0, *times])
 
@@ -229,7 +261,7 @@ class NovelAdaptation(LightningModule):
 
     def _log_running(self) -> None:
         """The scores so far, as a curve over the queries of this process."""
-        scores = gfss_scores(self._counts[0], self.taxonomy, **self.weights)
+        scores = gfss_scores(self._counts[-1], self.taxonomy, **self.weights)
         step = int(self._totals[0])
         values = {
             "running/base_miou": scores.base_miou,

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -22,12 +22,13 @@ class QueryCounts:
 
     Args:
         name: the tile.
-        adapted: counts [K, K] of the adapted head, rows = truth.
+        adapted: counts [K, K] of the adapted head's map, rows = truth.
         base_model: counts [K, K] of the stage-1 head, which never predicts a novel class.
         seconds: features, adaptation and map together; features of the cache count with the time
             that they once took.
         diverged: whether the adaptation ran away (the published settings can).
         adaptation_seconds: the adaptation alone.
+        rules: counts [R, K, K] of the map after each rule of the post-processing, in order.
     """
 
     name: str
@@ -36,6 +37,7 @@ class QueryCounts:
     seconds: float
     diverged: bool
     adaptation_seconds: float = 0.0
+    rules: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
 
 
 class QueryStore:
@@ -55,6 +57,7 @@ class QueryStore:
                 "seconds": round(counts.seconds, 4),
                 "diverged": counts.diverged,
                 "adaptation_seconds": round(counts.adaptation_seconds, 4),
+                "rules": counts.rules.tolist(),
             },
         )
 
@@ -83,6 +86,7 @@ class QueryStore:
                     seconds=float(value["seconds"]),
                     diverged=bool(value["diverged"]),
                     adaptation_seconds=float(value.get("adaptation_seconds", 0.0)),
+                    rules=torch.tensor(value.get("rules", []), dtype=torch.int64),
                 )
             )
         return found

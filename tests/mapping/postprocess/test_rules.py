@@ -4,10 +4,12 @@ from PIL import Image
 from scipy import ndimage
 
 from terrashot.errors import ConfigError, DataError
+from terrashot.mapping.postprocess.block_map import BlockMap
 from terrashot.mapping.postprocess.chain import PostProcess
 from terrashot.mapping.postprocess.fill_holes import FillHoles
 from terrashot.mapping.postprocess.minimum_size import MinimumSize
 from terrashot.mapping.postprocess.paste_masks import PasteMasks
+from terrashot.mapping.postprocess.rule import Draft
 from terrashot.mapping.postprocess.touching import Touching
 
 TREE, WATER, BUILDING, PARKING, CAR = range(1, 6)
@@ -25,7 +27,7 @@ def text_map(*rows):
     return np.array([[255 if c == "x" else int(c) for c in row] for row in rows], dtype=np.uint8)
 
 
-@pytest.mark.parametrize("side", [1, 8, 64])
+@pytest.mark.parametrize("side", [3, 8, 64])
 @pytest.mark.parametrize(
     "rule",
     [
@@ -40,8 +42,8 @@ def text_map(*rows):
     ids=["size", "size of two", "holes", "small holes", "touching", "named", "removed"],
 )
 def test_blocks_on_disk_give_the_map_of_one_look_at_the_whole(mend, wild_map, tmp_path, rule, side):
-    if side < 64:  # a block of one pixel: every area crosses borders
-        wild_map = wild_map[66 : 68 + 8 * side, 28 : 42 + 8 * side]
+    if side < 64:  # so small that nearly every area crosses borders
+        wild_map = wild_map[32 : 44 + 8 * side, 88 : 106 + 8 * side]
     whole = mend(rule, wild_map)
     assert (whole != wild_map).any()
     np.testing.assert_array_equal(mend(rule, wild_map, side=side, folder=tmp_path), whole)
@@ -74,13 +76,9 @@ def test_no_area_stays_below_the_minimum_size(mend, wild_map):
 def test_a_small_area_goes_to_the_class_with_the_longest_common_border(mend):
     ids = text_map("111222", "113322", "111222")
     # The small area shares three edges with either class; among equals the lower id wins.
-    np.testing.assert_array_equal(
-        mend(MinimumSize(3), ids), text_map("111222", "111122", "111222")
-    )
+    np.testing.assert_array_equal(mend(MinimumSize(3), ids), text_map("111222", "111122", "111222"))
     ids = text_map("112222", "113322", "112222")
-    np.testing.assert_array_equal(
-        mend(MinimumSize(3), ids), text_map("112222", "112222", "112222")
-    )
+    np.testing.assert_array_equal(mend(MinimumSize(3), ids), text_map("112222", "112222", "112222"))
 
 
 def test_small_areas_among_small_ones_are_absorbed_from_outside_in(mend):
@@ -120,7 +118,12 @@ def test_a_class_stays_only_where_it_touches_another(mend):
 def test_removed_classes_give_way_to_each_pixels_next_best(mend):
     ids = text_map("4451", "4451")
     probabilities = np.zeros((6, 2, 4))
-    probabilities[4], probabilities[5], probabilities[2], probabilities[1, :, 0] = 0.5, 0.3, 0.1, 0.2
+    probabilities[4], probabilities[5], probabilities[2], probabilities[1, :, 0] = (
+        0.5,
+        0.3,
+        0.1,
+        0.2,
+    )
 
     def scores(left_out):
         kept = probabilities.copy()
@@ -158,9 +161,7 @@ def test_components_of_a_mask_are_pasted_where_the_map_agrees(mend, masks):
     rule = PasteMasks(
         folder, "car", except_on=["building"], except_from=1, except_class="background"
     )
-    np.testing.assert_array_equal(
-        mend(rule, ids), text_map("551155", "551155", "111333", "111000")
-    )
+    np.testing.assert_array_equal(mend(rule, ids), text_map("551155", "551155", "111333", "111000"))
     np.testing.assert_array_equal(
         mend(PasteMasks(folder, "car", max_pixels=3), ids),
         text_map("111111", "151111", "111333", "111555"),
@@ -171,7 +172,7 @@ def test_components_of_a_mask_are_pasted_where_the_map_agrees(mend, masks):
 def test_a_mask_of_another_size_is_fitted_or_refused(mend, masks):
     ids = text_map("1111", "1111")
     folder = masks(["20"])
-    with pytest.raises(DataError, match="2 x 1 pixels, but 'tile'.* is 4 x 2"):
+    with pytest.raises(DataError, match=r"2 x 1 pixels, but 'tile'.* is 4 x 2"):
         mend(PasteMasks(folder, "car"), ids)
 
     def enlarge(mask):
@@ -185,7 +186,7 @@ def test_a_mask_of_another_size_is_fitted_or_refused(mend, masks):
 def test_what_cannot_work_is_found_before_a_run(taxonomy, tmp_path):
     (tmp_path / "a.png").touch()
     paste = PasteMasks(str(tmp_path), "car")
-    PostProcess([paste]).check(taxonomy, ["a"])
+    PostProcess({"a": paste}).check(taxonomy, ["a"])
     for rule, tiles, said in [
         (MinimumSize(5, ["forest"]), [], "minimum_size.classes names the class 'forest'"),
         (Touching(["car"], [], "forest"), [], "touching.otherwise"),
@@ -194,9 +195,9 @@ def test_what_cannot_work_is_found_before_a_run(taxonomy, tmp_path):
         (PasteMasks(str(tmp_path / "none"), "car"), [], "does not exist"),
     ]:
         with pytest.raises((ConfigError, DataError), match=said):
-            PostProcess([rule]).check(taxonomy, tiles, scores=False)
+            PostProcess({"a": rule}).check(taxonomy, tiles, scores=False)
     for build, said in [
-        (lambda: PostProcess([]), "rules is empty"),
+        (lambda: PostProcess({}), "rules is empty"),
         (lambda: MinimumSize(0), "at least 1"),
         (lambda: Touching([], ["car"]), "lists of class names"),
         (lambda: PasteMasks("x", "car", agreement_above=2), "share from 0 to 1"),
@@ -206,8 +207,14 @@ def test_what_cannot_work_is_found_before_a_run(taxonomy, tmp_path):
             build()
 
 
-def test_steps_are_named_after_their_rules_no_two_alike():
-    chain = PostProcess([FillHoles(["car"]), MinimumSize(4), FillHoles(["tree"])])
-    assert chain.steps == ["+ fill_holes", "+ minimum_size", "+ fill_holes 2"]
-    assert not chain.external_masks
-    assert PostProcess([PasteMasks("x", "car")]).external_masks
+def test_rules_are_applied_in_their_order(taxonomy):
+    ids = text_map("11111", "14441", "14241", "14441", "11111")
+    size, holes = MinimumSize(9), FillHoles(["parking"])
+    outcomes = []
+    for rules in ({"size": size, "holes": holes}, {"holes": holes, "size": size}):
+        chain = PostProcess(rules)
+        assert not chain.external_masks
+        draft = Draft("tile", BlockMap.of(ids), taxonomy)
+        outcomes.append([step.array().max() for step in chain.run(draft)])
+    assert outcomes == [[1, 1], [4, 4]]
+    assert PostProcess({"masks": PasteMasks("x", "car")}).external_masks

@@ -18,7 +18,16 @@ class BaseSegmentationKind(TaskKind):
     name = "base_segmentation"
     needed = ("backbone", "decoder", "loss", "optimizer", "scheduler")
     refused = dict.fromkeys(
-        ("similarity", "transition", "transduction", "solver", "method", "inference"), _STAGE_2
+        (
+            "similarity",
+            "transition",
+            "transduction",
+            "solver",
+            "method",
+            "inference",
+            "postprocess",
+        ),
+        _STAGE_2,
     )
 
     def check_tiles(self, layout: FewShotLayout) -> None:

@@ -27,8 +27,12 @@ class NovelAdaptationKind(TaskKind):
     trains = False
 
     def check(self, settings: Settings, taxonomy: Taxonomy) -> None:
-        """There must be something to learn."""
+        """There must be something to learn, and the post-processing must go with the classes."""
         check_novel_classes(settings, taxonomy)
+        if settings.postprocess is not None:
+            from terrashot.app.postprocess import check_postprocess
+
+            check_postprocess(settings, taxonomy)
 
     def check_tiles(self, layout: FewShotLayout) -> None:
         """Support and query tiles."""

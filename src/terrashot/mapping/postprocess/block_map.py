@@ -71,9 +71,9 @@ class BlockMap:
         if values.shape == (bottom - top, right - left):
             return np.array(values)
         whole = np.full((bottom - top, right - left), NODATA, dtype=np.uint8)
-        whole[
-            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-        ] = values
+        whole[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = (
+            values
+        )
         return whole
 
     def write(self, block: Block, values: np.ndarray) -> None:

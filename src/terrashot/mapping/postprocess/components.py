@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from terrashot.mapping.postprocess.block_map import NODATA, Block, blocks_of
+from terrashot.mapping.postprocess.block_map import Block, blocks_of
 
 SKIP = 255
 """Key of a pixel that belongs to no area."""
@@ -220,9 +220,7 @@ class _Joined:
 
 
 def _select(areas: Areas, index: np.ndarray) -> Areas:
-    return Areas(
-        areas.key[index], areas.size[index], areas.contacts[index], areas.inside[index]
-    )
+    return Areas(areas.key[index], areas.size[index], areas.contacts[index], areas.inside[index])
 
 
 def _pairs(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -237,4 +235,3 @@ def _summed(group: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
     total = np.zeros((count, *values.shape[1:]), dtype=np.int64)
     np.add.at(total, group, values)
     return total
-

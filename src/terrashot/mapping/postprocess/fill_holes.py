@@ -21,13 +21,10 @@ class FillHoles:
         max_pixels: Larger holes stay; None: no limit.
     """
 
-    name = "fill_holes"
     external_masks = False
     needs_scores = False
 
-    def __init__(
-        self, classes: Sequence[str] | None = None, max_pixels: int | None = None
-    ) -> None:
+    def __init__(self, classes: Sequence[str] | None = None, max_pixels: int | None = None) -> None:
         self.classes = classes
         self.max_pixels = max_pixels
 

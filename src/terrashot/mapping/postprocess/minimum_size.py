@@ -29,7 +29,6 @@ class MinimumSize:
         ConfigError: ``pixels`` is below 1.
     """
 
-    name = "minimum_size"
     external_masks = False
     needs_scores = False
 

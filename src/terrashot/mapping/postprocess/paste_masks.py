@@ -37,7 +37,6 @@ class PasteMasks:
         ConfigError: a share that is none, or one part of a setting without the other.
     """
 
-    name = "paste_masks"
     external_masks = True
     needs_scores = False
 

@@ -97,7 +97,6 @@ class Draft:
 class Rule(Protocol):
     """One way to mend a map. Rules are plain settings; classes are given by name."""
 
-    name: str
     external_masks: bool
     """Whether it brings in what another model has found."""
     needs_scores: bool

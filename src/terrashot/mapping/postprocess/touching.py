@@ -33,7 +33,6 @@ class Touching:
         ConfigError: no class is given.
     """
 
-    name = "touching"
     external_masks = False
 
     def __init__(
