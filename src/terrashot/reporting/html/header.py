@@ -66,8 +66,7 @@ def run_notices(
                 "warning",
                 "External masks",
                 "Part of this map was pasted from outside (see Post-processing): its scores are "
-                "another kind of row than those of a run without. "
-                f"Source: {_named(results['external_masks'])}.",
+                "another kind of row than those of a run without.",
             )
         )
     diverged = int(results.get("diverged_queries") or 0)
@@ -107,14 +106,6 @@ def run_notices(
             )
         )
     return notices
-
-
-def _named(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k} {v}" for k, v in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(str(part) for part in value)
-    return "not named" if value is True else str(value)
 
 
 def _time(text: object) -> str:

@@ -144,7 +144,7 @@ def _option(
     ]
     spread = row.scores.get(material.main, Spread())
     return OptionLine(
-        options=row.options,
+        options=row.labels,
         count=row.count,
         scores=[row.scores.get(name, Spread()) for name in names],
         strip=strip(values, spread, axis),
