@@ -72,6 +72,11 @@ class Transduction:
         """Whether the query has any say in the descent."""
         return max(self.entropy, self.kl, self.distillation, self.self_training) > 0
 
+    @property
+    def uses_query(self) -> bool:
+        """Whether the query has any say at all, during the descent or after it."""
+        return self.active or self.label_shift > 0
+
     def refreshes(self, finished: int) -> bool:
         """Whether pi is taken anew after that many iterations."""
         gate = self.kl if self.pi_gate == "kl" else self.entropy

@@ -46,6 +46,15 @@ def build_part(group: str, config: dict[str, Any] | None, **extra: Any) -> Any: 
         ) from error
 
 
+def build_adapter(settings: Settings) -> Any:  # noqa: ANN401 - what the method's _target_ names
+    """The stage-2 method with its parts."""
+    parts = {
+        group: build_part(group, getattr(settings, group))
+        for group in ["similarity", "transition", "loss", "transduction", "solver"]
+    }
+    return build_part("method", settings.method, **parts)
+
+
 def build_data(settings: Settings) -> FewShotDataModule:
     """The data module; the demo set is made in ``prepare_data`` where it is missing."""
     return FewShotDataModule(**data_options(settings))

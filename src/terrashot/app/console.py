@@ -22,7 +22,7 @@ def announce(console: Console, settings: Settings, folder: RunFolder) -> None:
         f"experiment={settings.name} on data={settings.data.name}{method}, {settings.processes} x "
         f"{accelerator}, {precision}, in {folder.path}"
     )
-    if settings.data.name == "demo":
+    if settings.data.name == "demo" and settings.name.startswith("stage"):
         paper = f"{settings.name.removesuffix('_paper')}_paper"
         line += f"  (OpenEarthMap: python run.py experiment={paper})"
     console.print(line, highlight=False, soft_wrap=True)

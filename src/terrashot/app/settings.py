@@ -154,6 +154,15 @@ class MappingSettings:
     ahead: int = 4
 
 
+class AdaptSettings:
+    """``adapt``: one head for all maps; see experiment=adapt."""
+
+    sample: int = 64
+    window: int = 512
+    pixels: int = 65536
+    evaluate: bool = True
+
+
 @dataclass
 class EpisodeSettings:
     """``configs/episodes``: the episodes of SG-One."""
@@ -216,6 +225,7 @@ class Settings:
     input: InputSettings = field(default_factory=InputSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     mapping: MappingSettings | None = None
+    adapt: AdaptSettings = field(default_factory=AdaptSettings)
     sweep: SweepSettings = field(default_factory=SweepSettings)
 
     @property

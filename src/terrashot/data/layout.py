@@ -122,7 +122,17 @@ class FewShotLayout:
     def query(self) -> list[Tile]:
         """The tiles to map and to score; the label is None where it is withheld."""
         names, file = self._split_lists[1], self._split_file
+        if not names:
+            raise DataError(
+                f"{self.root / file} lists no query tile under 'query_set', so there is nothing to "
+                "map and to score. List some; experiment=adapt alone can do without."
+            )
         return self._tiles(names, _FOLDERS[self.split], file, label_needed=False)
+
+    @property
+    def has_labelled_queries(self) -> bool:
+        """Whether there is a query tile to score."""
+        return bool(self._split_lists[1]) and any(tile.label for tile in self.query)
 
     @property
     def _split_file(self) -> str:
@@ -137,8 +147,8 @@ class FewShotLayout:
             value = json.loads(text)
             support = {int(i): _strings(names) for i, names in value["support_set"].items()}
             query = _strings(value["query_set"])
-            if not support or not query or not all(support.values()):
-                raise ValueError("a list in it is empty")
+            if not support or not all(support.values()):
+                raise ValueError("a list of its support set is empty")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             what = f"the key {error} is missing" if isinstance(error, KeyError) else str(error)
             raise DataError(

@@ -15,14 +15,13 @@ from terrashot.adaptation.joint import JointSelfTraining
 from terrashot.adaptation.striding import reduce_stride
 from terrashot.adaptation.support import storage_type
 from terrashot.data.datamodule import FewShotDataModule
-from terrashot.errors import ConfigError
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import GfssScores, gfss_scores
 from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.query_counts import QueryCounts, QueryStore
 from terrashot.tasks.query_maps import QueryMaps
 from terrashot.tasks.support_fit import SupportFit
-from terrashot.tasks.tile_network import TileNetwork
+from terrashot.tasks.tile_network import TileNetwork, stride_factor
 from terrashot.taxonomy import Taxonomy
 
 
@@ -95,13 +94,7 @@ class NovelAdaptation(LightningModule):
     ) -> None:
         super().__init__()
         self.segmenter = segmenter.eval().requires_grad_(False)
-        stride = segmenter.stride if feature_stride is None else feature_stride
-        if stride % segmenter.stride:
-            raise ConfigError(
-                f"adaptation.feature_stride is {stride}, but the network's features have stride "
-                f"{segmenter.stride}; it must be a multiple of that, or null."
-            )
-        self.factor = stride // segmenter.stride
+        self.factor = stride_factor(segmenter, feature_stride)
         self.adapter = adapter
         self.taxonomy = taxonomy
         self.store = store
@@ -131,6 +124,9 @@ class NovelAdaptation(LightningModule):
         data = self._data
         queries = {tile.name for tile in data.layout.query}
         finished = [counts for counts in self.store.load() if counts.name in queries]
+        if len(finished) == len(queries):
+            # Stopped between the last query and the scores: Lightning runs nothing on no tiles.
+            finished = finished[:-1]
         data.skip = {counts.name for counts in finished}
         data.feature_views = self.inference.views()
         # Counts are summed over processes at the end, so only one may bring the old ones.

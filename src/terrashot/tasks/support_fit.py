@@ -73,6 +73,15 @@ class SupportFit:
         """All query tiles of the data, without their labels."""
         for batch in self._data.all_queries():
             found = self.network.query(batch, self._data.feature_views)[0]
-            features = reduce_stride(found.features, self._factor)
-            size = (features.shape[1], features.shape[2])
-            yield features, labels_to_size(found.content, size)
+            yield self._coarse(found.features, found.content)
+
+    def windows(self, images: Iterable[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images [1, 3, H, W] in 0..1 with their valid pixels [H, W], as features."""
+        for image, valid in images:
+            yield self._coarse(self.network.extract(image).features, valid)
+
+    def _coarse(self, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Both at the adaptation's stride."""
+        features = reduce_stride(features, self._factor)
+        size = (features.shape[1], features.shape[2])
+        return features, labels_to_size(valid.to(features.device), size)

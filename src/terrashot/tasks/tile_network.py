@@ -13,6 +13,7 @@ from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.inference import View, flip
 from terrashot.data.feature_cache import FeatureCache, TileFeatures
 from terrashot.data.support import SupportSet
+from terrashot.errors import ConfigError
 from terrashot.networks.segmenter import Segmenter
 
 
@@ -86,6 +87,25 @@ class TileNetwork:
         return TileFeatures(
             found.features.to(self.device), found.content.to(self.device), found.seconds
         )
+
+
+def stride_factor(segmenter: Segmenter, feature_stride: int | None) -> int:
+    """How many times as coarse as the network's features the adaptation's are.
+
+    Args:
+        segmenter: The network.
+        feature_stride: Stride of the adaptation's features in image pixels; None: the network's.
+
+    Raises:
+        ConfigError: it is no multiple of the network's stride.
+    """
+    stride = segmenter.stride if feature_stride is None else feature_stride
+    if stride % segmenter.stride:
+        raise ConfigError(
+            f"adaptation.feature_stride is {stride}, but the network's features have stride "
+            f"{segmenter.stride}; it must be a multiple of that, or null."
+        )
+    return stride // segmenter.stride
 
 
 def _content(image: Tensor) -> Tensor:

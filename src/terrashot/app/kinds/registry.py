@@ -1,5 +1,6 @@
 """All tasks of `run.py`."""
 
+from terrashot.app.kinds.adapt_once import AdaptOnceKind
 from terrashot.app.kinds.base_segmentation import BaseSegmentationKind
 from terrashot.app.kinds.kind import TaskKind
 from terrashot.app.kinds.novel_adaptation import NovelAdaptationKind
@@ -15,6 +16,7 @@ _KINDS: dict[str, TaskKind] = {
         NovelAdaptationKind(),
         SceneMappingKind(),
         SGOneKind(),
+        AdaptOnceKind(),
     )
 }
 
