@@ -126,7 +126,7 @@ class AdaptationSettings:
 
 @dataclass
 class InputSettings:
-    """``input``: the scenes that are to be mapped; ``input=PATH`` sets the path."""
+    """``input``: scenes to map, or to learn from; ``input=PATH`` sets the path."""
 
     path: str | None = None
     bands: list[int] | None = None
@@ -154,6 +154,7 @@ class MappingSettings:
     ahead: int = 4
 
 
+@dataclass
 class AdaptSettings:
     """``adapt``: one head for all maps; see experiment=adapt."""
 
