@@ -7,7 +7,7 @@ from terrashot.adaptation.head import AdaptedHead, LinearHead
 from terrashot.adaptation.scaling import unscaled
 from terrashot.adaptation.support import SupportPixels
 from terrashot.adaptation.transition.none import NoTransition
-from terrashot.errors import DataError
+from terrashot.errors import ConfigError, DataError
 
 
 class ClosedFormMethod:
@@ -16,10 +16,19 @@ class ClosedFormMethod:
     Args:
         name: For tables.
         parts: Start, transition, loss, transduction and solver are taken and have no say, so that
-            the method fits where any other does.
+            the method fits where any other does. Support weighting is refused.
+
+    Raises:
+        ConfigError: ``support_weighting`` is given.
     """
 
     def __init__(self, name: str, **parts: object) -> None:
+        if parts.get("support_weighting") is not None:
+            raise ConfigError(
+                f"support_weighting weighs the support loss, but method={name} has none: its head "
+                "follows from the support in one step. Leave support_weighting out, or choose a "
+                "method that descends, for example method=terrashot."
+            )
         self.name = name
         self._head: AdaptedHead | None = None
 

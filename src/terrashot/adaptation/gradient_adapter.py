@@ -21,6 +21,7 @@ from terrashot.adaptation.start import base_to_novel, prototype_start, similarit
 from terrashot.adaptation.striding import labels_to_size
 from terrashot.adaptation.support import SupportPixels, all_finite
 from terrashot.adaptation.support_loss import check_loss, make_support_loss
+from terrashot.adaptation.support_weighting import SupportWeighting
 from terrashot.adaptation.transduction import Transduction
 from terrashot.adaptation.transition.base import Transition
 from terrashot.adaptation.transition.none import NoTransition
@@ -57,6 +58,7 @@ class GradientAdapter:
         similarity: Estimator of the start, where the start is ``similarity``.
         transition: What is added to the classification logits; None for nothing.
         transduction: Query losses; None for none.
+        support_weighting: How far each support pixel is trusted; None: all alike.
         workers: Threads; None: as many as torch uses.
         options: All further settings by name, see ``AdapterOptions``.
 
@@ -72,6 +74,7 @@ class GradientAdapter:
         similarity: SimilarityEstimator | None = None,
         transition: Transition | None = None,
         transduction: Transduction | None = None,
+        support_weighting: SupportWeighting | None = None,
         workers: int | None = None,
         **options: str | float | int | None,
     ) -> None:
@@ -99,6 +102,7 @@ class GradientAdapter:
         self.estimator = similarity
         self.transition = transition or NoTransition()
         self.transduction = transduction or Transduction()
+        self.support_weighting = support_weighting
         self.workers = workers
         self.similarity: Tensor | None = None  # [base, novel], once the support is fitted
 
@@ -124,6 +128,8 @@ class GradientAdapter:
                 f"method={self.name}: the stage-1 head holds NaN or infinite values. Its training "
                 "has diverged: look at its loss, and take an earlier checkpoint."
             )
+        if self.support_weighting is not None:
+            support = self.support_weighting.weigh(support, seed)
         self.support = support
         self.seed = seed
         self.snapshot = snapshot.to(support.like)

@@ -73,5 +73,7 @@ def support_shares(
     for block in support.blocks:
         weight = loss.rule(block.label or 0, block.tile_class).weight
         probabilities = logits(block.pixels.to(support.like)).softmax(dim=0)
+        if block.weights is not None:
+            probabilities = probabilities * block.weights
         shares += weight * probabilities.sum(dim=1)
     return shares / shares.sum()

@@ -33,6 +33,7 @@ class PlainObjective:
         transition: What is added to the classification logits.
         transduction: Weights and options of the query losses.
         ignore_index: Label of pixels that do not count.
+        pixel_weights: Factor of each support pixel's loss ``[S, h, w]``; None: 1.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class PlainObjective:
         transition: Transition,
         transduction: Transduction,
         ignore_index: int = 255,
+        pixel_weights: Tensor | None = None,
     ) -> None:
         self.features = features
+        self.pixel_weights = pixel_weights
         self.query = query
         self.query_weights = (query_weights / query_weights.sum().clamp(min=1e-30)).flatten()
         self.snapshot = snapshot
@@ -84,6 +87,8 @@ class PlainObjective:
         losses = (1 - self.distilled) * -(allowed + EPSILON).log()
         losses = losses + self.distilled * self._distillation(plain)
         losses = self.omega * self.valid * losses
+        if self.pixel_weights is not None:
+            losses = losses * self.pixel_weights
         terms = {"support": self.support_weight * losses.sum() / self.valid.sum()}
         return {**terms, **self._query_terms(parameters)}
 

@@ -79,7 +79,8 @@ class AdaptationProblem:
             rule = loss.rule(block.label or 0, block.tile_class)
             if rule.weight:
                 coefficient = support_weight * rule.weight / support.num_labelled
-                blocks.append(LabelledBlock(self._scored(block.pixels), rule, coefficient))
+                scored = self._scored(block.pixels)
+                blocks.append(LabelledBlock(scored, rule, coefficient, block.weights))
         self._blocks = blocks
 
     def objective(

@@ -1,12 +1,14 @@
 """Where the novel head starts."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.scaling import FeatureScale
-from terrashot.adaptation.support import SupportPixels
+from terrashot.adaptation.support import PixelBlock, SupportPixels
 from terrashot.adaptation.support_loss import EPSILON
 from terrashot.similarity.estimator import FeatureBank, SimilarityEstimator
 
@@ -70,10 +72,20 @@ def base_bank(snapshot: LinearHead, support: SupportPixels, all_pixels: bool) ->
     chosen = blocks if all_pixels else [block for block in blocks if block.label == 0]
     sums = snapshot.weight.new_zeros(support.num_base, support.channels)
     counts = torch.zeros(support.num_base, dtype=torch.int64, device=sums.device)
-    for block in chosen:
+
+    def mapped(block: PixelBlock) -> tuple[Tensor, Tensor]:
+        """Features and the classes that the frozen head gives them."""
         pixels = block.pixels.to(sums)
-        classes = (snapshot.weight @ pixels + snapshot.bias.unsqueeze(1)).argmax(dim=0)
+        return pixels, (snapshot.weight @ pixels + snapshot.bias.unsqueeze(1)).argmax(dim=0)
+
+    def of_class(index: int) -> Iterator[Tensor]:
+        for block in chosen:
+            pixels, classes = mapped(block)
+            yield pixels[:, classes == index]
+
+    for block in chosen:
+        pixels, classes = mapped(block)
         sums += functional.one_hot(classes, support.num_base).T.to(sums) @ pixels.T
         counts += torch.bincount(classes, minlength=support.num_base)
     names = support.class_names and support.class_names[: support.num_base]
-    return FeatureBank(sums, counts, support.num_pixels, names)
+    return FeatureBank(sums, counts, support.num_pixels, names, of_class)

@@ -31,14 +31,21 @@ def thinned(
         share = background if rule[0] == 0 else novel
         sizes = [member.block.pixels.shape[1] for member in members]
         wanted = min(sum(sizes), max(_FEWEST, math.ceil(share * sum(sizes))))
-        pixels, scores = [], []
+        pixels, scores, trust = [], [], dict[int, torch.Tensor]()
         for member, size in zip(members, sizes, strict=True):
             count = min(size, math.ceil(wanted * size / sum(sizes)))
             index = torch.randperm(size, generator=generator)[:count].sort().values
             index = index.to(member.block.pixels.device)
             pixels.append(member.block.pixels[:, index])
             scores.append(member.block.scores[:, index])
+            if member.weights is not None:
+                trust[len(scores) - 1] = member.weights[index]
         joined = ScoredBlock(torch.cat(pixels, dim=1), torch.cat(scores, dim=1))
         weight = members[0].coefficient * sum(sizes) / joined.pixels.shape[1]
-        chosen.append(replace(members[0], block=joined, coefficient=weight))
+        weights = None
+        if trust:  # pixels that the method labelled itself have none
+            weights = torch.cat(
+                [trust.get(i, s.new_ones(s.shape[1])) for i, s in enumerate(scores)]
+            )
+        chosen.append(replace(members[0], block=joined, coefficient=weight, weights=weights))
     return chosen

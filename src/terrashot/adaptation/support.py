@@ -1,8 +1,9 @@
 """The support set once it is features: pixels sorted by label in cache-sized blocks."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from copy import copy
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,11 +21,13 @@ class PixelBlock:
         label: Their label, or None where they are ignored.
         tile_class: The novel class their tiles were labelled for, where that is known.
         pixels: Features ``[C, n]``, contiguous.
+        weights: How much each pixel is trusted ``[n]``, of mean about 1; None: all alike.
     """
 
     label: int | None
     tile_class: int | None
     pixels: Tensor
+    weights: Tensor | None = None
 
 
 class SupportPixels:
@@ -50,6 +53,8 @@ class SupportPixels:
         blocks: The labelled pixels, labels ascending; each label's pixels by tile class.
         ignored: The ignored pixels, in blocks as well.
         counts: Labelled pixels of each class ``[K]``.
+        tile_counts: For each label and tile class, the numbers of the tiles that its pixels come
+            from in their order, and how many come from each.
         num_tiles: Support tiles of all classes together.
 
     Raises:
@@ -122,6 +127,34 @@ class SupportPixels:
             if block.label == index:
                 yield block.pixels.to(self.like)
 
+    def tiles_of(self, label: int, tile_class: int | None) -> Tensor:
+        """Number of the tile ``[n]`` of each pixel of a label and tile class, over its blocks."""
+        tiles, sizes = zip(*self.tile_counts[label, tile_class], strict=True)
+        return torch.tensor(tiles).repeat_interleave(torch.tensor(sizes))
+
+    def weighted(self, weights: Mapping[tuple[int, int | None], Tensor]) -> "SupportPixels":
+        """The same pixels, some of them with weights.
+
+        Args:
+            weights: ``[n]`` by label and tile class, in the order of ``tiles_of``.
+        """
+        parts = {
+            key: iter(value.to(self.like).split(self._lengths(key)))
+            for key, value in weights.items()
+        }
+        other = copy(self)
+        other.blocks = [
+            replace(block, weights=next(parts[key]))
+            if (key := (block.label or 0, block.tile_class)) in parts
+            else block
+            for block in self.blocks
+        ]
+        return other
+
+    def _lengths(self, key: tuple[int, int | None]) -> list[int]:
+        """Pixels of each block of a label and tile class."""
+        return [b.pixels.shape[1] for b in self.blocks if (b.label, b.tile_class) == key]
+
     def validity(self, size: tuple[int, int]) -> Tensor:
         """Number of tiles that are labelled at each place ``[h, w]``, at the size of a query."""
         return torch.stack([labels_to_size(v, size) for v in self.validity_maps]).sum(dim=0)
@@ -139,17 +172,17 @@ class SupportPixels:
         if tile_classes is not None:
             own = list(tile_classes)
         order = [*range(self.num_classes), ignore_index]
-        lengths: dict[tuple[int, int | None], int] = {}
+        self.tile_counts: dict[tuple[int, int | None], list[tuple[int, int]]] = {}
         kinds = sorted(set(own), key=lambda c: (c is None, c or 0))
         for label in order:
             for tile_class in kinds:
-                size = sum(
-                    int((m == label).sum())
-                    for m, c in zip(maps, own, strict=True)
-                    if c == tile_class
-                )
-                if size:
-                    lengths[label, tile_class] = size
+                parts = [
+                    (tile, size)
+                    for tile, (m, c) in enumerate(zip(maps, own, strict=True))
+                    if c == tile_class and (size := int((m == label).sum()))
+                ]
+                if parts:
+                    self.tile_counts[label, tile_class] = parts
         writers: dict[tuple[int, int | None], BlockWriter] = {}
         finite, channels, number = True, 0, -1
         for number, (tile, label_map) in enumerate(_paired(features, maps)):
@@ -159,8 +192,8 @@ class SupportPixels:
                     tile.dtype if tile.dtype in (torch.float32, torch.float64) else torch.float32
                 )
                 writers = {
-                    key: BlockWriter(channels, size, kept, tile.device)
-                    for key, size in lengths.items()
+                    key: BlockWriter(channels, sum(n for _, n in parts), kept, tile.device)
+                    for key, parts in self.tile_counts.items()
                 }
             _check_shape(number, tile, label_map, channels)
             finite = finite and all_finite(tile)

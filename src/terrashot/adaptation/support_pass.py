@@ -38,11 +38,13 @@ class LabelledBlock:
         block: The pixels.
         rule: What the loss asks of them.
         coefficient: Weight of the support loss times omega / V.
+        weights: Factor of each pixel's loss ``[n]``; None: 1.
     """
 
     block: ScoredBlock
     rule: LabelRule
     coefficient: float
+    weights: Tensor | None = None
 
 
 class GradientSum:
@@ -124,7 +126,8 @@ class SupportPass:
 
     Closed form. With p = softmax(z), P the probability of the classes that a label allows, F that
     of the others and c = omega/V, the gradient of ``-c log(P + eps)`` by z_k is ``-c p_k F /
-    (P + eps)`` where k is allowed and ``c p_k P / (P + eps)`` where it is not.
+    (P + eps)`` where k is allowed and ``c p_k P / (P + eps)`` where it is not. A pixel's weight
+    is a further factor of its c.
 
     Args:
         blocks: The pixels with their rules.
@@ -172,6 +175,7 @@ class SupportPass:
             total: Where the gradient goes.
         """
         block, rule, transition = labelled.block, labelled.rule, self.transition
+        trust = labelled.weights
         num_base, num_classes = self.layout.num_base, self.layout.num_classes
         values, logits = map_values(weight, biases, block, num_classes)
         maps, snapshot = values[:, num_classes:], block.scores[:num_base]
@@ -193,8 +197,11 @@ class SupportPass:
         inside, outside = _parted(probabilities, rule.classes)  # [Q, n]
         allowed, others_sum = (outside, inside) if rule.others else (inside, outside)
         shifted = allowed + EPSILON
-        loss = shifted.log().sum(dim=-1) * -coefficient
+        logs = shifted.log()
         ratio = factor / shifted
+        if trust is not None:
+            logs, ratio = logs * trust, ratio * trust
+        loss = logs.sum(dim=-1) * -coefficient
         push, pull = allowed * ratio, (others_sum * ratio).neg_()
         gradients = torch.empty_like(values)
         gradient = gradients[:, :num_classes]
@@ -205,7 +212,7 @@ class SupportPass:
         if rule.distillation:
             share = labelled.coefficient * rule.distillation
             current = probabilities if plain is None else plain
-            loss += self._distil(rule, share, snapshot, current, gradient)
+            loss += self._distil(rule, share, snapshot, current, gradient, trust)
         changes: Parameters = {}
         if maps.shape[1] or others:
             by_maps = gradients[:, num_classes:]
@@ -220,6 +227,7 @@ class SupportPass:
         snapshot: Tensor,
         probabilities: Tensor,
         gradient: Tensor,
+        trust: Tensor | None,
     ) -> Tensor:
         """Add the gradient of the distillation ``c (p - t)``, return its loss ``[Q]``.
 
@@ -233,7 +241,11 @@ class SupportPass:
         total = group.sum(dim=1) + EPSILON  # [Q, n]
         target = group.mul_((frozen[0] / total).unsqueeze(1))
         target[:, 1:num_base] = frozen[1:]
-        gradient.add_(probabilities - target, alpha=coefficient)
+        if trust is None:
+            gradient.add_(probabilities - target, alpha=coefficient)
+        else:
+            gradient.add_((probabilities - target) * trust, alpha=coefficient)
+            frozen = frozen * trust  # from here on it only weighs logarithms
         base = (probabilities[:, 1:num_base] + EPSILON).log().mul_(frozen[1:]).sum(dim=(1, 2))
         return (base + (total.log() * frozen[0]).sum(dim=-1)) * -coefficient
 

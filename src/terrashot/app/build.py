@@ -15,6 +15,7 @@ from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 from terrashot.app.hardware import resolve_accelerator, resolve_precision
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import DataSettings, Settings
+from terrashot.app.sim_net_checkpoint import part_config
 from terrashot.callbacks.checkpoint_io import AtomicCheckpointIO
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.demo import make_demo
@@ -49,8 +50,15 @@ def build_part(group: str, config: dict[str, Any] | None, **extra: Any) -> Any: 
 def build_adapter(settings: Settings) -> Any:  # noqa: ANN401 - what the method's _target_ names
     """The stage-2 method with its parts."""
     parts = {
-        group: build_part(group, getattr(settings, group))
-        for group in ["similarity", "transition", "loss", "transduction", "solver"]
+        group: build_part(group, part_config(settings, group))
+        for group in [
+            "similarity",
+            "transition",
+            "loss",
+            "transduction",
+            "solver",
+            "support_weighting",
+        ]
     }
     return build_part("method", settings.method, **parts)
 

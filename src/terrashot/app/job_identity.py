@@ -50,6 +50,8 @@ def job_identity(settings: Settings) -> str:
         plain["processes"] = settings.processes
     if kind.needs_stage1:
         plain["checkpoint"] = file_digest(stage1_checkpoint(settings))
+    if inputs := kind.inputs(settings):
+        plain["inputs"] = [file_digest(path) for path in inputs]
     if settings.data.demo_seed is None:
         root = Path(settings.data.root)
         lists = ["train.txt", "stage1_val.txt", f"{settings.data.split}.json"]

@@ -36,6 +36,7 @@ def _quiet_libraries() -> None:
     for message in [
         "Experiment logs directory",
         ".*LeafSpec.*",
+        ".*in eval mode at the start of training.*",  # a frozen SimNet, on purpose
         ".*does not have many workers.*",
         ".*Checkpoint directory .* exists and is not empty.*",
         "Dataset has no geotransform.*",  # a mapping run says so itself

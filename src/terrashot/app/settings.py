@@ -28,6 +28,7 @@ class DataSettings:
     demo_seed: int | None = None
     eval_size: int | None = None
     crop: int = 256
+    window: int = 64
     batch_size: int = 8
     eval_batch_size: int = 1
     epochs: int = 30
@@ -182,6 +183,43 @@ class EpisodeSettings:
 
 
 @dataclass
+class UnitSettings:
+    """``configs/units``: what SimNet compares, and how it is trained."""
+
+    kind: str = MISSING
+    head: str = "4"
+    symmetric: bool = False
+    batch_size: int = 40
+    classes: int = 20
+    novel_classes: int = 2
+    beta: float = 0.0
+    warm_up: bool = False
+    similar_weight: Any = None
+    across_tiles: bool = False
+    held_out: list[str] | None = None
+    val_per_class: int = 64
+    per_tile: int = 64
+
+
+@dataclass
+class WeakShotSettings:
+    """``configs/weak_shot``: training on noisy novel windows."""
+
+    classes: str = "all"
+    base_windows: int = 150
+    weights: dict[str, Any] = field(default_factory=dict)
+    alpha: float = 0.0
+    mu: float = -4.0
+    graph: str = "distance"
+    normalise: bool = True
+    same_label: bool = False
+    schedule: str = "joint"
+    batch_size: int = 32
+    graph_batch_size: int = 128
+    simnet: str | None = None
+
+
+@dataclass
 class SweepSettings:
     """``sweep``: what a multirun goes through and how it is taken up again."""
 
@@ -222,6 +260,10 @@ class Settings:
     inference: dict[str, Any] | None = None
     episodes: EpisodeSettings | None = None
     postprocess: dict[str, Any] | None = None
+    support_weighting: dict[str, Any] | None = None
+    units: UnitSettings | None = None
+    noise: dict[str, Any] | None = None
+    weak_shot: WeakShotSettings | None = None
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
     input: InputSettings = field(default_factory=InputSettings)
     output: OutputSettings = field(default_factory=OutputSettings)

@@ -19,6 +19,7 @@ _SHORT = {
     "train/loss_step": "loss",
     "val/base_miou": "mIoU",
     "val/episode_miou": "mIoU",
+    "val/pair_ap": "pair AP",
 }
 
 

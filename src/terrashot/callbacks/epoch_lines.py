@@ -14,6 +14,7 @@ _SHOWN = (
     "val/base_miou",
     "val/novel_miou",
     "val/episode_miou",
+    "val/pair_ap",
 )
 
 

@@ -19,8 +19,9 @@ class FeatureBank:
         counts: Pixels of each class ``[classes]``.
         total_pixels: All pixels of all support tiles, padding included.
         names: Names of the classes, where the estimator is to know them.
-        pixels: Gives the features ``[C, n]`` of a class, block by block, where an estimator may
-            ask for single pixels.
+        pixels: Gives the features ``[C, n]`` of a class as the network made them, block by block,
+            where an estimator may ask for single pixels.
+        gain: What the sums have been multiplied by, one for all channels or one each.
     """
 
     sums: Tensor
@@ -28,6 +29,7 @@ class FeatureBank:
     total_pixels: int
     names: list[str] | None = None
     pixels: Callable[[int], Iterable[Tensor]] | None = None
+    gain: float | Tensor = 1.0
 
     @property
     def means(self) -> Tensor:
@@ -36,18 +38,20 @@ class FeatureBank:
 
     def scaled(self, gain: float | Tensor) -> "FeatureBank":
         """The bank of the features multiplied by ``gain``, one for all channels or one each."""
-        each = gain.unsqueeze(1) if isinstance(gain, Tensor) and gain.ndim else gain
-        pixels = self.pixels
-        if pixels is None:
-            return replace(self, sums=self.sums * gain)
-        return replace(
-            self,
-            sums=self.sums * gain,
-            pixels=lambda index: (block * each for block in pixels(index)),
-        )
+        return replace(self, sums=self.sums * gain, gain=self.gain * gain)
 
     def pixels_of(self, index: int) -> Iterable[Tensor]:
         """Features ``[C, n]`` of a class, block by block.
+
+        Raises:
+            ValueError: the bank was made without them.
+        """
+        gain = self.gain
+        each = gain.unsqueeze(1) if isinstance(gain, Tensor) and gain.ndim else gain
+        return (block * each for block in self.raw_pixels_of(index))
+
+    def raw_pixels_of(self, index: int) -> Iterable[Tensor]:
+        """The same as the network made them, not multiplied by anything.
 
         Raises:
             ValueError: the bank was made without them.

@@ -14,6 +14,7 @@ from terrashot.adaptation.inference import View, flip
 from terrashot.data.feature_cache import FeatureCache, TileFeatures
 from terrashot.data.support import SupportSet
 from terrashot.errors import ConfigError
+from terrashot.data.tiles import TileDataset
 from terrashot.networks.segmenter import Segmenter
 
 
@@ -46,8 +47,8 @@ class TileNetwork:
         assert head.bias is not None
         return LinearHead(head.weight[:, :, 0, 0], head.bias)
 
-    def support(self, tiles: SupportSet, index: int) -> Tensor:
-        """Features [C, h, w] of a support tile, kept or extracted now."""
+    def support(self, tiles: SupportSet | TileDataset, index: int) -> Tensor:
+        """Features [C, h, w] of a labelled tile, kept or extracted now."""
         path = tiles.tiles[index].image
         found = self._cache.load(path) if self._cache is not None else None
         if found is None:

@@ -26,6 +26,7 @@ class BaseSegmentationKind(TaskKind):
             "method",
             "inference",
             "postprocess",
+            "support_weighting",
         ),
         _STAGE_2,
     )

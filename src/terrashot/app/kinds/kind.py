@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from terrashot.app.run_folder import RunFolder
@@ -33,6 +34,10 @@ class TaskKind(ABC):
 
     def check_tiles(self, layout: FewShotLayout) -> None:  # noqa: B027 - a task without tiles
         """Read the lists of the tiles that it uses, which checks that all files are there."""
+
+    def inputs(self, settings: Settings) -> Sequence[Path]:
+        """Files beside tiles and stage-1 checkpoint on whose content the scores depend."""
+        return ()
 
     def monitored(self, settings: Settings, taxonomy: Taxonomy) -> list[str]:
         """The metrics that ``callbacks.monitor`` may name; asked of tasks that train."""

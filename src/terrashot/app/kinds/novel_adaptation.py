@@ -1,6 +1,7 @@
 """Stage 2 as a task of `run.py`."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from terrashot.app.kinds.kind import TaskKind
@@ -33,6 +34,15 @@ class NovelAdaptationKind(TaskKind):
             from terrashot.app.postprocess import check_postprocess
 
             check_postprocess(settings, taxonomy)
+        self.inputs(settings)
+
+    def inputs(self, settings: Settings) -> list[Path]:
+        """The SimNet of each group that uses one."""
+        if settings.similarity is None and settings.support_weighting is None:
+            return []
+        from terrashot.app.sim_net_checkpoint import sim_net_parts
+
+        return list(sim_net_parts(settings).values())
 
     def check_tiles(self, layout: FewShotLayout) -> None:
         """Support and query tiles."""

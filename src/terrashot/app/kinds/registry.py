@@ -6,6 +6,8 @@ from terrashot.app.kinds.kind import TaskKind
 from terrashot.app.kinds.novel_adaptation import NovelAdaptationKind
 from terrashot.app.kinds.scene_mapping import SceneMappingKind
 from terrashot.app.kinds.sg_one import SGOneKind
+from terrashot.app.kinds.sim_net import SimNetKind
+from terrashot.app.kinds.weak_shot import WeakShotKind
 from terrashot.app.settings import Settings
 from terrashot.errors import ConfigError
 
@@ -17,6 +19,8 @@ _KINDS: dict[str, TaskKind] = {
         SceneMappingKind(),
         SGOneKind(),
         AdaptOnceKind(),
+        SimNetKind(),
+        WeakShotKind(),
     )
 }
 

@@ -27,7 +27,16 @@ class SGOneKind(TaskKind):
     name = "sg_one"
     needed = ("loss", "optimizer", "scheduler", "episodes")
     refused = dict.fromkeys(
-        ("similarity", "transition", "transduction", "solver", "method", "inference"), _STAGE_2
+        (
+            "similarity",
+            "transition",
+            "transduction",
+            "solver",
+            "method",
+            "inference",
+            "support_weighting",
+        ),
+        _STAGE_2,
     )
     needs_stage1 = True
 

@@ -1,0 +1,1 @@
+"""Windows with one class each, for tasks that classify or compare patches."""

@@ -1,0 +1,78 @@
+"""Graph regularisation: units that SimNet calls alike get alike features."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from terrashot.errors import ConfigError
+
+
+def relax(similarity: Tensor, mu: float) -> Tensor:
+    """``(e^{mu x} - 1) / (e^mu - 1)``: below 0, mu lifts weak similarities; 0 is the identity."""
+    if mu == 0:
+        return similarity
+    return torch.expm1(mu * similarity) / math.expm1(mu)
+
+
+class GraphRegularisation(nn.Module):
+    """Mean over all ordered pairs of ``A_ij |h_i - h_j|^2``, or of ``(cos(h_i, h_j) - A_ij)^2``.
+
+    Source: SimTrans; A is the relaxed, symmetrised similarity. Distances come from inner products,
+    so no tensor of B^2 differences is built.
+
+    Args:
+        mu: Of ``relax``.
+        variant: ``distance`` or ``cosine``.
+        normalise: Bring features to length 1 first. Distances of raw features have no bound, and
+            their easiest minimum is that all features shrink.
+        same_label: Pairs of unlike labels do not count (``eye = 0`` of the published code).
+
+    Raises:
+        ConfigError: another variant.
+    """
+
+    def __init__(
+        self,
+        mu: float = -4.0,
+        variant: str = "distance",
+        normalise: bool = True,
+        same_label: bool = False,
+    ) -> None:
+        super().__init__()
+        if variant not in ("distance", "cosine"):
+            raise ConfigError(f"weak_shot.graph is '{variant}', but it must be distance or cosine.")
+        self.mu = mu
+        self.variant = variant
+        self.normalise = normalise
+        self.same_label = same_label
+
+    def forward(self, features: Tensor, similarity: Tensor, labels: Tensor) -> Tensor:
+        """A scalar, normalised by B^2.
+
+        Args:
+            features: ``[B, C]``.
+            similarity: In 0..1, ``[B, B]``, no gradient flows into it.
+            labels: ``[B]``.
+        """
+        affinity = relax((similarity + similarity.T) / 2, self.mu).detach()
+        features = features.float()
+        if self.variant == "cosine":
+            unit = functional.normalize(features, dim=1)
+            terms = (unit @ unit.T - affinity).square()
+        else:
+            if self.normalise:
+                features = functional.normalize(features, dim=1)
+            terms = affinity * squared_distances(features)
+        if self.same_label:
+            terms = terms * (labels.unsqueeze(0) == labels.unsqueeze(1))
+        return terms.mean()
+
+
+def squared_distances(features: Tensor) -> Tensor:
+    """``|h_i - h_j|^2`` of all pairs ``[B, B]``, as ``|a|^2 + |b|^2 - 2 a b``."""
+    # About the mean, where the three terms are not large numbers that cancel.
+    features = features - features.mean(dim=0).detach()
+    squares = features.square().sum(dim=1)
+    return (squares.unsqueeze(0) + squares.unsqueeze(1) - 2 * features @ features.T).clamp(min=0)
