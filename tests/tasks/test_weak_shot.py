@@ -241,6 +241,9 @@ def test_training_and_test_windows_come_from_other_tiles(root, taxonomy):
     scored = {t.name for t in windows.test.tiles.tiles}
     assert used == {"s4", "s5", "t0", "t1", "t2"}
     assert scored == {"q0", "t3"}
+    parking = weak_shot_data(root, taxonomy, left_out=["hall"])
+    assert parking.novel_ids == [4]
+    assert 5 not in {*parking.windows.labels.tolist(), *parking.test.labels.tolist()}
     alone = weak_shot_data(root, taxonomy, with_base=False)
     assert set(alone.windows.labels.tolist()) == set(alone.test.labels.tolist()) == {4, 5}
 

@@ -29,6 +29,7 @@ class DataSettings:
     eval_size: int | None = None
     crop: int = 256
     window: int = 64
+    no_windows: list[str] = field(default_factory=list)
     batch_size: int = 8
     eval_batch_size: int = 1
     epochs: int = 30

@@ -51,12 +51,14 @@ def run_weak_shot(settings: Settings, folder: RunFolder) -> None:
         batch_sizes=sizes,
         transform=window_transform(settings),
         anchors=weighting.anchors,
+        left_out=settings.data.no_windows,
         seed=settings.seed,
     )
+    novel = windows.novel_ids
     encoder, told = build_window_encoder(settings)
     sim_net = window_sim_net(settings).network if needs_sim_net(settings) else None
     weights = _weights(settings, windows, sim_net, weighting)
-    quality = weight_quality(weights, windows.windows, taxonomy.novel_ids)
+    quality = weight_quality(weights, windows.windows, novel)
     graph = None
     if options.alpha:
         graph = GraphRegularisation(
@@ -65,8 +67,8 @@ def run_weak_shot(settings: Settings, folder: RunFolder) -> None:
     base = taxonomy.base_ids if options.classes == "all" else []
     module = WeakShotClassifier(
         encoder,
-        [*base, *taxonomy.novel_ids],
-        taxonomy.novel_ids,
+        [*base, *novel],
+        novel,
         weights,
         build_plan(settings),
         graph,
@@ -91,7 +93,7 @@ def run_weak_shot(settings: Settings, folder: RunFolder) -> None:
     module.graph_from = windows.first_pass if alternate else 0
     console = run_console(trainer)
     announce(console, settings, folder)
-    noisy = sum(p.label in taxonomy.novel_ids for p in windows.windows.patches)
+    noisy = sum(p.label in novel for p in windows.windows.patches)
     console.print(
         f"{told}; {noisy} noisy novel windows, {quality['weights/clean_share']:.0%} of them right",
         highlight=False,
@@ -149,7 +151,7 @@ def _weights(
     return window_weights(
         sim_net.to(device),
         windows.windows,
-        sorted({p.label for p in windows.windows.patches} - set(windows.anchors)),
+        windows.novel_ids,
         windows.anchor_windows,
         list(windows.anchors.values()),
         weighting,

@@ -93,7 +93,7 @@ def need_windows(
             f"{where}: too few windows of {', '.join(taxonomy.names[i] for i in few)}; at least "
             f"{least} of each class are needed, found are {found}. A window counts where one class "
             f"covers {DOMINANT:.0%} of it. Lower data.window (smaller windows are purer and more), "
-            "or label more tiles."
+            "label more tiles, or list classes of small objects under data.no_windows."
         )
 
 

@@ -1,5 +1,6 @@
 """Windows for weak-shot classification: noisy novel ones, clean base ones, clean ones to test."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,13 @@ class WeakShotData(LightningDataModule):
         batch_sizes: Windows a batch and process in each pass of an epoch.
         transform: Augmentation.
         anchors: Clean base windows of each class that weights may be corrected by.
+        left_out: Novel classes whose objects are smaller than a window.
         seed: Of the run.
 
     Attributes:
         windows: Training windows; a window's number is what its weight is kept under.
         test: Test windows.
+        novel_ids: Ids of the novel classes that are not left out.
         anchors: Numbers of clean base windows in ``windows.tiles`` order by class id.
 
     Raises:
@@ -54,6 +57,7 @@ class WeakShotData(LightningDataModule):
         batch_sizes: list[int],
         transform: TrainTransform | None = None,
         anchors: int = 64,
+        left_out: Sequence[str] = (),
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -61,6 +65,7 @@ class WeakShotData(LightningDataModule):
         self.batch_sizes = batch_sizes
         self.num_workers = data.num_workers
         taxonomy, layout = data.taxonomy, data.layout
+        self.novel_ids = [c.index for c in taxonomy.novel if c.name not in left_out]
         support = data.support
         tiles = TileDataset([*support.tiles, *layout.train], taxonomy, cache=data.cache)
         base = [p for p in base_patches(tiles, size) if p.tile >= len(support)]
@@ -69,15 +74,19 @@ class WeakShotData(LightningDataModule):
         # What stands in as an outlier must not be among the clean windows that judge it.
         rest = [p for i, p in enumerate(base) if i not in kept]
         source = NovelSource(tiles, support.class_ids, size, rest)
-        noisy = noise.draw(source, seed)
-        need_windows(noisy, taxonomy.novel_ids, taxonomy, 4, "support tiles, noisy novel windows")
+        noisy = [p for p in noise.draw(source, seed) if p.label in self.novel_ids]
+        need_windows(noisy, self.novel_ids, taxonomy, 4, "support tiles, noisy novel windows")
         own = clean if with_base else []
         self.windows = PatchDataset(tiles, [*noisy, *own], size, transform)
         self.anchor_windows = PatchDataset(tiles, clean, size)
         self.anchors = _by_class(clean, anchors)
         scored = TileDataset([*layout.query, *layout.stage1_val], taxonomy, cache=data.cache)
-        novel = [p for p in novel_patches(scored, size) if p.tile < len(layout.query)]
-        need_windows(novel, taxonomy.novel_ids, taxonomy, 1, "query tiles, novel test windows")
+        novel = [
+            p
+            for p in novel_patches(scored, size)
+            if p.tile < len(layout.query) and p.label in self.novel_ids
+        ]
+        need_windows(novel, self.novel_ids, taxonomy, 1, "query tiles, novel test windows")
         known = [p for p in base_patches(scored, size) if p.tile >= len(layout.query)]
         self.test = PatchDataset(scored, [*novel, *(known if with_base else [])], size)
 
