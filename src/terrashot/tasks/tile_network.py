@@ -13,8 +13,8 @@ from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.inference import View, flip
 from terrashot.data.feature_cache import FeatureCache, TileFeatures
 from terrashot.data.support import SupportSet
-from terrashot.errors import ConfigError
 from terrashot.data.tiles import TileDataset
+from terrashot.errors import ConfigError
 from terrashot.networks.segmenter import Segmenter
 
 
