@@ -23,8 +23,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from terrashot.adaptation.adapter import Query
 from terrashot.adaptation.anchored import AnchoredSgd
-from terrashot.adaptation.gradient_adapter import GradientAdapter, Query
+from terrashot.adaptation.gradient_adapter import GradientAdapter
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.oracle import PlainObjective
 from terrashot.adaptation.solver import Sgd

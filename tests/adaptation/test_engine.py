@@ -5,8 +5,9 @@ from itertools import product
 import pytest
 import torch
 
+from terrashot.adaptation.adapter import Query
 from terrashot.adaptation.anchored import AnchoredSgd
-from terrashot.adaptation.gradient_adapter import GradientAdapter, Query
+from terrashot.adaptation.gradient_adapter import GradientAdapter
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.oracle import PlainObjective
 from terrashot.adaptation.query_pass import QueryPass

@@ -57,14 +57,14 @@ def test_validation_fills_unlike_sizes_with_ignore(dataset, taxonomy):
 
 
 def test_query_tiles_have_all_classes_and_native_size(dataset, taxonomy):
-    batches = list(module(dataset, taxonomy).test_dataloader())
+    batches = [b for (b,) in module(dataset, taxonomy).test_dataloader()]
     assert [tuple(b["mask"].shape[1:]) for b in batches] == [(s, s) for s in (40, 42, 44, 46, 48)]
     assert {4, 5} <= set(batches[0]["mask"].unique().tolist())
 
 
 def test_eval_size_resizes_validation_support_and_query_tiles(dataset, taxonomy):
     data = module(dataset, taxonomy, eval_size=64)
-    shapes = {tuple(b["mask"].shape) for b in data.test_dataloader()}
+    shapes = {tuple(b["mask"].shape) for (b,) in data.test_dataloader()}
     shapes |= {tuple(b["mask"].shape) for b in data.val_dataloader()}
     assert shapes == {(1, 64, 64)}
     assert data.support[0]["mask"].shape == (64, 64)
@@ -73,8 +73,15 @@ def test_eval_size_resizes_validation_support_and_query_tiles(dataset, taxonomy)
 def test_finished_queries_are_skipped(dataset, taxonomy):
     data = module(dataset, taxonomy)
     data.skip = {"query_1", "query_4"}
-    names = [b["name"][0] for b in data.test_dataloader()]
+    names = [b["name"][0] for (b,) in data.test_dataloader()]
     assert names == ["query_0", "query_2", "query_3"]
+
+
+def test_a_batch_holds_as_many_queries_as_asked_for_whatever_their_sizes(dataset, taxonomy):
+    data = module(dataset, taxonomy)
+    data.queries_per_batch = 2
+    sizes = [[b["mask"].shape[1] for b in batch] for batch in data.test_dataloader()]
+    assert sizes == [[40, 42], [44, 46], [48]]
 
 
 @pytest.mark.parametrize("skip", [set(), {"query_0"}])
@@ -83,7 +90,7 @@ def test_two_ranks_share_the_queries_without_overlap(dataset, taxonomy, skip):
     for rank in (0, 1):
         data = on_rank(module(dataset, taxonomy), rank, 2)
         data.skip = skip
-        names += [b["name"][0] for b in data.test_dataloader()]
+        names += [b["name"][0] for (b,) in data.test_dataloader()]
     assert sorted(names) == sorted({f"query_{i}" for i in range(5)} - skip)
 
 

@@ -32,7 +32,7 @@ def test_a_stopped_search_goes_on_and_counts_what_is_done(search, tmp_path, monk
     from terrashot.adaptation.gradient_adapter import GradientAdapter
 
     adapted = []
-    original = GradientAdapter.adapt
+    original = GradientAdapter.adapt_together
 
     def stop_once(self, *arguments, **named):
         adapted.append(1)
@@ -40,7 +40,7 @@ def test_a_stopped_search_goes_on_and_counts_what_is_done(search, tmp_path, monk
             raise KeyboardInterrupt
         return original(self, *arguments, **named)
 
-    monkeypatch.setattr(GradientAdapter, "adapt", stop_once)
+    monkeypatch.setattr(GradientAdapter, "adapt_together", stop_once)
     # Each trial is 2 seeds x 5 queries: the second one is cut off in its second job.
     with pytest.raises(BaseException):  # noqa: B017, PT011 - Lightning makes of it what it likes
         search(3, METRIC)

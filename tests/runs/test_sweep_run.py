@@ -100,7 +100,7 @@ def test_an_interrupted_job_goes_on_with_its_other_queries_and_a_failed_one_is_n
     from terrashot.adaptation.gradient_adapter import GradientAdapter
 
     adapted = []
-    original = GradientAdapter.adapt
+    original = GradientAdapter.adapt_together
 
     def stop_at_the_eighth(self, *arguments, **named):
         adapted.append(1)
@@ -108,7 +108,7 @@ def test_an_interrupted_job_goes_on_with_its_other_queries_and_a_failed_one_is_n
             raise RuntimeError("the power went out")
         return original(self, *arguments, **named)
 
-    monkeypatch.setattr(GradientAdapter, "adapt", stop_at_the_eighth)
+    monkeypatch.setattr(GradientAdapter, "adapt_together", stop_at_the_eighth)
     code, logs, said = sweep("data.support_draw=0", "transition=none,rank_one")
     assert code == 1
     assert "no result: data.support_draw=0" not in said  # it does not vary

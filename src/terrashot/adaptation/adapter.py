@@ -1,11 +1,31 @@
 """The interface of a stage-2 method."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
 
 from terrashot.adaptation.head import AdaptedHead, LinearHead
+from terrashot.adaptation.pixel_logits import Parameters
 from terrashot.adaptation.support import SupportPixels
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query to adapt to.
+
+    Args:
+        features: ``[C, h, w]``.
+        valid: Pixels that hold image content ``[h, w]``, bool; all where None.
+        seed: Tells queries apart where the method draws a start for each.
+        start: Replaces parameters of the start, by name.
+    """
+
+    features: Tensor
+    valid: Tensor | None = None
+    seed: int = 0
+    start: Parameters | None = None
 
 
 class Adapter(Protocol):
@@ -41,4 +61,8 @@ class Adapter(Protocol):
             query_valid: Pixels that hold image content ``[h, w]``, bool; all where None.
             seed: Tells queries apart where the method draws a start for each.
         """
+        ...
+
+    def adapt_together(self, queries: Sequence[Query]) -> list[AdaptedHead]:
+        """Adapt to several queries at once, each by itself: the heads of ``adapt``."""
         ...

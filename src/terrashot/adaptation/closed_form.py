@@ -1,8 +1,11 @@
 """What methods share whose head follows from the support in one step, without a descent."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from terrashot.adaptation.adapter import Query
 from terrashot.adaptation.head import AdaptedHead, LinearHead
 from terrashot.adaptation.scaling import unscaled
 from terrashot.adaptation.support import SupportPixels
@@ -75,3 +78,7 @@ class ClosedFormMethod:
         if self._head is None:
             raise RuntimeError("fit_support must be called before adapt")
         return self._head
+
+    def adapt_together(self, queries: Sequence[Query]) -> list[AdaptedHead]:
+        """The same head for each."""
+        return [self.adapt(query.features) for query in queries]

@@ -2,11 +2,11 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from terrashot.adaptation.adapter import Query
 from terrashot.adaptation.anchored import AnchoredSgd
 from terrashot.adaptation.head import AdaptedHead, LinearHead
 from terrashot.adaptation.label_shift import shift_of_biases, support_shares
@@ -30,23 +30,6 @@ from terrashot.similarity.estimator import SimilarityEstimator
 
 TRANSITION_LIMIT = 1e3
 """Transition logits beyond this drown every other logit: the descent has diverged."""
-
-
-@dataclass(frozen=True)
-class Query:
-    """One query to adapt to.
-
-    Args:
-        features: ``[C, h, w]``.
-        valid: Pixels that hold image content ``[h, w]``, bool; all where None.
-        seed: Tells queries apart where the method draws a start for each.
-        start: Replaces parameters of the start, by name.
-    """
-
-    features: Tensor
-    valid: Tensor | None = None
-    seed: int = 0
-    start: Parameters | None = None
 
 
 class GradientAdapter:

@@ -47,6 +47,7 @@ def _check_numbers(settings: Settings) -> None:
         "data.eval_batch_size": settings.data.eval_batch_size,
         "data.eval_size": settings.data.eval_size,
         "adaptation.feature_stride": settings.adaptation.feature_stride,
+        "adaptation.queries_per_pass": settings.adaptation.queries_per_pass,
     }
     for key, value in positive.items():
         if value is not None and value < 1:

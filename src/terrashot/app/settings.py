@@ -119,6 +119,7 @@ class AdaptationSettings:
     align_corners: bool = False
     panels: int = 8
     feature_cache: float | None = 20.0
+    queries_per_pass: int = 1
     storage: str = "float32"
     save_maps: bool = False
     joint: dict[str, Any] | None = None

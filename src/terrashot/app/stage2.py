@@ -47,6 +47,7 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
         storage=settings.adaptation.storage,
         joint=build_joint(settings),
         maps=QueryMaps(taxonomy, data.eval_transform, rules, maps),
+        queries_per_pass=settings.adaptation.queries_per_pass,
     )
     callbacks = [
         console_progress(),

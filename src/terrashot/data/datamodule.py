@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from terrashot.data.feature_cache import FeatureCache
 from terrashot.data.layout import FewShotLayout
-from terrashot.data.query_tiles import QueryTiles, collate_query
+from terrashot.data.query_tiles import QueryTiles, collate_queries, collate_query
 from terrashot.data.sampling import EpochSampler
 from terrashot.data.statistics import label_counts
 from terrashot.data.support import SupportSet
@@ -51,6 +51,7 @@ class FewShotDataModule(LightningDataModule):
         skip: names of query tiles that are done and that the test loader leaves out.
         feature_cache: features of tiles; query tiles found in it come without their image.
         feature_views: the views of a query tile whose features are needed.
+        queries_per_batch: query tiles in a batch of the test loader.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class FewShotDataModule(LightningDataModule):
         self.skip: set[str] = set()
         self.feature_cache: FeatureCache | None = None
         self.feature_views: list[tuple[int, ...]] = [()]
+        self.queries_per_batch = 1
 
     def prepare_data(self) -> None:
         """Make the data where a maker is given; the Trainer calls it on one process a machine."""
@@ -143,19 +145,24 @@ class FewShotDataModule(LightningDataModule):
         return self._loader(self._val_tiles, sampler, self.eval_batch_size)
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Query tiles that are not in ``skip``, all classes, one at a time, each on one rank."""
+        """Query tiles that are not in ``skip``, all classes, each on one rank.
+
+        Yields lists of ``queries_per_batch`` batches of one tile, see ``collate_query``.
+        """
         tiles = [tile for tile in self.layout.query if tile.name not in self.skip]
         dataset = TileDataset(tiles, self.taxonomy, self.eval_transform)
         sampler = self._sampler(len(tiles), "none")
         queries = QueryTiles(dataset, self.feature_cache, self.feature_views)
-        return self._loader(queries, sampler, batch_size=1, collate_fn=collate_query)
+        return self._loader(
+            queries, sampler, batch_size=self.queries_per_batch, collate_fn=collate_queries
+        )
 
     def all_queries(self) -> Iterator[dict[str, Any]]:
         """Every query tile as a batch of one, also those in ``skip``."""
         dataset = TileDataset(self.layout.query, self.taxonomy, self.eval_transform)
         queries = QueryTiles(dataset, self.feature_cache, self.feature_views)
         for index in range(len(queries)):
-            yield collate_query([queries[index]])
+            yield collate_query(queries[index])
 
     def query_tile(self, name: str) -> Sample:
         """A query tile by its name, for pictures.
@@ -198,7 +205,7 @@ class FewShotDataModule(LightningDataModule):
         sampler: Sampler[Any],
         batch_size: int,
         drop_last: bool = False,
-        collate_fn: Callable[[Any], dict[str, Any]] | None = None,
+        collate_fn: Callable[[Any], Any] | None = None,
     ) -> DataLoader[Any]:
         workers = self.num_workers
         if workers is None:

@@ -65,7 +65,12 @@ class QueryTiles(Dataset[dict[str, Any]]):
         return found
 
 
-def collate_query(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def collate_queries(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Batches of one tile each: tiles may differ in size. See ``collate_query``."""
+    return [collate_query(sample) for sample in samples]
+
+
+def collate_query(sample: dict[str, Any]) -> dict[str, Any]:
     """A batch of one tile: tensors get a batch dimension, the name a list.
 
     Returns:
@@ -73,7 +78,6 @@ def collate_query(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         ``features``, a list of [C, h, w], one a view, with ``content`` [H, W] and
         ``feature_seconds``.
     """
-    (sample,) = samples
     batch = {
         "name": [sample["name"]],
         "path": [sample["path"]],

@@ -1,7 +1,10 @@
 """Scores of a model that was adapted once, by the same rules as those of stage 2."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
+from terrashot.adaptation.adapter import Query
 from terrashot.adaptation.batched_head import BatchedHead
 from terrashot.adaptation.head import AdaptedHead, LinearHead
 from terrashot.adaptation.support import SupportPixels
@@ -71,3 +74,7 @@ class _FixedHead:
     ) -> AdaptedHead:
         """The head."""
         return self._head.adapted
+
+    def adapt_together(self, queries: Sequence[Query]) -> list[AdaptedHead]:
+        """The head for each."""
+        return [self._head.adapted] * len(queries)

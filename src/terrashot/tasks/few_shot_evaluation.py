@@ -148,16 +148,17 @@ class FewShotEvaluation(LightningModule):
         self._totals = torch.zeros(2)  # queries, seconds
 
     @torch.no_grad()
-    def test_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
+    def test_step(self, batch: list[dict[str, Any]], batch_index: int) -> dict[str, Any]:
         """Map one query tile, and answer its episodes."""
+        (tile,) = batch
         began = time.perf_counter()
-        query = EncodedQuery(self.network, batch["image"])
+        query = EncodedQuery(self.network, tile["image"])
         answers = {
             i: query.scores(self._shots.all(i), self.fusion) for i in self.taxonomy.novel_ids
         }
         seconds = time.perf_counter() - began
-        features = self._stage1.extract(batch["image"]).features
-        mask, name = batch["mask"][0], batch["name"][0]
+        features = self._stage1.extract(tile["image"]).features
+        mask, name = tile["mask"][0], tile["name"][0]
         merged = self._count_maps(answers, features, mask)
         for episode, times in self._episodes.get(name, Counter()).items():
             found = self._answer(episode, query, answers, features, mask)
@@ -167,8 +168,8 @@ class FewShotEvaluation(LightningModule):
                 row = episode.class_id - self.taxonomy.num_base
                 self._binary[kind, row] += times * counts.cpu()
         self._totals += torch.tensor([1.0, seconds])
-        kept = {key: batch[key] for key in ("name", "image", "mask")}
-        return {**kept, "prediction": merged.unsqueeze(0), **self._episode(batch, answers)}
+        kept = {key: tile[key] for key in ("name", "image", "mask")}
+        return {**kept, "prediction": merged.unsqueeze(0), **self._episode(tile, answers)}
 
     def on_test_epoch_end(self) -> None:
         """Scores over all queries of all processes."""

@@ -8,13 +8,15 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from terrashot.adaptation.adapter import Adapter
+from terrashot.adaptation.adapter import Adapter, Query
 from terrashot.adaptation.base_only import frozen_head
+from terrashot.adaptation.head import AdaptedHead
 from terrashot.adaptation.inference import Inference, PixelHead
 from terrashot.adaptation.joint import JointSelfTraining
 from terrashot.adaptation.striding import reduce_stride
 from terrashot.adaptation.support import storage_type
 from terrashot.data.datamodule import FewShotDataModule
+from terrashot.data.feature_cache import TileFeatures
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import GfssScores, gfss_scores
 from terrashot.networks.segmenter import Segmenter
@@ -46,8 +48,8 @@ class AdaptationResult:
 class NovelAdaptation(LightningModule):
     """Evaluates one method: ``Trainer.test`` with a ``FewShotDataModule``.
 
-    The support is turned into features once. Each query (one tile a batch, see
-    ``collate_query``) is adapted to, mapped and counted. Features come from the data module's
+    The support is turned into features once. Each query (see ``collate_query``) is
+    adapted to, mapped and counted. Features come from the data module's
     cache where it has one, with the very same numbers. Counts are kept in ``store``, so that an
     interrupted evaluation goes on with the queries that are left. Logs ``test/base_miou``,
     ``test/novel_miou``, ``test/weighted_miou``, ..., ``test/iou/<class>``, and, query by query,
@@ -70,6 +72,8 @@ class NovelAdaptation(LightningModule):
         joint: joint self-training over all queries, a protocol of its own; None: each query is
             adapted to by itself.
         maps: post-processes the maps and keeps them; None: neither.
+        queries_per_pass: so many queries are adapted to in one pass over the support, each by
+            itself.
 
     Raises:
         ConfigError: ``feature_stride`` is no multiple of the network's stride, or the storage is
@@ -91,6 +95,7 @@ class NovelAdaptation(LightningModule):
         storage: str = "float32",
         joint: JointSelfTraining | None = None,
         maps: QueryMaps | None = None,
+        queries_per_pass: int = 1,
     ) -> None:
         super().__init__()
         self.segmenter = segmenter.eval().requires_grad_(False)
@@ -103,6 +108,7 @@ class NovelAdaptation(LightningModule):
         self.storage = storage_type(storage)
         self.joint = joint
         self.maps = maps
+        self.queries_per_pass = queries_per_pass
         self.seed = seed
         self.weights = {"base_weight": base_weight, "novel_weight": novel_weight}
         # Counts of this process, summed over processes when all queries are done: of the stage-1
@@ -129,6 +135,7 @@ class NovelAdaptation(LightningModule):
             finished = finished[:-1]
         data.skip = {counts.name for counts in finished}
         data.feature_views = self.inference.views()
+        data.queries_per_batch = self.queries_per_pass
         # Counts are summed over processes at the end, so only one may bring the old ones.
         self._finished = finished if self.trainer.is_global_zero else []
 
@@ -149,33 +156,53 @@ class NovelAdaptation(LightningModule):
         if self.joint is not None:
             fit.learn_jointly(self.joint, fit.query_tiles)
 
-    def test_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
-        """Adapt to one query, map it, count it, keep the counts.
+    def test_step(self, batch: list[dict[str, Any]], batch_index: int) -> dict[str, Any]:
+        """Adapt to some queries in one pass over the support, map, count and keep each.
 
-        Returns the prediction; the image beside it only where the tile came with one.
+        Returns lists of the predictions and of what belongs to them; the images beside them only
+        where all tiles came with theirs.
         """
-        mask, name = batch["mask"][0], batch["name"][0]
-        size = (mask.shape[0], mask.shape[1])
-        views = self.network.query(batch, self.inference.views())
-        features, content = views[0].features, views[0].content
+        views = [self.network.query(query, self.inference.views()) for query in batch]
+        queries = [
+            Query(
+                reduce_stride(found[0].features, self.factor),
+                found[0].content,
+                _seed_of(query["name"][0]),
+            )
+            for query, found in zip(batch, views, strict=True)
+        ]
         began = self.network.now()
         # Autocast would take the adaptation to half precision, where its small steps are lost.
         with torch.autocast(self.device.type, enabled=False):
-            head = self.adapter.adapt(
-                reduce_stride(features, self.factor),
-                content,
-                seed=_seed_of(name),
-            )
-            adapted = self.network.now()
-            needs_scores = self.maps is not None and self.maps.needs_scores
+            heads = self.adapter.adapt_together(queries)
+        seconds = (self.network.now() - began) / len(batch)
+        maps = [
+            self._finish(query, found, head, seconds)
+            for query, found, head in zip(batch, views, heads, strict=True)
+        ]
+        kept: dict[str, Any] = {
+            key: [query[key][0] for query in batch]
+            for key in ("name", "mask", "image")
+            if all(key in query for query in batch)
+        }
+        return {**kept, "prediction": maps}
+
+    def _finish(
+        self, query: dict[str, Any], views: list[TileFeatures], head: AdaptedHead, adapting: float
+    ) -> Tensor:
+        """Map and count one query, keep its counts; the final map [H, W], int64."""
+        mask, name, path = query["mask"][0], query["name"][0], Path(query["path"][0])
+        size = (mask.shape[0], mask.shape[1])
+        began = self.network.now()
+        needs_scores = self.maps is not None and self.maps.needs_scores
+        with torch.autocast(self.device.type, enabled=False):
             prediction, probabilities = self._map(
                 self.inference, head, [v.features for v in views], size, needs_scores
             )
-            mapped = self.network.now()
-            before, _ = self._map(Inference(), self._frozen, [features], size)
+            mapping = self.network.now() - began
+            before, _ = self._map(Inference(), self._frozen, [views[0].features], size)
         maps = [prediction]
         if self.maps is not None:
-            path = Path(batch["path"][0])
             maps += self.maps.after_rules(name, path, prediction, probabilities)
             self.maps.save(name, path, maps[-1])
         adapted_counts, *rules = [self._count(ids, mask) for ids in maps]
@@ -183,19 +210,16 @@ class NovelAdaptation(LightningModule):
             name=name,
             adapted=adapted_counts,
             base_model=self._count(before, mask),
-            seconds=sum(view.seconds for view in views) + mapped - began,
+            seconds=sum(view.seconds for view in views) + adapting + mapping,
             diverged=head.diverged,
-            adaptation_seconds=adapted - began,
+            adaptation_seconds=adapting,
             rules=torch.stack(rules) if rules else adapted_counts[:0],
         )
         self._add(counts)
         self.store.save_map(name, prediction, self.taxonomy)
         self.store.save(counts)
         self._log_running()
-        kept: dict[str, Any] = {
-            key: batch[key] for key in ("name", "mask", "image") if key in batch
-        }
-        return {**kept, "prediction": maps[-1].unsqueeze(0).long()}
+        return maps[-1].long()
 
     def on_test_epoch_end(self) -> None:
         """Scores over all queries of all processes."""
