@@ -14,10 +14,11 @@ from terrashot.app.run_folder import RunFolder, now
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.errors import ConfigError, TerrashotError
 from terrashot.files import atomic_write
+from terrashot.reporting.class_files import write_class_tables
 from terrashot.reporting.class_map import load_class_map, shrunk_map
 from terrashot.reporting.curves_figure import Curve, read_curves
 from terrashot.reporting.html.parts import Link
-from terrashot.reporting.html.run_report import RunMaterial, run_page
+from terrashot.reporting.html.run_report import RunMaterial, run_page, run_report
 from terrashot.reporting.html.tile_set import TileLine, TileSet, chosen_tiles, tile_line, tile_set
 from terrashot.reporting.panels import Panel
 from terrashot.reporting.run_summary import short_path
@@ -51,7 +52,7 @@ def tell_failure(folder: Path, error: Exception, console: Console) -> None:
 
 
 def write_run_report(folder: RunFolder, data: FewShotDataModule | None = None) -> Path:
-    """Write ``report.html`` into the folder of a finished stage-2 run.
+    """Write ``report.html`` into the folder of a finished stage-2 run, tables for texts beside.
 
     Args:
         folder: the run.
@@ -74,6 +75,7 @@ def write_run_report(folder: RunFolder, data: FewShotDataModule | None = None) -
         tile_line(q.name, q.adapted, q.base_model, q.seconds, q.diverged, taxonomy)
         for q in store.load()
     ]
+    (folder.path / "tables").mkdir(exist_ok=True)  # before the links are looked for
     material = RunMaterial(
         results=results,
         config=config,
@@ -84,7 +86,9 @@ def write_run_report(folder: RunFolder, data: FewShotDataModule | None = None) -
         stage1_curves=_stage1_curves(results),
         links=_links(folder.path),
     )
-    page = run_page(material)
+    report = run_report(material)
+    write_class_tables(folder.path / "tables", report.classes, report.means)
+    page = run_page(report)
     path = folder.path / REPORT
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

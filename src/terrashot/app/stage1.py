@@ -28,7 +28,7 @@ from terrashot.networks.backbone_weights import load_backbone_weights
 from terrashot.networks.build import build_segmenter
 from terrashot.reporting.class_table import class_table
 from terrashot.reporting.curves_figure import curves_figure
-from terrashot.reporting.figures import save_figure
+from terrashot.reporting.figures import save_for_paper
 from terrashot.reporting.run_summary import print_run_summary
 from terrashot.tasks.base_segmentation import BaseSegmentation
 
@@ -87,7 +87,7 @@ def run_base_segmentation(settings: Settings, folder: RunFolder) -> None:
     )
     curves = folder.path / "metrics.csv"
     if curves.is_file():
-        save_figure(curves_figure(curves), folder.figures / "curves.png")
+        save_for_paper(curves_figure(curves), folder.figures / "curves.png")
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
     monitor = settings.callbacks.monitor
     write_results(folder, metrics, module.last_confusion, taxonomy, {"best": {monitor: best}})

@@ -12,6 +12,8 @@ from terrashot.app.sweep_grid import REPEATS
 from terrashot.app.sweep_outcomes import SweepOutcomes, describe_repeats, sweep_outcomes
 from terrashot.app.sweep_plan import Sweep, SweepJob, job_file
 from terrashot.files import atomic_write
+from terrashot.reporting.ablation_figure import ablation_figure
+from terrashot.reporting.figures import save_for_paper
 from terrashot.reporting.html.parts import Fact, Link, Notice
 from terrashot.reporting.html.sweep_report import JobLine, SweepMaterial, sweep_page
 
@@ -26,8 +28,11 @@ def try_sweep_report(sweep: Sweep, found: SweepOutcomes, console: Console) -> Pa
 
 
 def write_sweep_report(sweep: Sweep, found: SweepOutcomes | None = None) -> Path:
-    """Write ``report.html`` into the folder of a sweep."""
+    """Write ``report.html`` into the folder of a sweep, its figure for papers beside."""
     found = found or sweep_outcomes(sweep)
+    if found.rows:
+        figure = ablation_figure(found.rows, list(found.outcomes.values()), found.keys, found.main)
+        save_for_paper(figure, sweep.folder / "figures" / "ablation.png")
     total, done = len(sweep.jobs), len(found.runs)
     data = dict.fromkeys(f"{j.settings.data.name} {j.settings.data.split}" for j in sweep.jobs)
     material = SweepMaterial(

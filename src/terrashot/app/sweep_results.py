@@ -18,6 +18,7 @@ from terrashot.files import atomic_write
 from terrashot.reporting.ablation import AblationRow
 from terrashot.reporting.ablation_table import (
     ablation_csv,
+    ablation_latex,
     ablation_markdown,
     ablation_table,
     ablation_values,
@@ -28,7 +29,8 @@ from terrashot.reporting.run_summary import short_path
 def show_results(sweep: Sweep, console: Console) -> int:
     """Print and keep the table of all finished jobs, and name the failed ones.
 
-    Writes ``ablation.csv`` and ``ablation.md`` into the sweep's folder.
+    Writes ``ablation.csv``, ``ablation.md``, ``ablation.tex`` and ``report.html`` into the
+    sweep's folder.
 
     Returns:
         The exit code: 1 where a job has no result.
@@ -43,6 +45,7 @@ def show_results(sweep: Sweep, console: Console) -> int:
         console.print(ablation_table(rows, keys, main, title), width=width, crop=False)
         _write(sweep.folder / "ablation.csv", ablation_csv(rows, keys))
         _write(sweep.folder / "ablation.md", ablation_markdown(rows, keys, main))
+        _write(sweep.folder / "ablation.tex", ablation_latex(rows, keys, main))
         _log(sweep, rows, keys)
     told = None
     for job in failed:

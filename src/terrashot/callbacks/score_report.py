@@ -12,7 +12,7 @@ from terrashot.callbacks.media import log_picture, log_table
 from terrashot.evaluation.scores import GfssScores, gfss_scores
 from terrashot.reporting.class_table import summary_fields
 from terrashot.reporting.confusion_figure import confusion_figure
-from terrashot.reporting.figures import figure_to_array, save_figure
+from terrashot.reporting.figures import figure_to_array, save_for_paper
 from terrashot.reporting.iou_figure import iou_figure
 from terrashot.reporting.rule_table import RULE_COLUMNS
 from terrashot.reporting.similarity_figure import similarity_figure
@@ -31,8 +31,9 @@ def report_scores(
 ) -> None:
     """Publish what one confusion matrix says; called once, when the evaluation is complete.
 
-    Writes ``figures/<stage>_confusion.png`` and ``figures/<stage>_iou.png`` and logs
-    ``<stage>/classes`` (a table), ``<stage>/confusion`` and ``<stage>/iou_by_class`` (pictures).
+    Writes ``figures/<stage>_confusion.png`` and ``figures/<stage>_iou.png``, each as PDF too, and
+    logs ``<stage>/classes`` (a table), ``<stage>/confusion`` and ``<stage>/iou_by_class``
+    (pictures).
     Only the first process does anything. The plain numbers are the task's to log.
 
     Args:
@@ -52,7 +53,7 @@ def report_scores(
         "iou": iou_figure(scores, taxonomy, reference, ("this run", name)),
     }
     for label, figure in figures.items():
-        save_figure(figure, folder / "figures" / f"{stage}_{label}.png")
+        save_for_paper(figure, folder / "figures" / f"{stage}_{label}.png")
     log_picture(loggers, f"{stage}/confusion", figure_to_array(figures["confusion"]), step)
     log_picture(loggers, f"{stage}/iou_by_class", figure_to_array(figures["iou"]), step)
     columns = ["class", "role", "iou", "labelled pixels", "predicted pixels"]
@@ -91,7 +92,7 @@ def report_similarity(
         name: The estimator's, as the title.
     """
     figure = similarity_figure(similarity, taxonomy, name)
-    save_figure(figure, folder / "figures" / "similarity.png")
+    save_for_paper(figure, folder / "figures" / "similarity.png")
     log_picture(list(loggers), "test/similarity", figure_to_array(figure), 0)
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from terrashot.reporting.ablation import AblationRow, Spread
+from terrashot.reporting.latex_table import latex_table, markdown_table
 
 
 def ablation_table(
@@ -51,17 +52,12 @@ def ablation_table(
 
 def ablation_markdown(rows: Sequence[AblationRow], keys: Sequence[str], main: str) -> str:
     """The same as a Markdown table."""
-    scores = _scores(rows)
-    head = [*keys, "n", *scores, f"Δ {main}", "s/query"]
-    lines = [head, ["---"] * len(head)]
-    for row in rows:
-        values = [_percent(row.scores.get(name)) for name in scores]
-        lines.append(
-            [*row.labels, str(row.count), *values, _difference(row).plain, _seconds(row.seconds)]
-        )
-    return "".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
-    )
+    return markdown_table(*_texts(rows, keys, main), text_columns=len(keys))
+
+
+def ablation_latex(rows: Sequence[AblationRow], keys: Sequence[str], main: str) -> str:
+    """The same for papers."""
+    return latex_table(*_texts(rows, keys, main), text_columns=len(keys))
 
 
 def ablation_csv(rows: Sequence[AblationRow], keys: Sequence[str]) -> str:
@@ -92,6 +88,24 @@ def ablation_values(
         line += [_plain(difference.mean), _plain(difference.deviation), difference.count]
         values.append([*line, _plain(row.seconds)])
     return columns, values
+
+
+def _texts(
+    rows: Sequence[AblationRow], keys: Sequence[str], main: str
+) -> tuple[list[str], list[list[str]]]:
+    """Column names, and the cells of each row."""
+    scores = _scores(rows)
+    cells = [
+        [
+            *row.labels,
+            str(row.count),
+            *(_percent(row.scores.get(name)) for name in scores),
+            _difference(row).plain,
+            _seconds(row.seconds),
+        ]
+        for row in rows
+    ]
+    return [*keys, "n", *scores, f"Δ {main}", "s/query"], cells
 
 
 def _scores(rows: Sequence[AblationRow]) -> list[str]:

@@ -15,6 +15,7 @@ INK = "#24292f"
 MUTED = "#8c959f"
 BASE = "#3b6ea5"
 NOVEL = "#d9822b"
+PAPER_DPI = 220
 
 _LOOK: dict[Any, Any] = {
     "font.size": 9,
@@ -60,8 +61,14 @@ def figure_to_array(figure: Figure) -> np.ndarray:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def save_figure(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path, dpi: float | None = None) -> Path:
     """Write the figure in the format that the suffix of ``path`` names, whole or not at all."""
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary)
+    with atomic_write(path) as temporary, rc_context({"pdf.fonttype": 42}):  # text stays text
+        figure.savefig(temporary, dpi=dpi or figure.dpi)
     return path
+
+
+def save_for_paper(figure: Figure, path: Path) -> None:
+    """Write the figure as the picture ``path`` (PNG) and, beside it, as PDF."""
+    save_figure(figure, path, PAPER_DPI)
+    save_figure(figure, path.with_suffix(".pdf"))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from terrashot.reporting.html.run_report import run_page
+from terrashot.reporting.html.run_report import run_page, run_report
 from terrashot.reporting.html.sweep_report import sweep_page
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,9 @@ def pages(run_material, sweep_material, tmp_path_factory):
     results = {
         "similarity": {"name": "Uniform", "matrix": [[1 / 3, 0.2], [1 / 3, 0.5], [1 / 3, 0.3]]}
     }
-    (folder / "run.html").write_text(run_page(run_material(results=results)), encoding="utf-8")
+    (folder / "run.html").write_text(
+        run_page(run_report(run_material(results=results))), encoding="utf-8"
+    )
     (folder / "sweep.html").write_text(sweep_page(sweep_material), encoding="utf-8")
     return folder
 

@@ -14,7 +14,7 @@ from terrashot.reporting.html.tile_set import TileSet, chosen_tiles, tile_line
 
 
 def test_a_class_name_with_markup_stays_text(run_material):
-    page = run_page(run_material())
+    page = run_page(run_report(run_material()))
     assert "<b>bold" not in page
     assert "&lt;b&gt;bold&lt;/b&gt;" in page
     assert "alert(&#39;x&#39;)" in page
@@ -22,7 +22,7 @@ def test_a_class_name_with_markup_stays_text(run_material):
 
 
 def test_the_page_names_no_address_outside_itself(run_material):
-    page = run_page(run_material())
+    page = run_page(run_report(run_material()))
     assert "<link" not in page.replace('<link rel="icon" href="data:', "")
     found = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"'\s)>]+)""", page)
     outside = [a for a in found if not a.startswith(("#", "data:")) and a != "results.json"]
@@ -49,7 +49,7 @@ def test_an_absent_class_is_no_zero(run_material):
     assert pool.iou is None
     assert pool.change is None
     assert report.heat_maps[0].rows[-1] is None
-    page = run_page(run_material(results={"confusion": confusion}))
+    page = run_page(run_report(run_material(results={"confusion": confusion})))
     assert "no labelled pixel" in page
     assert "nan" not in re.sub(r"<script.*?</script>", "", page, flags=re.S).lower()
 
@@ -59,7 +59,7 @@ def test_what_makes_a_run_another_kind_of_row_is_said_first(run_material):
         results={
             "diverged_queries": 2,
             "protocol": "joint",
-            "external_masks": {"building": "footprints/"},
+            "external_masks": True,
             "postprocess": [
                 {"rule": "none", "metrics": {"test/weighted_miou": 0.5}},
                 {"rule": "paste", "metrics": {"test/weighted_miou": 0.6}, "external": True},
@@ -70,10 +70,10 @@ def test_what_makes_a_run_another_kind_of_row_is_said_first(run_material):
     )
     report = run_report(material)
     titles = " ".join(notice.title for notice in report.notices)
-    for word in ["External masks", "diverged on 2 of 10", "Not all", "Joint", "Changed code"]:
+    for word in ["external masks", "diverged on 2 of 10", "Not all", "Joint", "Changed code"]:
         assert word in titles
     assert [rule.change for rule in report.rules] == [None, pytest.approx(0.1)]
-    assert "footprints/" in run_page(material)
+    assert "Post-processing" in run_page(run_report(material))
     assert run_report(run_material()).notices == []
 
 
@@ -85,7 +85,7 @@ def test_results_of_other_versions_with_fewer_keys_still_make_a_page(run_materia
         curves={},
         stage1_curves={},
     )
-    page = run_page(material)
+    page = run_page(run_report(material))
     assert "This run kept no maps." in page
     assert "Learning curves" not in page
 

@@ -64,9 +64,9 @@ def run_notices(
         notices.append(
             Notice(
                 "warning",
-                "External masks",
-                "Part of this map was pasted from outside (see Post-processing): its scores are "
-                "another kind of row than those of a run without.",
+                "With external masks",
+                "Masks of another model were pasted into these maps (see Post-processing): the "
+                "scores are another kind of row than those of a run without.",
             )
         )
     diverged = int(results.get("diverged_queries") or 0)

@@ -74,9 +74,9 @@ class RunReport:
     links: list[Link]
 
 
-def run_page(material: RunMaterial) -> str:
+def run_page(report: RunReport) -> str:
     """The whole page."""
-    return render_page("run.html", run_report(material))
+    return render_page("run.html", report)
 
 
 def run_report(material: RunMaterial) -> RunReport:
