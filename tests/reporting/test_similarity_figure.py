@@ -4,6 +4,7 @@ import torch
 
 from terrashot.reporting.figures import figure_to_array
 from terrashot.reporting.similarity_figure import similarity_figure
+from terrashot.reporting.transition_figure import transition_figure
 from terrashot.taxonomy import Taxonomy
 
 
@@ -49,3 +50,20 @@ def test_cells_are_percent_and_the_nearest_base_class_is_framed():
 def test_a_matrix_of_another_orientation_is_refused():
     with pytest.raises(ValueError, match=r"\(2, 3\).*\(3, 2\)"):
         similarity_figure(torch.full((2, 3), 1 / 2), taxonomy(2, 2))
+
+
+def test_a_transition_names_all_classes_and_its_scale_is_symmetric():
+    taxonomy = Taxonomy.from_dict(
+        {
+            "background": {"name": "background", "color": "#000000"},
+            "base": [{"name": "tree", "color": "#226126"}],
+            "novel": [{"name": "pool", "color": "#2266dd"}],
+        }
+    )
+    figure = transition_figure([[0.5, 0.0], [-0.001, 0.2], [-0.1, 0.3]], taxonomy, "Shared")
+    axis = figure.axes[0]
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["background", "tree", "pool"]
+    assert [t.get_text() for t in axis.texts] == ["0.50", "0", "0", "0.20", "-0.10", "0.30"]
+    assert axis.images[0].get_clim() == (-0.5, 0.5)
+    with pytest.raises(ValueError, match="shape"):
+        transition_figure([[1.0]], taxonomy)

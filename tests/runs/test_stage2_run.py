@@ -235,6 +235,9 @@ def test_a_run_ends_with_a_report_that_can_be_built_again(stage2, capsys):
     weighted = results_of(logs)["metrics"]["test/weighted_miou"]
     assert f"{100 * weighted:.1f}<span" in page
     assert "Similarity of novel and base classes" in page
+    assert "Transition matrix" in page
+    assert (run / "figures" / "transition.pdf").is_file()
+    assert (run / "tables" / "classes.tex").is_file()
     assert "Stage 1: loss" in page
     for name in [f"query_{i}" for i in range(5)]:
         assert f'"name": "{name}' in page

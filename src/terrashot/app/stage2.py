@@ -14,7 +14,7 @@ from terrashot.app.postprocess import build_postprocess
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import Settings
 from terrashot.app.stage1_checkpoint import stage1_checkpoint
-from terrashot.app.stage2_results import publish_scores, publish_similarity
+from terrashot.app.stage2_results import publish_scores, publish_similarity, publish_transition
 from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.prediction_panels import PredictionPanels
 from terrashot.tasks.checkpoint import load_base_model
@@ -73,4 +73,5 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
         protocol="joint" if settings.adaptation.joint else "per query",
         checkpoint=str(path),
         similarity=publish_similarity(settings, folder, trainer, module.adapter, taxonomy),
+        transition=publish_transition(settings, folder, trainer, module.store, taxonomy),
     )

@@ -10,13 +10,19 @@ from terrashot.app.results import without_nan, write_results
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.run_report import try_report
 from terrashot.app.settings import Settings
-from terrashot.callbacks.score_report import report_rules, report_scores, report_similarity
+from terrashot.callbacks.score_report import (
+    report_rules,
+    report_scores,
+    report_similarity,
+    report_transition,
+)
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.mapping.postprocess.chain import PostProcess
 from terrashot.reporting.class_table import class_table
 from terrashot.reporting.rule_table import rule_table
 from terrashot.reporting.run_summary import print_run_summary
 from terrashot.tasks.novel_adaptation import AdaptationResult
+from terrashot.tasks.query_counts import QueryStore, average_transition
 from terrashot.taxonomy import Taxonomy
 
 
@@ -89,3 +95,15 @@ def publish_similarity(
     name = str((settings.similarity or {})["_target_"]).rpartition(".")[2]
     report_similarity(trainer.loggers, folder.path, similarity, taxonomy, name)
     return {"name": name, "matrix": similarity.tolist()}
+
+
+def publish_transition(
+    settings: Settings, folder: RunFolder, trainer: Trainer, store: QueryStore, taxonomy: Taxonomy
+) -> dict[str, Any] | None:
+    """Draw the mean transition matrix over all queries, if the method has one; as above."""
+    matrix = average_transition(store.load())
+    if matrix is None:
+        return None
+    name = str((settings.transition or {})["_target_"]).rpartition(".")[2]
+    report_transition(trainer.loggers, folder.path, matrix, taxonomy, name)
+    return {"name": name, "matrix": matrix.tolist()}

@@ -16,6 +16,7 @@ from terrashot.reporting.figures import figure_to_array, save_for_paper
 from terrashot.reporting.iou_figure import iou_figure
 from terrashot.reporting.rule_table import RULE_COLUMNS
 from terrashot.reporting.similarity_figure import similarity_figure
+from terrashot.reporting.transition_figure import transition_figure
 from terrashot.taxonomy import Taxonomy
 
 
@@ -94,6 +95,26 @@ def report_similarity(
     figure = similarity_figure(similarity, taxonomy, name)
     save_for_paper(figure, folder / "figures" / "similarity.png")
     log_picture(list(loggers), "test/similarity", figure_to_array(figure), 0)
+
+
+@rank_zero_only
+def report_transition(
+    loggers: Iterable[Logger], folder: Path, matrix: Tensor, taxonomy: Taxonomy, name: str
+) -> None:
+    """Publish the mean transition matrix of a run.
+
+    Writes ``figures/transition.png`` and logs ``test/transition`` (a picture).
+
+    Args:
+        loggers: All loggers of the trainer.
+        folder: The run folder.
+        matrix: ``[classes, base]``.
+        taxonomy: Names the classes.
+        name: The transition's, as the title.
+    """
+    figure = transition_figure(matrix, taxonomy, name)
+    save_for_paper(figure, folder / "figures" / "transition.png")
+    log_picture(list(loggers), "test/transition", figure_to_array(figure), 0)
 
 
 def class_rows(confusion: Tensor, taxonomy: Taxonomy) -> list[list[str | float | int | None]]:

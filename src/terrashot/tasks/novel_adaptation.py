@@ -13,6 +13,7 @@ from terrashot.adaptation.base_only import frozen_head
 from terrashot.adaptation.head import AdaptedHead
 from terrashot.adaptation.inference import Inference, PixelHead
 from terrashot.adaptation.joint import JointSelfTraining
+from terrashot.adaptation.mean_transition import mean_transition
 from terrashot.adaptation.striding import reduce_stride
 from terrashot.adaptation.support import storage_type
 from terrashot.data.datamodule import FewShotDataModule
@@ -214,6 +215,7 @@ class NovelAdaptation(LightningModule):
             diverged=head.diverged,
             adaptation_seconds=adapting,
             rules=torch.stack(rules) if rules else adapted_counts[:0],
+            transition=self._transition(head, features),
         )
         self._add(counts)
         self.store.save_map(name, prediction, self.taxonomy)
@@ -261,6 +263,12 @@ class NovelAdaptation(LightningModule):
         return inference.predict_map(
             head, views, size, stride, self.align_corners, return_probabilities
         )
+
+    def _transition(self, head: PixelHead, features: Tensor) -> Tensor | None:
+        """What the transition comes to on a query, for the report; None without one."""
+        if not isinstance(head, AdaptedHead):
+            return None
+        return mean_transition(head, reduce_stride(features, self.factor))
 
     def _count(self, prediction: Tensor, mask: Tensor) -> Tensor:
         single = ConfusionMatrix(self.taxonomy.num_classes, self.taxonomy.ignore_index)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class QueryCounts:
         diverged: whether the adaptation ran away (the published settings can).
         adaptation_seconds: the adaptation alone.
         rules: counts [R, K, K] of the map after each rule of the post-processing, in order.
+        transition: mean transition matrix [K, B] of the adapted head; None without one.
     """
 
     name: str
@@ -38,6 +40,7 @@ class QueryCounts:
     diverged: bool
     adaptation_seconds: float = 0.0
     rules: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    transition: Tensor | None = None
 
 
 class QueryStore:
@@ -58,6 +61,7 @@ class QueryStore:
                 "diverged": counts.diverged,
                 "adaptation_seconds": round(counts.adaptation_seconds, 4),
                 "rules": counts.rules.tolist(),
+                "transition": _plain(counts.transition),
             },
         )
 
@@ -87,9 +91,26 @@ class QueryStore:
                     diverged=bool(value["diverged"]),
                     adaptation_seconds=float(value.get("adaptation_seconds", 0.0)),
                     rules=torch.tensor(value.get("rules", []), dtype=torch.int64),
+                    transition=_matrix(value.get("transition")),
                 )
             )
         return found
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.json"
+
+
+def average_transition(queries: Sequence[QueryCounts]) -> Tensor | None:
+    """Mean of the transition matrices, float64 [K, B], over the queries that did not diverge."""
+    found = [q.transition for q in queries if q.transition is not None and not q.diverged]
+    return torch.stack(found).mean(dim=0) if found else None
+
+
+def _plain(matrix: Tensor | None) -> list[list[float]] | None:
+    if matrix is None or not bool(torch.isfinite(matrix).all()):
+        return None  # JSON has no nan
+    return [[float(f"{value:.6g}") for value in row] for row in matrix.tolist()]
+
+
+def _matrix(value: list[list[float]] | None) -> Tensor | None:
+    return None if value is None else torch.tensor(value, dtype=torch.float64)
