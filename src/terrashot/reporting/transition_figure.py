@@ -1,5 +1,7 @@
 """A mean transition matrix as a picture."""
 
+import math
+
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -31,6 +33,7 @@ def transition_figure(
         raise ValueError(f"the transition has shape {values.shape}, the taxonomy {expected}")
     rows, columns = values.shape
     figure, (axis,) = new_figure(3.2 + 0.55 * columns, 1.9 + 0.4 * rows)
+    values, unit = in_units(values)
     top = max(float(np.abs(values).max()), 1e-12)
     image = axis.imshow(values, cmap="RdBu", vmin=-top, vmax=top, aspect="auto")
     for row, column in np.ndindex(rows, columns):
@@ -38,7 +41,7 @@ def transition_figure(
         axis.text(
             column,
             row,
-            f"{value:.2f}" if abs(value) >= 0.005 else "0",
+            shown(float(value)),
             ha="center",
             va="center",
             fontsize=8,
@@ -53,8 +56,22 @@ def transition_figure(
     axis.spines[:].set_visible(False)
     axis.set_xlabel("score of the frozen base head", color=BASE)
     axis.set_ylabel("logit")
-    axis.set_title(f"{title} (mean over the pixels of all queries)", loc="left", fontsize=9)
+    axis.set_title(f"{title}, mean over all query pixels{unit}", loc="left", fontsize=9)
     bar = figure.colorbar(image, ax=axis, shrink=0.6)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)
     return figure
+
+
+def in_units(values: np.ndarray) -> tuple[np.ndarray, str]:
+    """Values times a power of ten that two digits suffice for, and the words that say so."""
+    top = float(np.abs(values).max())
+    if top >= 0.1 or top == 0:
+        return values, ""
+    exponent = math.floor(math.log10(top))
+    return values / 10.0**exponent, f", times 1e{exponent}"
+
+
+def shown(value: float) -> str:
+    """Two digits after the point; 0 for what would read as 0.00."""
+    return f"{value:.2f}" if abs(value) >= 0.005 else "0"

@@ -123,6 +123,11 @@ def test_matrices_of_the_method_are_drawn(run_material):
     assert [cell.text for cell in alike.rows[0]] == ["50", "0.0"]
     assert [cell.marked for cell in alike.rows[1]] == [True, True]
     assert lent.rows[0][1].heat == -1
+    assert [cell.text for cell in lent.rows[0]] == ["0.10", "-0.20", "0"]
+    faint = {"name": "RankOne", "matrix": [[1e-4, -2.5e-4, 0.0]] * 5}
+    *_, lent = run_report(run_material(results={"transition": faint})).heat_maps
+    assert [cell.text for cell in lent.rows[0]] == ["1.00", "-2.50", "0"]
+    assert "times 1e-4" in lent.explanation
 
 
 def test_settings_are_named_as_the_command_line_takes_them():

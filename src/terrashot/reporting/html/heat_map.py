@@ -7,6 +7,7 @@ import numpy as np
 
 from terrashot.reporting.confusion_figure import row_shares
 from terrashot.reporting.html import formats
+from terrashot.reporting.transition_figure import in_units, shown
 from terrashot.taxonomy import Taxonomy
 
 
@@ -134,13 +135,14 @@ def transition_map(matrix: Sequence[Sequence[float]], taxonomy: Taxonomy, name: 
     """What base scores lend to each class on average, ``[all classes, base]``, signed."""
     values = np.asarray(matrix, dtype=np.float64)
     top = max(float(np.abs(values).max()), 1e-12)
+    scaled, unit = in_units(values)
     names = taxonomy.names
     rows: list[list[Cell] | None] = [
         [
             Cell(
-                text=f"{value:.2f}" if abs(value) >= 0.005 else "0",
+                text=shown(scaled[row, column]),
                 heat=float(value) / top,
-                tip=f"one unit of {names[column]}'s score adds {value:+.4f} to the logit of "
+                tip=f"one unit of {names[column]}'s score adds {value:+.3g} to the logit of "
                 f"{names[row]}",
                 marked=row == column,
             )
@@ -152,7 +154,7 @@ def transition_map(matrix: Sequence[Sequence[float]], taxonomy: Taxonomy, name: 
         anchor="transition",
         title="Transition matrix",
         explanation=f"What the scores of the frozen base head add to the logit of each class "
-        f"({name}), averaged over the pixels of all query tiles; blue adds, orange takes away.",
+        f"({name}): mean over the pixels of all query tiles{unit}; blue adds, orange takes away.",
         row_title="logit of",
         column_title="base score",
         row_heads=_heads(taxonomy, range(taxonomy.num_classes)),
