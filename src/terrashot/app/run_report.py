@@ -72,7 +72,7 @@ def write_run_report(folder: RunFolder, data: FewShotDataModule | None = None) -
     taxonomy = Taxonomy.from_dict(config["data"]["taxonomy"])
     store = QueryStore(folder.path / "queries")
     lines = [
-        tile_line(q.name, q.adapted, q.base_model, q.seconds, q.diverged, taxonomy)
+        tile_line(q.name, q.final, q.base_model, q.seconds, q.diverged, taxonomy)
         for q in store.load()
     ]
     (folder.path / "tables").mkdir(exist_ok=True)  # before the links are looked for

@@ -218,7 +218,7 @@ class NovelAdaptation(LightningModule):
             transition=self._transition(head, features),
         )
         self._add(counts)
-        self.store.save_map(name, prediction, self.taxonomy)
+        self.store.save_map(name, maps[-1], self.taxonomy)
         self.store.save(counts)
         self._log_running()
         return maps[-1].long()

@@ -42,6 +42,11 @@ class QueryCounts:
     rules: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
     transition: Tensor | None = None
 
+    @property
+    def final(self) -> Tensor:
+        """Counts [K, K] of the finished map: after the last rule, where there are rules."""
+        return self.rules[-1] if len(self.rules) else self.adapted
+
 
 class QueryStore:
     """One small JSON file a finished query in ``<run folder>/queries``, its map beside it."""

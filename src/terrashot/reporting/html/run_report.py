@@ -94,8 +94,10 @@ def run_report(material: RunMaterial) -> RunReport:
     charts = _charts(material)
     rules = rule_lines(results)
     data = results.get("data") or {}
+    # Said wherever these scores stand, since they are another kind of row.
+    external = " (external masks)" if results.get("external_masks") else ""
     return RunReport(
-        title=f"{results.get('method') or 'stage 2'} on {data.get('name', '?')}",
+        title=f"{results.get('method') or 'stage 2'} on {data.get('name', '?')}{external}",
         kicker=" · ".join(
             [
                 "stage 2",
@@ -109,8 +111,8 @@ def run_report(material: RunMaterial) -> RunReport:
         cards=score_cards(scores, results, weights),
         classes=class_lines(results["confusion"], scores, results, taxonomy),
         means=[
-            ("base mean", scores.base_miou, before.get("test/base_miou")),
-            ("novel mean", scores.novel_miou, before.get("test/novel_miou")),
+            (f"base mean{external}", scores.base_miou, before.get("test/base_miou")),
+            (f"novel mean{external}", scores.novel_miou, before.get("test/novel_miou")),
         ],
         heat_maps=maps,
         tiles=material.tiles,
