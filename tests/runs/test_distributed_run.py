@@ -41,6 +41,8 @@ def test_stage_2_scores_the_same_with_one_and_two_processes(start_process, train
     one, two = results["one"], results["two"]
     assert one["queries"] == two["queries"] == 5  # an odd number: the split is uneven
     assert one["confusion"] == two["confusion"]
+    page = (only_run(tmp_path / "two" / "logs", "stage2") / "report.html").read_text("utf-8")
+    assert all(f'"name": "query_{i}' in page for i in range(5))  # of either process
     for key, value in one["metrics"].items():
         if key != "test/seconds_per_query":
             assert two["metrics"][key] == pytest.approx(value, abs=1e-6), key

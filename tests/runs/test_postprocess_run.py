@@ -100,8 +100,13 @@ def test_results_with_external_masks_say_so(stage2, tiny_root, tmp_path, capsys)
         with rasterio.open(tiny_root / "testset" / "labels" / query) as source:
             label = source.read(1)
         Image.fromarray((label == 4).astype(np.uint8)).save(folder / f"{query[:-4]}.png")
-    results = json.loads((stage2(f"+postprocess={rule}") / "results.json").read_text())
+    run = stage2(f"+postprocess={rule}")
+    results = json.loads((run / "results.json").read_text())
     assert results["external_masks"] is True
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "With external masks" in page
+    assert "novel mean (external masks)" in page
+    assert "+ cars" in page
     assert [r["external"] for r in results["postprocess"]] == [False, True, True]
     assert "test/weighted_miou with external masks" in capsys.readouterr().out
 
