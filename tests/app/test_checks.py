@@ -47,3 +47,39 @@ def test_stage_2_without_a_stage_1_run_names_the_command(check):
 def test_stage_2_refuses_a_backbone_of_its_own(check):
     with pytest.raises(ConfigError, match="checkpoint describes"):
         check("experiment=stage2", "backbone=resnet50")
+
+
+def test_the_default_of_pretraining_passes(check):
+    check("experiment=pretrain_false", "trainer.accelerator=cpu")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["data.batch_size=1"], r"holds 1 window.*data\.batch_size"),
+        (["loss.top_k=127"], "a view has 126 negatives"),
+        (["loss=ce"], "loss=calibrated"),
+        (["loss.alpha=2"], r"loss\.alpha"),
+        (["augmentation=default"], "two_views"),
+        (["augmentation.scale_min=0"], r"augmentation\.scale_min"),
+        (["decoder=fpn"], "decoder is a setting of a later stage"),
+        (["method=classtrans"], "later stage"),
+        (["~optimizer"], "optimizer is null"),
+        (["pretraining.window=8"], r"pretraining\.window"),
+        (["pretraining.min_valid=2"], r"pretraining\.min_valid"),
+        (["pretraining.head_hidden=0"], r"pretraining\.head_hidden"),
+        (["callbacks.early_stopping_patience=3"], "early_stopping_patience"),
+        (["callbacks.monitor=val/base_miou"], "val/knn_accuracy"),
+        (["optimizer.lr_batch=0"], r"optimizer\.lr_batch"),
+        (["data.train_share=0"], r"data\.train_share"),
+    ],
+)
+def test_what_cannot_work_in_pretraining_is_found_at_once(check, overrides, said):
+    with pytest.raises(ConfigError, match=said):
+        check("experiment=pretrain_false", "trainer.accelerator=cpu", *overrides)
+
+
+@pytest.mark.parametrize("experiment", ["stage1", "stage2"])
+def test_pretraining_settings_are_refused_elsewhere(check, experiment):
+    with pytest.raises(ConfigError, match="or run experiment=pretrain_false"):
+        check(f"experiment={experiment}", "pretraining=small")

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from hydra.errors import InstantiationException
@@ -25,6 +25,8 @@ from terrashot.errors import ConfigError, TerrashotError
 from terrashot.files import file_digest
 from terrashot.tasks.optimization import OptimizationPlan
 from terrashot.taxonomy import Taxonomy
+
+_T = TypeVar("_T")
 
 
 def build_part(group: str, config: dict[str, Any] | None, **extra: Any) -> Any:  # noqa: ANN401
@@ -69,14 +71,30 @@ def build_data(settings: Settings) -> FewShotDataModule:
 
 
 def data_options(settings: Settings) -> dict[str, Any]:
-    """What every data module is made from."""
-    data: DataSettings = settings.data
+    """What a data module is made from, the augmentation of labelled tiles included."""
+    transform = None
+    if settings.augmentation:
+        transform = build_transform(TrainTransform, settings, "default")
+    return {"train_transform": transform, **tile_options(settings)}
+
+
+def build_transform(kind: type[_T], settings: Settings, example: str) -> _T:
+    """Build the augmentation from its group; ``example`` names an option with the same settings.
+
+    Raises:
+        ConfigError: a setting that ``kind`` does not know, or a value that it refuses.
+    """
     try:
-        transform = TrainTransform(**settings.augmentation) if settings.augmentation else None
+        return kind(**settings.augmentation)
     except TypeError as error:
         raise ConfigError(
-            f"augmentation: {error}. Compare its settings with configs/augmentation/default.yaml."
+            f"augmentation: {error}. Compare its settings with configs/augmentation/{example}.yaml."
         ) from error
+
+
+def tile_options(settings: Settings) -> dict[str, Any]:
+    """What every data module is made from, whatever it makes of the tiles."""
+    data: DataSettings = settings.data
     maker = None
     if data.demo_seed is not None:
         maker = partial(make_demo, Path(data.root), data.demo_seed)
@@ -85,7 +103,6 @@ def data_options(settings: Settings) -> dict[str, Any]:
         "taxonomy": Taxonomy.from_dict(data.taxonomy),
         "split": data.split,
         "hint": data.hint,
-        "train_transform": transform,
         "eval_size": data.eval_size,
         "batch_size": data.batch_size,
         "eval_batch_size": data.eval_batch_size,
@@ -95,6 +112,7 @@ def data_options(settings: Settings) -> dict[str, Any]:
         "seed": settings.seed,
         "maker": maker,
         "support_draw": data.support_draw,
+        "train_share": data.train_share,
     }
 
 
@@ -121,6 +139,10 @@ def build_plan(settings: Settings) -> OptimizationPlan:
     optimizer, scheduler = settings.optimizer, settings.scheduler
     assert optimizer is not None
     assert scheduler is not None
+    scale = 1.0
+    if optimizer.lr_batch is not None:  # the linear scaling rule
+        batch = settings.data.batch_size * settings.trainer.accumulate_grad_batches
+        scale = batch * settings.processes / optimizer.lr_batch
     encoder_lr = optimizer.encoder_lr
     if encoder_lr is None:
         # Large steps would undo what pretraining has learned; random weights have nothing to lose.
@@ -128,13 +150,16 @@ def build_plan(settings: Settings) -> OptimizationPlan:
         encoder_lr = optimizer.lr / 10 if pretrained else optimizer.lr
     return OptimizationPlan(
         optimizer=optimizer.name,
-        lr=optimizer.lr,
-        encoder_lr=encoder_lr,
+        lr=scale * optimizer.lr,
+        encoder_lr=scale * encoder_lr,
         weight_decay=optimizer.weight_decay,
         momentum=optimizer.momentum,
         scheduler=scheduler.name,
         warmup_fraction=scheduler.warmup_fraction,
         min_lr=scheduler.min_lr,
+        warmup_start=scheduler.warmup_start,
+        restart_interval=scheduler.restart_interval,
+        lars_norms=optimizer.lars_norms,
     )
 
 
@@ -152,19 +177,24 @@ def build_checkpoint_callbacks(settings: Settings, folder: RunFolder) -> list[Ca
             enable_version_counter=False,
             auto_insert_metric_name=False,
         ),
-        ModelCheckpoint(
-            dirpath=folder.checkpoints,
-            filename="last",
-            every_n_epochs=1,
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-            auto_insert_metric_name=False,
-        ),
+        last_checkpoint(folder),
     ]
     patience = settings.callbacks.early_stopping_patience
     if patience is not None:
         callbacks.append(EarlyStopping(monitor=monitor, mode=mode, patience=patience))
     return callbacks
+
+
+def last_checkpoint(folder: RunFolder) -> ModelCheckpoint:
+    """last.ckpt after every epoch, with everything that a resumed run needs."""
+    return ModelCheckpoint(
+        dirpath=folder.checkpoints,
+        filename="last",
+        every_n_epochs=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+        auto_insert_metric_name=False,
+    )
 
 
 def build_trainer(

@@ -10,8 +10,12 @@ from terrashot.app.kinds.registry import task_kind
 from terrashot.app.settings import Settings
 from terrashot.app.stage1_checkpoint import stage1_checkpoint
 from terrashot.data.layout import FewShotLayout
+from terrashot.data.share import check_share
 from terrashot.errors import ConfigError
 from terrashot.taxonomy import Taxonomy
+
+# Groups that a single task reads, and its experiment.
+_OF_ONE_TASK = {"pretraining": "pretrain_false", "episodes": "sg_one"}
 
 
 def check_settings(settings: Settings) -> None:
@@ -46,6 +50,7 @@ def _check_numbers(settings: Settings) -> None:
         "data.batch_size": settings.data.batch_size,
         "data.eval_batch_size": settings.data.eval_batch_size,
         "data.eval_size": settings.data.eval_size,
+        "optimizer.lr_batch": settings.optimizer.lr_batch if settings.optimizer else None,
         "adaptation.feature_stride": settings.adaptation.feature_stride,
         "adaptation.queries_per_pass": settings.adaptation.queries_per_pass,
     }
@@ -60,6 +65,7 @@ def _check_numbers(settings: Settings) -> None:
             f"adaptation.feature_cache is {limit}, but it is a size in GB: 20 for example, or 0 "
             "for no cache."
         )
+    check_share(settings.data.train_share)
     draw = settings.data.support_draw
     if draw is not None and draw < 0:
         raise ConfigError(
@@ -79,6 +85,13 @@ def _check_groups(settings: Settings, kind: TaskKind) -> None:
             raise ConfigError(
                 f"{group} is null, but task {settings.task} needs it. Choose an option, for "
                 f"example on the command line {group}=OPTION; --help lists them."
+            )
+    for group, experiment in _OF_ONE_TASK.items():
+        if getattr(settings, group) is not None and group not in kind.needed:
+            raise ConfigError(
+                f"{group} is a setting of experiment={experiment}, but experiment={settings.name} "
+                f"is another task, which would ignore it. Leave {group} out, or run "
+                f"experiment={experiment}."
             )
     for group, reason in kind.refused.items():
         if getattr(settings, group) is not None:

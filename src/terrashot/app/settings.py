@@ -25,6 +25,7 @@ class DataSettings:
     split: str = "test"
     hint: str = ""
     support_draw: int | None = None
+    train_share: float = 1.0
     demo_seed: int | None = None
     eval_size: int | None = None
     crop: int = 256
@@ -49,9 +50,11 @@ class OptimizerSettings:
 
     name: str = MISSING
     lr: float = MISSING
+    lr_batch: int | None = None
     encoder_lr: float | None = None
     weight_decay: float = 0.0
     momentum: float = 0.9
+    lars_norms: bool = False
 
 
 @dataclass
@@ -60,7 +63,9 @@ class SchedulerSettings:
 
     name: str = MISSING
     warmup_fraction: float = 0.0
+    warmup_start: float = 0.0
     min_lr: float = 0.0
+    restart_interval: float = 0.334
 
 
 @dataclass
@@ -222,6 +227,23 @@ class WeakShotSettings:
 
 
 @dataclass
+class PretrainingSettings:
+    """``configs/pretraining``: windows, head and probe of contrastive pretraining."""
+
+    window: int = MISSING
+    view: int = MISSING
+    windows_per_tile: int = 1
+    min_valid: float = 0.9
+    one_window_per_tile: bool = True
+    transductive: bool = False
+    head_hidden: int | None = None
+    head_dim: int = 128
+    head_relu: bool = True
+    probe_windows: int = 8
+    probe_neighbours: int = 20
+
+
+@dataclass
 class SweepSettings:
     """``sweep``: what a multirun goes through and how it is taken up again."""
 
@@ -266,6 +288,7 @@ class Settings:
     units: UnitSettings | None = None
     noise: dict[str, Any] | None = None
     weak_shot: WeakShotSettings | None = None
+    pretraining: PretrainingSettings | None = None
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
     input: InputSettings = field(default_factory=InputSettings)
     output: OutputSettings = field(default_factory=OutputSettings)

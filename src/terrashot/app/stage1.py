@@ -22,7 +22,9 @@ from terrashot.callbacks.epoch_seed import EpochSeed
 from terrashot.callbacks.first_checkpoint import FirstCheckpoint
 from terrashot.callbacks.prediction_panels import PredictionPanels
 from terrashot.callbacks.score_report import report_scores
+from terrashot.errors import ConfigError
 from terrashot.evaluation.scores import gfss_scores
+from terrashot.losses.calibrated_contrastive import CalibratedContrastive
 from terrashot.losses.ldam import LDAM
 from terrashot.networks.backbone_weights import load_backbone_weights
 from terrashot.networks.build import build_segmenter
@@ -38,6 +40,12 @@ def run_base_segmentation(settings: Settings, folder: RunFolder) -> None:
     data = build_data(settings)
     taxonomy = data.taxonomy.base_only()
     loss = build_part("loss", settings.loss)
+    if isinstance(loss, CalibratedContrastive):
+        raise ConfigError(
+            "loss: a contrastive loss compares windows and knows no classes, so stage 1 can't "
+            "train with it. Choose loss=ce or another loss of stage 1, or run "
+            "experiment=pretrain_false."
+        )
     assert settings.backbone is not None
     segmenter = build_segmenter(
         {

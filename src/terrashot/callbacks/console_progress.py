@@ -20,6 +20,7 @@ _SHORT = {
     "val/base_miou": "mIoU",
     "val/episode_miou": "mIoU",
     "val/pair_ap": "pair AP",
+    "val/knn_accuracy": "kNN",
 }
 
 

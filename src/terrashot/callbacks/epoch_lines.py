@@ -15,6 +15,7 @@ _SHOWN = (
     "val/novel_miou",
     "val/episode_miou",
     "val/pair_ap",
+    "val/knn_accuracy",
 )
 
 

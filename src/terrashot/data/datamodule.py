@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from terrashot.data.feature_cache import FeatureCache
-from terrashot.data.layout import FewShotLayout
+from terrashot.data.layout import FewShotLayout, Tile
 from terrashot.data.query_tiles import QueryTiles, collate_queries, collate_query
 from terrashot.data.sampling import EpochSampler
+from terrashot.data.share import share_of
 from terrashot.data.statistics import label_counts
 from terrashot.data.support import SupportSet
 from terrashot.data.tiles import Sample, TileDataset, collate
@@ -46,6 +47,7 @@ class FewShotDataModule(LightningDataModule):
         maker: makes the data where they are missing; called once a machine, before anything
             else.
         support_draw: draws other support tiles from the pool; None: those of the split.
+        train_share: share of the training tiles to use, chosen by ``seed``.
 
     Attributes:
         skip: names of query tiles that are done and that the test loader leaves out.
@@ -70,6 +72,7 @@ class FewShotDataModule(LightningDataModule):
         hint: str = "",
         maker: Callable[[], object] | None = None,
         support_draw: int | None = None,
+        train_share: float = 1.0,
     ) -> None:
         super().__init__()
         self.root = Path(root)
@@ -86,6 +89,7 @@ class FewShotDataModule(LightningDataModule):
         self.hint = hint
         self.maker = maker
         self.support_draw = support_draw
+        self.train_share = train_share
         self.skip: set[str] = set()
         self.feature_cache: FeatureCache | None = None
         self.feature_views: list[tuple[int, ...]] = [()]
@@ -103,7 +107,7 @@ class FewShotDataModule(LightningDataModule):
             DataError: the root, a list or a listed file is missing or wrong.
         """
         if stage in ("fit", "validate", None):
-            _ = self.layout.train, self.layout.stage1_val
+            _ = self.train_tiles, self.layout.stage1_val
         if stage in ("test", "predict", None):
             _ = self.layout.support, self.layout.query
 
@@ -113,6 +117,11 @@ class FewShotDataModule(LightningDataModule):
         return FewShotLayout(
             self.root, self.split, self.taxonomy.novel_ids, self.hint, self.support_draw
         )
+
+    @cached_property
+    def train_tiles(self) -> list[Tile]:
+        """The labelled tiles that stage 1 trains on."""
+        return share_of(self.layout.train, self.train_share, self.seed)
 
     @cached_property
     def support(self) -> SupportSet:
@@ -126,11 +135,11 @@ class FewShotDataModule(LightningDataModule):
 
     def train_label_counts(self) -> Tensor:
         """Training pixels of each output of the base head, int64 [num_base]."""
-        return label_counts(self.layout.train, self.taxonomy, self.root, base_only=True)
+        return label_counts(self.train_tiles, self.taxonomy, self.root, base_only=True)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Training tiles, shuffled and augmented by (seed, epoch); ranks get equal counts."""
-        sampler = self._sampler(len(self.layout.train), "wrap", shuffle=True)
+        sampler = self._sampler(len(self.train_tiles), "wrap", shuffle=True)
         return self._loader(
             self._train_tiles,
             sampler,
@@ -191,7 +200,7 @@ class FewShotDataModule(LightningDataModule):
         self, part: str, transform: Callable[[Any, Any], tuple[Any, Any]] | None
     ) -> TileDataset:
         return TileDataset(
-            getattr(self.layout, part),
+            self.train_tiles if part == "train" else getattr(self.layout, part),
             self.taxonomy,
             transform,
             base_only=True,

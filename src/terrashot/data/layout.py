@@ -81,16 +81,21 @@ class FewShotLayout:
         The challenge's train.txt holds all its validation tiles too: trained on, they would turn
         validation into a score on training data.
         """
-        listed = self._names("train.txt")
         held_out = {tile.name for tile in self.stage1_val}
-        names = [name for name in listed if _stem(name) not in held_out]
-        if not names:
-            raise DataError(
-                f"{self.root / 'train.txt'} leaves no training tile once the tiles of "
-                "stage1_val.txt are taken out. List tiles for training that are not on "
-                "stage1_val.txt."
-            )
-        return self._tiles(names, "trainset", "train.txt", label_needed=True)
+        return self._tiles(self._train_names(held_out), "trainset", "train.txt", label_needed=True)
+
+    @cached_property
+    def unlabelled_train(self) -> list[Tile]:
+        """The images of ``train``, whether they have a label or not; no label is looked for.
+
+        Tiles of ``stage1_val`` are left out here too, where there is such a list.
+        """
+        held_out: set[str] = set()
+        if (self.root / "stage1_val.txt").is_file():
+            held_out = {_stem(name) for name in self._names("stage1_val.txt")}
+        names = self._train_names(held_out)
+        tiles = self._tiles(names, "trainset", "train.txt", label_needed=False)
+        return [Tile(tile.name, tile.image, None) for tile in tiles]
 
     @cached_property
     def stage1_val(self) -> list[Tile]:
@@ -128,6 +133,17 @@ class FewShotLayout:
                 "map and to score. List some; experiment=adapt alone can do without."
             )
         return self._tiles(names, _FOLDERS[self.split], file, label_needed=False)
+
+    def _train_names(self, held_out: Set[str]) -> list[str]:
+        """The names on train.txt without those in ``held_out``."""
+        names = [name for name in self._names("train.txt") if _stem(name) not in held_out]
+        if not names:
+            raise DataError(
+                f"{self.root / 'train.txt'} leaves no training tile once the tiles of "
+                "stage1_val.txt are taken out. List tiles for training that are not on "
+                "stage1_val.txt."
+            )
+        return names
 
     @property
     def has_labelled_queries(self) -> bool:

@@ -89,11 +89,11 @@ class FalseNegativeRule:
             columns = torch.arange(cosine.shape[1], device=cosine.device)
             above = columns > offset + torch.arange(len(cosine), device=cosine.device)[:, None]
             distance = distance.masked_fill_(~above, torch.inf)
-            nearest = distance.min()
-            least = smallest(nearest)  # on all processes, whatever this one holds
+            own_least = distance.min()
+            least = smallest(own_least)  # on all processes, whatever this one holds
             chosen = torch.zeros_like(negatives)
             # One cell: of exact ties, which symmetric images have, the first.
-            chosen.view(-1)[distance.argmin()] = (nearest == least) & (nearest < torch.inf)
+            chosen.view(-1)[distance.argmin()] = (own_least == least) & (least < torch.inf)
         return chosen & (own >= self.threshold)
 
     def _distances(self, cosine: Tensor, own: Tensor, temperature: float) -> Tensor:

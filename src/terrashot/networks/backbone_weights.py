@@ -1,15 +1,16 @@
-"""Loading weights into the encoder of a segmenter: all of them, or an error."""
+"""Loading weights into the encoder of a network: all of them, or an error."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-import timm
 import torch
 from torch import nn
 
 from terrashot.errors import CheckpointError
 from terrashot.networks.checkpoint_file import read_tensors
-from terrashot.networks.key_match import KeyMatch, match_keys
+from terrashot.networks.encoder_file import check_header
+from terrashot.networks.key_match import KeyMatch, match_keys, names_of_whole_model
 from terrashot.networks.segmenter import Segmenter
 from terrashot.networks.weight_report import WeightReport, shorten
 from terrashot.networks.weight_tags import DEFAULT_TAG, tagged_tensors
@@ -36,11 +37,19 @@ def load_backbone_weights(
         clip_model: open_clip's name of the model, for its tags.
 
     Raises:
-        CheckpointError: no such file, no download, or less than every tensor of the encoder.
+        CheckpointError: no such file, no download, less than every tensor of the encoder, or an
+            encoder that was pretrained on images normalised otherwise.
         ConfigError: unknown tag or source.
     """
-    name = segmenter.description["backbone"]["name"]
-    return load_encoder_weights(segmenter.encoder, name, weights, source, clip_model)
+    description = segmenter.description
+    return load_encoder_weights(
+        segmenter.encoder,
+        description["backbone"]["name"],
+        weights,
+        source,
+        clip_model,
+        statistics=(description["mean"], description["std"]),
+    )
 
 
 def load_encoder_weights(
@@ -49,8 +58,12 @@ def load_encoder_weights(
     weights: str | bool | None,
     source: str = "timm",
     clip_model: str | None = None,
+    statistics: tuple[Sequence[float], Sequence[float]] | None = None,
 ) -> WeightReport:
     """The same for an encoder outside a segmenter, whose tensors have the names of timm's ``name``.
+
+    ``statistics`` are the channel means and deviations that the encoder's images are normalised
+    with; a file that says which ones it was made for must agree. None: that is not checked.
 
     Raises:
         CheckpointError: as ``load_backbone_weights``.
@@ -62,11 +75,13 @@ def load_encoder_weights(
     if not weights:
         return WeightReport("random weights", 0, len(own), missing=list(own))
     if weights is not True and _is_path(weights):
-        origin, tensors = weights, read_tensors(Path(weights).expanduser())
+        path = Path(weights).expanduser()
+        origin, tensors = weights, read_tensors(path)
+        check_header(path, name, statistics)
     else:
         tag = DEFAULT_TAG if weights is True else weights
         origin, tensors = tagged_tensors(name, tag, source, clip_model)
-    match = match_keys(model, _names_of_whole_model(name), tensors)
+    match = match_keys(model, names_of_whole_model(name), tensors)
     missing = [key for key in match.missing if not key.endswith(_COUNTER)]
     if missing or match.misshapen or match.foreign:
         raise _misfit(origin, name, len(own), match, missing)
@@ -78,16 +93,6 @@ def load_encoder_weights(
 def _is_path(weights: str) -> bool:
     path = Path(weights).expanduser()
     return path.is_file() or os.sep in weights or path.suffix in _FILE_ENDINGS
-
-
-def _names_of_whole_model(name: str) -> list[str]:
-    """Names of the timm model with its classifier and all stages, without memory for them."""
-    with torch.device("meta"):
-        try:
-            return list(timm.create_model(name).state_dict())
-        except (NotImplementedError, RuntimeError):
-            pass  # a few models compute with their weights while they are built
-    return list(timm.create_model(name).state_dict())
 
 
 def _misfit(

@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,8 +18,16 @@ _WRAPPERS = ("state_dict", "model", "encoder")
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The named tensors of a ``.safetensors`` file or of a file that ``torch.save`` wrote.
 
-    No code of the file is run (``weights_only``). A state dict may be wrapped in ``state_dict``,
-    ``model`` or ``encoder``.
+    A state dict may be wrapped in ``state_dict``, ``model`` or ``encoder``.
+
+    Raises:
+        CheckpointError: missing, cut off, or not a file of weights.
+    """
+    return _unwrap(path, read_content(path))
+
+
+def read_content(path: Path) -> Any:  # noqa: ANN401 - whatever stands in the file
+    """What stands in a file of weights; no code of it is run (``weights_only``).
 
     Raises:
         CheckpointError: missing, cut off, or not a file of weights.
@@ -32,7 +41,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except (
         RuntimeError,  # torch's reader on a zip archive that is cut off
         EOFError,
@@ -52,7 +61,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"The weight file {path} ({path.stat().st_size} bytes) cannot be read: it is cut off "
             "or no file of torch or safetensors. Download or copy it again."
         ) from error
-    return _unwrap(path, content)
 
 
 def _unwrap(path: Path, content: object) -> dict[str, Tensor]:

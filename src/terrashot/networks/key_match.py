@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import timm
+import torch
 from torch import Tensor, nn
 
 
@@ -37,12 +39,7 @@ def match_keys(model: nn.Module, known: Iterable[str], tensors: Mapping[str, Ten
         tensors: the tensors of the file.
     """
     own = model.state_dict()
-    root, children = "", {name for name, _ in model.named_children()}
-    if children == {"model"}:  # some of timm's extractors wrap the whole model
-        root, children = (
-            "model.",
-            {name for name, _ in model.get_submodule("model").named_children()},
-        )
+    root, children = _root_and_children(model)
     known = set(known)
     prefix = _prefix(own, root, children, tensors)
     found: dict[str, Tensor] = {}
@@ -62,8 +59,34 @@ def match_keys(model: nn.Module, known: Iterable[str], tensors: Mapping[str, Ten
     return KeyMatch(found, missing, misshapen, foreign, unused)
 
 
-def _children(model: nn.Module) -> set[str]:
-    return {name for name, _ in model.named_children()}
+def names_of_whole_model(name: str) -> list[str]:
+    """Names of timm's model ``name`` with its classifier and all stages, without their memory."""
+    with torch.device("meta"):
+        try:
+            return list(timm.create_model(name).state_dict())
+        except (NotImplementedError, RuntimeError):
+            pass  # a few models compute with their weights while they are built
+    return list(timm.create_model(name).state_dict())
+
+
+def whole_model_names(model: nn.Module, name: str) -> dict[str, str]:
+    """From the names of the feature extractor ``model`` to those of timm's whole model ``name``."""
+    own = model.state_dict()
+    root, children = _root_and_children(model)
+    names = {key: key.removeprefix(root) for key in own}
+    for whole in names_of_whole_model(name):
+        target = _flatten(whole, root, children)
+        if target in own:
+            names[target] = whole
+    return names
+
+
+def _root_and_children(model: nn.Module) -> tuple[str, set[str]]:
+    children = {name for name, _ in model.named_children()}
+    if children != {"model"}:
+        return "", children
+    # Some of timm's extractors wrap the whole model.
+    return "model.", {name for name, _ in model.get_submodule("model").named_children()}
 
 
 def _flatten(name: str, root: str, children: set[str]) -> str | None:

@@ -47,25 +47,29 @@ def read_curves(path: Path) -> dict[str, Curve]:
     return curves
 
 
-def curves_figure(path: Path, title: str = "Learning curves") -> Figure:
-    """Draw the losses (left) and the validation mIoU (right) of a run over its steps.
+def curves_figure(
+    path: Path, title: str = "Learning curves", score: str = "mIoU", ending: str = "miou"
+) -> Figure:
+    """Draw the losses (left) and the validation scores (right) of a run over its steps.
 
     Args:
         path: The run's ``metrics.csv``.
         title: Stands above both.
+        score: What the right axis shows, from 0 to 1.
+        ending: Of the names of the scores that are drawn.
     """
     curves = read_curves(path)
     losses = {n: c for n, c in curves.items() if n in _LOSSES}
-    scores = {n: c for n, c in curves.items() if n.startswith("val/") and n.endswith("miou")}
+    scores = {n: c for n, c in curves.items() if n.startswith("val/") and n.endswith(ending)}
     figure, (left, right) = new_figure(8.4, 3.2, columns=2)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
-    for axis, group, label in ((left, losses, "loss"), (right, scores, "mIoU")):
+    for axis, group, label in ((left, losses, "loss"), (right, scores, score)):
         for number, (name, curve) in enumerate(sorted(group.items())):
             steps, values = zip(*curve, strict=True)
             color = _COLORS[number % len(_COLORS)]
             marker = "o" if len(curve) <= 40 else None
             axis.plot(steps, values, color=color, marker=marker, markersize=3, label=name)
-            if label == "mIoU":
+            if axis is right:
                 step, best = max(curve, key=lambda point: point[1])
                 axis.annotate(
                     f"{best:.3f}",

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from timm.optim.lars import Lars
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -17,15 +19,19 @@ class OptimizationPlan:
     """Plain numbers for the optimizer and the schedule; checked when made.
 
     Args:
-        optimizer: ``adamw`` or ``sgd``.
+        optimizer: ``adamw``, ``sgd`` or ``lars``.
         lr: learning rate of decoder and head.
         encoder_lr: learning rate of the encoder.
         weight_decay: for weights; norms and biases have none.
         momentum: SGD's momentum, AdamW's beta1.
-        scheduler: ``cosine``, ``poly`` (power 0.9) or ``constant``.
+        scheduler: ``cosine``, ``poly`` (power 0.9), ``constant`` or ``cosine_restarts``.
         warmup_fraction: share of all steps in which the rate rises linearly to its value.
         min_lr: where the schedule ends, the same for encoder and decoder. A rate that starts below
             it rises, as in the published stage 1 of ClassTrans.
+        warmup_start: share of the rate that the warm-up starts at.
+        restart_interval: of ``cosine_restarts``: the rate falls for this share of the steps after
+            the warm-up, then rises and falls again.
+        lars_norms: LARS also scales the steps of norms and biases.
     """
 
     optimizer: str
@@ -36,6 +42,9 @@ class OptimizationPlan:
     scheduler: str
     warmup_fraction: float
     min_lr: float
+    warmup_start: float = 0.0
+    restart_interval: float = 0.334
+    lars_norms: bool = False
 
     def __post_init__(self) -> None:
         """Check the names and ranges.
@@ -43,8 +52,8 @@ class OptimizationPlan:
         Raises:
             ConfigError: a name is unknown or a number is out of its range.
         """
-        if self.optimizer not in _OPTIMIZERS:
-            raise ConfigError(_unknown("optimizer.name", self.optimizer, list(_OPTIMIZERS)))
+        if self.optimizer not in _OPTIMIZER_NAMES:
+            raise ConfigError(_unknown("optimizer.name", self.optimizer, _OPTIMIZER_NAMES))
         if self.scheduler not in _DECAYS:
             raise ConfigError(_unknown("scheduler.name", self.scheduler, list(_DECAYS)))
         for key, low, high in [
@@ -54,10 +63,12 @@ class OptimizationPlan:
             ("momentum", 0.0, 1.0),
             ("warmup_fraction", 0.0, 1.0),
             ("min_lr", 0.0, math.inf),
+            ("warmup_start", 0.0, 1.0),
+            ("restart_interval", 1e-3, 1.0),
         ]:
             value = getattr(self, key)
             if not low <= value <= high:
-                group = "scheduler" if key in ("warmup_fraction", "min_lr") else "optimizer"
+                group = "scheduler" if key in _OF_SCHEDULER else "optimizer"
                 raise ConfigError(
                     f"{group}.{key} is {value}, but it must lie between {low:g} and {high:g}."
                 )
@@ -77,12 +88,17 @@ class OptimizationPlan:
             ]:
                 if chosen:
                     groups.append({"params": chosen, "lr": lr, "weight_decay": decay})
+        if self.optimizer == "lars":
+            return Lars(groups, momentum=self.momentum, always_adapt=self.lars_norms)
         return _OPTIMIZERS[self.optimizer](groups, self.momentum)
 
     def build_schedule(self, optimizer: Optimizer, steps: int) -> LRScheduler:
         """A schedule over ``steps`` optimizer steps."""
         warmup = round(self.warmup_fraction * steps)
-        return WarmupSchedule(optimizer, steps, warmup, self.min_lr, _DECAYS[self.scheduler])
+        decay = _DECAYS[self.scheduler]
+        if self.scheduler == "cosine_restarts":
+            decay = partial(_cosine_restarts, interval=self.restart_interval)
+        return WarmupSchedule(optimizer, steps, warmup, self.min_lr, decay, self.warmup_start)
 
 
 class WarmupSchedule(LRScheduler):
@@ -95,15 +111,20 @@ class WarmupSchedule(LRScheduler):
         warmup: int,
         min_lr: float,
         decay: Callable[[float], float] | None,
+        warmup_start: float = 0.0,
     ) -> None:
         self.steps, self.warmup, self.min_lr, self.decay = steps, warmup, min_lr, decay
+        self.warmup_start = warmup_start
         super().__init__(optimizer)
 
     def get_lr(self) -> list[float | Any]:
         """The rate of each group at the current step."""
         step = self.last_epoch
         if step < self.warmup:
-            return [lr * (step + 1) / self.warmup for lr in self.base_lrs]
+            # From 0, the first step would do nothing: it already takes its part of the rise.
+            rise = step / self.warmup if self.warmup_start else (step + 1) / self.warmup
+            share = self.warmup_start + (1 - self.warmup_start) * rise
+            return [lr * share for lr in self.base_lrs]
         if self.decay is None:
             return list(self.base_lrs)
         share = self.decay(min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup)))
@@ -130,15 +151,28 @@ def _poly(progress: float) -> float:
     return float((1 - progress) ** 0.9)
 
 
+def _cosine_restarts(progress: float, interval: float) -> float:
+    """Cosine waves whose crests sink, as the published FALSE was trained.
+
+    The first crest is already lowered, so the rate jumps down after the warm-up.
+    """
+    crest = 1 + math.floor((progress / interval + 1) / 2)
+    top = 0.5 * (1 + math.cos(math.pi * interval * crest))
+    return top * 0.5 * (1 + math.cos(math.pi * progress / interval))
+
+
 _OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], float], Optimizer]] = {
     "adamw": _adamw,
     "sgd": _sgd,
 }
+_OPTIMIZER_NAMES = [*_OPTIMIZERS, "lars"]
 _DECAYS: dict[str, Callable[[float], float] | None] = {
     "cosine": _cosine,
     "poly": _poly,
     "constant": None,
+    "cosine_restarts": None,  # built with its interval
 }
+_OF_SCHEDULER = ("warmup_fraction", "min_lr", "warmup_start", "restart_interval")
 
 
 def _unknown(key: str, value: str, choices: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from terrashot.app.kinds.adapt_once import AdaptOnceKind
 from terrashot.app.kinds.base_segmentation import BaseSegmentationKind
+from terrashot.app.kinds.contrastive_pretraining import ContrastivePretrainingKind
 from terrashot.app.kinds.kind import TaskKind
 from terrashot.app.kinds.novel_adaptation import NovelAdaptationKind
 from terrashot.app.kinds.scene_mapping import SceneMappingKind
@@ -14,6 +15,7 @@ from terrashot.errors import ConfigError
 _KINDS: dict[str, TaskKind] = {
     kind.name: kind
     for kind in (
+        ContrastivePretrainingKind(),
         BaseSegmentationKind(),
         NovelAdaptationKind(),
         SceneMappingKind(),

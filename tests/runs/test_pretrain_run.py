@@ -1,0 +1,191 @@
+"""Contrastive pretraining as a user runs it, and its encoder in stage 1."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+import torch
+
+PRETRAIN = [
+    "experiment=pretrain_false",
+    "backbone=timm",
+    "backbone.name=mobilenetv2_050",
+    "pretraining.window=16",
+    "pretraining.view=32",
+    "pretraining.windows_per_tile=2",
+    "data.batch_size=8",
+    "augmentation=two_views",
+    "loss.threshold=-1",
+    "loss.top_k=2",
+]
+
+
+def pretrain(run_here, logs, *more):
+    # The later of two overrides wins; run_here puts its own, made for stage 1, first.
+    return run_here(logs, *PRETRAIN, "logger=csv", *more)
+
+
+def only_run(logs):
+    (run,) = [p for p in (logs / "pretrain_false").iterdir() if not p.is_symlink()]
+    return run
+
+
+@pytest.fixture(scope="module")
+def pretrained(run_here, tmp_path_factory):
+    logs = tmp_path_factory.mktemp("pretrained") / "logs"
+    assert pretrain(run_here, logs, "trainer.max_epochs=2", "seed=1") == 0
+    return logs
+
+
+def test_a_run_leaves_encoder_scores_curves_and_pictures(pretrained):
+    run = only_run(pretrained)
+    assert (run / "encoder.pt").is_file()
+    assert {p.name for p in (run / "checkpoints").iterdir()} == {"last.ckpt"}
+    figures = {p.relative_to(run / "figures").as_posix() for p in (run / "figures").rglob("*.png")}
+    assert figures == {"curves.png", "val/view_pairs.png", "val/false_negatives.png"}
+    results = json.loads((run / "results.json").read_text())
+    for part in ("metrics", "before"):
+        for name in ("knn_accuracy", "alignment", "uniformity", "false_negative_precision"):
+            assert f"val/{name}" in results[part], (part, name)
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    history = [float(row["val/knn_accuracy"]) for row in rows if row["val/knn_accuracy"]]
+    assert len(history) == 3  # before training, and after each epoch
+    assert history[0] == pytest.approx(results["before"]["val/knn_accuracy"], abs=1e-6)
+    assert history[-1] == pytest.approx(results["metrics"]["val/knn_accuracy"], abs=1e-6)
+    accepted = [float(row["train/accepted"]) for row in rows if row.get("train/accepted")]
+    assert accepted
+    assert max(accepted) > 0
+
+
+def test_false_t12_stage_1_starts_from_the_pretrained_encoder(
+    run_here, pretrained, stage1_overrides, tmp_path, capsys
+):
+    encoder = only_run(pretrained) / "encoder.pt"
+    trained = torch.load(only_run(pretrained) / "checkpoints" / "last.ckpt", weights_only=True)
+    weights = torch.load(encoder, weights_only=True)["state_dict"]
+    assert torch.equal(
+        weights["conv_stem.weight"],
+        trained["state_dict"]["network.encoder.model.conv_stem.weight"],
+    )
+    code = run_here(
+        tmp_path / "logs", *stage1_overrides, f"backbone.weights={encoder}", "logger=csv",
+        "trainer.max_epochs=1", "optimizer.encoder_lr=0", "optimizer.weight_decay=0",
+    )  # fmt: skip
+    assert code == 0
+    said = "".join(capsys.readouterr().out.split())  # a long path is broken where it may be
+    assert f"{len(weights)}of{len(weights)}tensorsfrom{encoder}" in said
+    (run,) = [p for p in (tmp_path / "logs" / "stage1").iterdir() if not p.is_symlink()]
+    state = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    # An encoder that learns nothing ends as it began: with the pretrained weights.
+    ours = state["segmenter.encoder.model.conv_stem.weight"]
+    assert torch.equal(ours, weights["conv_stem.weight"])
+
+
+def test_stage_1_refuses_it_for_images_normalised_otherwise(
+    run_here, pretrained, stage1_overrides, tmp_path, capsys
+):
+    encoder = only_run(pretrained) / "encoder.pt"
+    code = run_here(
+        tmp_path / "logs", *stage1_overrides, f"backbone.weights={encoder}", "logger=csv",
+        "data.mean=[0.5,0.5,0.5]",
+    )  # fmt: skip
+    assert code == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "normalised with mean [0.4416, 0.4475, 0.3587]" in said
+
+
+def test_too_few_tiles_for_a_batch_and_too_small_tiles_are_said_before_training(
+    run_here, tmp_path, capsys
+):
+    assert pretrain(run_here, tmp_path / "a", "data.batch_size=64") == 1
+    assert "data.batch_size to 48 or less" in " ".join(capsys.readouterr().err.split())
+    assert pretrain(run_here, tmp_path / "b", "pretraining.window=65") == 1
+    assert "pretraining.window is 65" in " ".join(capsys.readouterr().err.split())
+
+
+def test_stage_1_refuses_a_contrastive_loss(run_here, stage1_overrides, tmp_path, capsys):
+    code = run_here(tmp_path / "logs", *stage1_overrides, "loss=calibrated", "logger=csv")
+    assert code == 1
+    assert "knows no classes" in " ".join(capsys.readouterr().err.split())
+
+
+def test_wandb_gets_scores_and_pictures(run_here, offline_wandb, offline_run, tmp_path):
+    more = ["trainer.max_epochs=1", "logger=default", "trainer.log_every_n_steps=1"]
+    assert pretrain(run_here, tmp_path / "logs", *more) == 0
+    (folder,) = (only_run(tmp_path / "logs") / "wandb").glob("offline-run-*")
+    run = offline_run(folder)
+    assert len(run.values("val/knn_accuracy")) == 2
+    assert len(run.values("train/positive_cosine")) == 12
+    for name in ("val/view_pairs", "val/false_negatives"):
+        assert run.media(name)[-1]["count"] == 1
+
+
+@pytest.mark.slow
+def test_a_killed_and_resumed_run_equals_an_unbroken_one_bit_by_bit(start_process, tmp_path):
+    epochs = 8
+    options = [*PRETRAIN, f"trainer.max_epochs={epochs}", "seed=3", "logger=csv"]
+    fixed = ["augmentation=two_views", "data.batch_size=8"]  # after those of start_process
+    encoders, histories = [], []
+    for name in ("whole", "broken"):
+        logs = tmp_path / name / "logs"
+        logs.parent.mkdir()
+        process = start_process(logs, *options, *fixed)
+        if name == "broken":
+            run = wait_for_epoch(logs / "pretrain_false", process, 2)
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            assert torch.load(run / "checkpoints" / "last.ckpt")["epoch"] < epochs - 1
+            assert not (run / "encoder.pt").exists()
+            command = [*process.args[:2], "experiment=pretrain_false", f"paths.logs={logs}"]
+            done = subprocess.run(
+                [*command, "resume=latest"], capture_output=True, text=True, cwd=logs.parent,
+                timeout=300, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout + done.stderr
+        else:
+            assert process.wait(300) == 0, process.stdout.read()
+        run = only_run(logs)
+        encoders.append(torch.load(run / "encoder.pt", weights_only=True)["state_dict"])
+        histories.append(json.loads((run / "results.json").read_text()))
+    for name, value in encoders[0].items():
+        assert torch.equal(value, encoders[1][name]), name
+    assert histories[0] == histories[1]  # the scores before training too
+
+
+def wait_for_epoch(folder, process, least, deadline=180.0):
+    began = time.monotonic()
+    while time.monotonic() - began < deadline:
+        assert process.poll() is None, process.stdout.read()
+        found = list(folder.glob("*/checkpoints/last.ckpt"))
+        if found and torch.load(found[0], weights_only=True)["epoch"] >= least:
+            return found[0].parent.parent
+        time.sleep(0.01)
+    raise AssertionError("no checkpoint appeared")
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_score_the_whole_probe(start_process, tmp_path):
+    logs = tmp_path / "logs"
+    process = start_process(
+        logs, *PRETRAIN, "strategy=ddp", "trainer.devices=2", "logger=csv", "trainer.max_epochs=2",
+    )  # fmt: skip
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    run = only_run(logs)
+    results = json.loads((run / "results.json").read_text())
+    assert 0 <= results["metrics"]["val/knn_accuracy"] <= 1
+    assert (run / "encoder.pt").is_file()
+    # Before training, the weights are those of a single process, and so is every score.
+    alone = tmp_path / "one" / "logs"
+    alone.parent.mkdir()
+    process = start_process(alone, *PRETRAIN, "logger=csv", "trainer.max_epochs=1")
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    before = json.loads((only_run(alone) / "results.json").read_text())["before"]
+    for name, value in before.items():
+        assert results["before"][name] == pytest.approx(value, abs=1e-4), name
