@@ -121,7 +121,7 @@ def start_process(repository, tiny_root):
     def start(logs: Path, *overrides: str) -> subprocess.Popen[str]:
         fixed = [*SMALL, f"data.root={tiny_root}", f"paths.logs={logs}"]
         return subprocess.Popen(
-            [sys.executable, str(repository / "run.py"), *overrides, *fixed],
+            [sys.executable, str(repository / "run.py"), *fixed, *overrides],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -25,7 +25,6 @@ PRETRAIN = [
 
 
 def pretrain(run_here, logs, *more):
-    # The later of two overrides wins; run_here puts its own, made for stage 1, first.
     return run_here(logs, *PRETRAIN, "logger=csv", *more)
 
 
@@ -129,12 +128,11 @@ def test_wandb_gets_scores_and_pictures(run_here, offline_wandb, offline_run, tm
 def test_a_killed_and_resumed_run_equals_an_unbroken_one_bit_by_bit(start_process, tmp_path):
     epochs = 8
     options = [*PRETRAIN, f"trainer.max_epochs={epochs}", "seed=3", "logger=csv"]
-    fixed = ["augmentation=two_views", "data.batch_size=8"]  # after those of start_process
     encoders, histories = [], []
     for name in ("whole", "broken"):
         logs = tmp_path / name / "logs"
         logs.parent.mkdir()
-        process = start_process(logs, *options, *fixed)
+        process = start_process(logs, *options)
         if name == "broken":
             run = wait_for_epoch(logs / "pretrain_false", process, 2)
             os.kill(process.pid, signal.SIGKILL)
