@@ -81,8 +81,9 @@ class FewShotLayout:
         The challenge's train.txt holds all its validation tiles too: trained on, they would turn
         validation into a score on training data.
         """
-        held_out = {tile.name for tile in self.stage1_val}
-        return self._tiles(self._train_names(held_out), "trainset", "train.txt", label_needed=True)
+        listed = self._names("train.txt")
+        names = self._without(listed, {tile.name for tile in self.stage1_val})
+        return self._tiles(names, "trainset", "train.txt", label_needed=True)
 
     @cached_property
     def unlabelled_train(self) -> list[Tile]:
@@ -93,7 +94,7 @@ class FewShotLayout:
         held_out: set[str] = set()
         if (self.root / "stage1_val.txt").is_file():
             held_out = {_stem(name) for name in self._names("stage1_val.txt")}
-        names = self._train_names(held_out)
+        names = self._without(self._names("train.txt"), held_out)
         tiles = self._tiles(names, "trainset", "train.txt", label_needed=False)
         return [Tile(tile.name, tile.image, None) for tile in tiles]
 
@@ -134,9 +135,9 @@ class FewShotLayout:
             )
         return self._tiles(names, _FOLDERS[self.split], file, label_needed=False)
 
-    def _train_names(self, held_out: Set[str]) -> list[str]:
+    def _without(self, listed: list[str], held_out: Set[str]) -> list[str]:
         """The names on train.txt without those in ``held_out``."""
-        names = [name for name in self._names("train.txt") if _stem(name) not in held_out]
+        names = [name for name in listed if _stem(name) not in held_out]
         if not names:
             raise DataError(
                 f"{self.root / 'train.txt'} leaves no training tile once the tiles of "
