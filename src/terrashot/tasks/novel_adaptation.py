@@ -215,7 +215,7 @@ class NovelAdaptation(LightningModule):
             diverged=head.diverged,
             adaptation_seconds=adapting,
             rules=torch.stack(rules) if rules else adapted_counts[:0],
-            transition=self._transition(head, features),
+            transition=self._transition(head, views[0].features),
         )
         self._add(counts)
         self.store.save_map(name, maps[-1], self.taxonomy)
