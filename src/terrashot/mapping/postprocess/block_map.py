@@ -34,7 +34,7 @@ class BlockMap:
 
     Args:
         shape: Height and width.
-        folder: Where the map lies as a plain file, which is removed with the object; None: in
+        folder: Where the map lies as a plain file, which goes with the object; None: in
             memory. A file is mapped anew for each access, so its pages never add up in memory.
     """
 
@@ -46,7 +46,8 @@ class BlockMap:
         if folder is None:
             self._array = np.empty(shape, dtype=np.uint8)
         else:
-            self._file = tempfile.NamedTemporaryFile(dir=folder, suffix=".map")  # noqa: SIM115
+            # Without a name, so that it is gone with the process, however that ends.
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
             self._file.truncate(shape[0] * shape[1])
 
     @classmethod
@@ -89,4 +90,4 @@ class BlockMap:
         if self._array is not None:
             return self._array
         assert self._file is not None
-        return np.memmap(self._file.name, dtype=np.uint8, mode="r+", shape=self.shape)
+        return np.memmap(self._file, dtype=np.uint8, mode="r+", shape=self.shape)

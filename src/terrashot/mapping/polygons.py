@@ -1,0 +1,103 @@
+"""A class map as polygons in a GeoPackage."""
+
+import itertools
+import math
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyogrio
+import rasterio
+import rasterio.features
+import shapely
+from rasterio.errors import NotGeoreferencedWarning
+
+from terrashot.files import atomic_write
+from terrashot.mapping.ground import Ground
+from terrashot.mapping.postprocess.block_map import NODATA
+from terrashot.mapping.postprocess.chain import PostProcess
+from terrashot.mapping.postprocess.minimum_size import MinimumSize
+from terrashot.mapping.postprocess.scene import mended_scene
+from terrashot.taxonomy import Taxonomy
+
+ID_FIELD = "class_id"
+_BATCH = 20_000
+
+
+def write_polygons(
+    class_map: Path, path: Path, taxonomy: Taxonomy, minimum: float | None = None
+) -> Path:
+    """Write one polygon for each connected area of a class, however large.
+
+    The layer ``classes`` has the fields ``class_id``, ``class``, ``pixels`` and ``area_m2`` (null
+    where the reference system says nothing of areas; see ``Ground``). Without a reference system
+    coordinates are pixels, y upwards from 0 at the top edge to minus the height, which is where
+    QGIS shows such a raster.
+
+    Args:
+        class_map: uint8, nodata 255.
+        path: ``.gpkg``.
+        taxonomy: The classes.
+        minimum: The minimum mapping unit: smaller areas go to the class around them. In square
+            metres in a projected reference system, otherwise in pixels.
+
+    Returns:
+        ``path``.
+    """
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
+        with rasterio.open(class_map) as source:
+            ground = Ground.of(source.crs, source.transform)
+        pixels = 0 if not minimum else math.ceil(minimum / (ground.pixel or 1.0) - 1e-9)
+        if pixels > 1:
+            mended = Path(folder) / "mended.tif"
+            mended_scene(class_map, mended, PostProcess({"size": MinimumSize(pixels)}), taxonomy)
+            class_map = mended
+        with atomic_write(path) as temporary:
+            temporary.unlink()  # the driver refuses a file that is no database
+            _write(class_map, temporary, taxonomy, ground)
+    return path
+
+
+def _write(class_map: Path, path: Path, taxonomy: Taxonomy, ground: Ground) -> None:
+    names = np.array(taxonomy.names, dtype=object)
+    with warnings.catch_warnings(), rasterio.Env(OGR_SQLITE_SYNCHRONOUS="OFF"):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        warnings.filterwarnings("ignore", message="'crs' was not provided")
+        with rasterio.open(class_map) as source:
+            crs = None if source.crs is None else source.crs.to_wkt()
+            shapes = _shapes(source)
+            append = False
+            while True:
+                batch = list(itertools.islice(shapes, _BATCH))
+                if append and not batch:
+                    return
+                ids = np.array([index for _, index in batch], dtype=np.int32)
+                polygons = np.array([shape for shape, _ in batch], dtype=object)
+                pixels = shapely.area(polygons) / abs(source.transform.determinant)
+                areas = ground.shapes(polygons)
+                area = np.full(len(ids), np.nan) if areas is None else areas
+                if crs is None and source.transform.is_identity:
+                    polygons = shapely.transform(polygons, lambda points: points * (1, -1))
+                pyogrio.raw.write(
+                    path,
+                    geometry=shapely.to_wkb(polygons),
+                    field_data=[ids, names[ids], np.rint(pixels).astype(np.int64), area],
+                    fields=[ID_FIELD, "class", "pixels", "area_m2"],
+                    layer="classes",
+                    driver="GPKG",
+                    geometry_type="Polygon",
+                    crs=crs,
+                    append=append,
+                )
+                append = True
+
+
+def _shapes(source: Any) -> Iterator[tuple[Any, int]]:  # noqa: ANN401 - rasterio has no types
+    """Polygons and class ids of a map, which GDAL reads line by line."""
+    for shape, value in rasterio.features.shapes(rasterio.band(source, 1), connectivity=4):
+        if int(value) != NODATA:
+            shell, *holes = shape["coordinates"]
+            yield shapely.Polygon(shell, holes), int(value)
