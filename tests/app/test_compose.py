@@ -90,3 +90,11 @@ def test_saved_settings_come_back_equal_and_take_overrides(configs, tmp_path):
     assert changed.trainer.devices == 2
     with pytest.raises(ConfigError, match=r"trainer\.device"):
         load_settings(tmp_path / "config.yaml", ["trainer.device=2"])
+
+
+def test_a_group_is_left_out_with_null(repository):
+    settings = compose_settings(
+        repository / "configs", ["experiment=stage2", "inference=null", "postprocess=null"]
+    )
+    assert settings.inference is None
+    assert settings.postprocess is None

@@ -9,9 +9,11 @@ import shapely
 from affine import Affine
 from scipy import ndimage
 
+from terrashot.errors import DataError
 from terrashot.mapping.areas import class_areas
 from terrashot.mapping.ground import Ground
-from terrashot.mapping.products import ProductOptions, write_products
+from terrashot.mapping.polygon_stream import area_polygons
+from terrashot.mapping.products import ProductOptions, is_complete, write_products
 from terrashot.mapping.qgis_style import write_polygon_style
 from terrashot.taxonomy import Taxonomy
 
@@ -186,8 +188,51 @@ def test_web_mercator_areas_are_those_on_the_ground(save):
     y = 6378137 * np.log(np.tan(np.pi / 4 + np.radians(60) / 2))
     transform = Affine(10, 0, 0, 0, -10, y)
     path = save(np.ones((10, 10), dtype=np.uint8), "EPSG:3857", transform)
-    pixels, hectares = class_areas(path)
+    _, hectares = class_areas(path)
     assert hectares[1] == pytest.approx(0.25, rel=0.01)
     ground = Ground.of(rasterio.open(path).crs, transform)
     square = np.array([shapely.box(0, y - 100, 100, y)])
     assert ground.shapes(square)[0] == pytest.approx(hectares[1] * 1e4, rel=1e-9)
+
+
+def test_products_are_complete_when_all_files_are_there_with_these_polygons(
+    save, tmp_path, taxonomy
+):
+    path, stem = save(np.zeros((20, 20), dtype=np.uint8)), tmp_path / "city"
+    asked = ProductOptions(polygons=True, minimum_mapping_unit=3.5)
+    assert not is_complete(path, stem, asked)
+    write_products(path, stem, taxonomy, asked)
+    assert is_complete(path, stem, asked)
+    assert is_complete(path, stem, ProductOptions())
+    assert not is_complete(path, stem, ProductOptions(polygons=True))
+
+
+def test_a_folder_that_takes_no_files_is_an_error_without_half_a_file(save, tmp_path, taxonomy):
+    path = save(np.zeros((20, 20), dtype=np.uint8))
+    (tmp_path / "file").touch()
+    for options in (ProductOptions(), ProductOptions(areas=False, polygons=True)):
+        with pytest.raises(DataError, match="could not be written"):
+            write_products(path, tmp_path / "file" / "city", taxonomy, options)
+
+
+@pytest.mark.parametrize("height", [1, 5, 64, 1000])
+def test_strips_give_the_polygons_of_one_look_at_the_whole(save, height):
+    rng = np.random.default_rng(2)
+    fields = [ndimage.gaussian_filter(rng.standard_normal((90, 70)), 2) for _ in range(3)]
+    ids = np.stack(fields).argmax(axis=0).astype(np.uint8)
+    ids[rng.random(ids.shape) < 0.05] = 255
+    whole = [
+        (shapely.geometry.shape(shape), int(value))
+        for shape, value in rasterio.features.shapes(ids, mask=ids != 255)
+    ]
+    with rasterio.open(save(ids)) as source:
+        found = list(area_polygons(source, height))
+    assert len(found) == len(whole) > 50
+
+    def key(area):
+        return area[1], area[0].bounds, area[0].area
+
+    for one, other in zip(sorted(found, key=key), sorted(whole, key=key), strict=True):
+        assert one[1] == other[1]
+        assert shapely.equals(one[0], other[0])
+        assert one[0].is_valid

@@ -1,11 +1,13 @@
 """Scenes through ``run.py experiment=predict``, with a model that knows classes by their colour."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 from rasterio.transform import from_origin
@@ -14,6 +16,7 @@ from terrashot.app import predict
 from terrashot.app.main import main
 
 PLACE = {"crs": "EPSG:32633", "transform": from_origin(400_000, 5_000_000, 0.5, 0.5)}
+FILES = {"scene.tif", "scene.tif.aux.xml", "scene.png", "scene.qml", "scene_areas.csv"}
 TILED = {"tiled": True, "blockxsize": 64, "blockysize": 64, "compress": "deflate"}
 
 
@@ -86,7 +89,7 @@ def test_the_map_is_a_cloud_optimised_geotiff_with_palette_and_names(
         assert found.descriptions == ("class",)
     names = (map_scenes.maps / "scene.tif.aux.xml").read_text()
     assert "<Category>pool</Category>" in names
-    assert visible(map_scenes.maps) == {"scene.tif", "scene.tif.aux.xml", "scene.png"}
+    assert visible(map_scenes.maps) == FILES
     assert not list((map_scenes.maps / ".mapping").rglob("*.tif"))  # rows at work are gone
 
 
@@ -285,3 +288,60 @@ def test_paths_with_any_characters_can_be_typed(map_scenes, write_raster, paint,
     scene = write_raster("in, (new)/scène=1 [b].tif", paint(ids))
     assert map_scenes(scene) == 0
     np.testing.assert_array_equal(read(map_scenes.maps / "scène=1 [b].tif")[0], ids)
+
+
+def test_products_are_made_with_the_map_and_afterwards_without_mapping_again(
+    map_scenes, write_raster, paint, ids, color_model
+):
+    scene = write_raster("in/scene.tif", paint(ids), **PLACE, **TILED)
+    assert map_scenes(scene) == 0
+    lines = (map_scenes.maps / "scene_areas.csv").read_text().splitlines()
+    hectares = {row[1]: float(row[4]) for row in csv.reader(lines[1:])}
+    assert hectares["pool"] == pytest.approx((ids == 3).sum() * 0.25 / 1e4, abs=1e-4)
+    assert map_scenes(scene, "output.polygons=true") == 0
+    assert color_model.windows == 0
+    polygons = {"scene_polygons.gpkg", "scene_polygons.qml"}
+    assert visible(map_scenes.maps) == FILES | polygons
+    assert pyogrio.read_info(map_scenes.maps / "scene_polygons.gpkg")["features"] > 3
+    assert map_scenes(scene, "output.polygons=true", "output.minimum_mapping_unit=1e9") == 0
+    assert pyogrio.read_info(map_scenes.maps / "scene_polygons.gpkg")["features"] > 3
+    assert map_scenes(scene, "output.minimum_mapping_unit=5") == 1  # of polygons that are not asked
+
+
+def test_rules_mend_the_map_before_it_appears(map_scenes, write_raster, paint, ids, color_model):
+    specks = ids.copy()
+    specks[10:14, 10:14] = 3
+    specks[126:130, 62:66] = 1  # across windows
+    scene = write_raster("in/scene.tif", paint(specks), **PLACE, **TILED)
+    assert map_scenes(scene, "postprocess=clean", "postprocess.rules.size.pixels=50") == 0
+    with rasterio.open(map_scenes.maps / "scene.tif") as found:
+        np.testing.assert_array_equal(found.read(1), ids)
+        assert found.transform == PLACE["transform"]
+        assert found.tags()["POSTPROCESS"] == "holes, size"
+        assert found.tags()["EXTERNAL_MASKS"] == "no"
+        assert found.colormap(1)[3] == (*color_model.taxonomy.classes[3].rgb, 255)
+    assert map_scenes(scene, "postprocess=null") == 0  # other settings, another map
+    np.testing.assert_array_equal(read(map_scenes.maps / "scene.tif")[0], specks)
+
+
+def test_masks_that_do_not_lie_on_the_scene_are_refused(
+    map_scenes, write_raster, paint, ids, tmp_path, capsys
+):
+    scene = write_raster("in/scene.tif", paint(ids), **PLACE)
+    rule = (
+        "+postprocess={_target_: terrashot.mapping.postprocess.chain.PostProcess, rules: {pools: "
+        "{_target_: terrashot.mapping.postprocess.paste_masks.PasteMasks, class_name: pool, "
+        f"folder: {tmp_path / 'masks'}}}}}}}"
+    )
+    moved = {**PLACE, "transform": from_origin(400_010, 5_000_000, 0.5, 0.5)}
+    mask = np.zeros((1, *ids.shape), np.uint8)
+    mask[0, 5:9, 5:9] = 255
+    write_raster("masks/scene.tif", mask, **moved)
+    assert map_scenes(scene, rule) == 1
+    assert "begins at 400010, 5000000, but 'scene'" in " ".join(capsys.readouterr().err.split())
+    assert visible(map_scenes.maps) == set()
+    write_raster("masks/scene.tif", mask, **PLACE)
+    assert map_scenes(scene, rule) == 0
+    expected = np.where(mask[0] == 255, 3, ids)
+    np.testing.assert_array_equal(read(map_scenes.maps / "scene.tif")[0], expected)
+    assert map_scenes.results()["external_masks"] is True

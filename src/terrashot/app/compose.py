@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ def compose_raw(configs: Path, overrides: list[str]) -> DictConfig:
         ConfigError: an unknown group option or key.
     """
     _check_group_names(configs, overrides)
-    overrides = [_in_full(override) for override in overrides]
+    groups = group_options(configs)
+    overrides = [_in_full(override, groups) for override in overrides]
     try:
         # A multirun job composes inside Hydra's own run, whose state must survive.
         if GlobalHydra.instance().is_initialized():
@@ -125,9 +127,15 @@ def _scalar(text: str) -> Any:  # noqa: ANN401 - a YAML scalar
     return override.value()
 
 
-def _in_full(override: str) -> str:
-    """The override with its full name; a path keeps whatever characters it is made of."""
+def _in_full(override: str, groups: Collection[str]) -> str:
+    """The override as Hydra takes it.
+
+    Short names become full ones, a path keeps whatever characters it is made of, and a group that
+    is null on the command line, which Hydra refuses, is left out.
+    """
     key, equals, value = override.partition("=")
+    if key in groups and value == "null":
+        return f"~{key}"
     if not equals or key not in _SHORT or value.startswith("{"):
         return override
     if key in _PATHS and value != "null" and value[:1] not in ("'", '"'):

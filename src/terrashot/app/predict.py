@@ -1,7 +1,6 @@
 """Mapping from settings to georeferenced files and the closing table."""
 
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from terrashot.app.build import build_trainer
 from terrashot.app.console import run_console
 from terrashot.app.hardware import resolve_accelerator, resolve_precision
 from terrashot.app.run_folder import RunFolder
+from terrashot.app.scene_products import SceneProducts
 from terrashot.app.settings import MappingSettings, Settings
 from terrashot.callbacks.console_progress import console_progress
 from terrashot.errors import CheckpointError, ConfigError
@@ -19,7 +19,7 @@ from terrashot.mapping.adapted_file import find_adapted_file, load_adapted_model
 from terrashot.mapping.adapted_model import AdaptedModel
 from terrashot.mapping.blending import Layers
 from terrashot.mapping.checks import check_output, check_scenes, class_ids
-from terrashot.mapping.finish import Finisher, Product
+from terrashot.mapping.finish import Finisher
 from terrashot.mapping.job import SceneJob
 from terrashot.mapping.ledger import Ledger, scene_digest
 from terrashot.mapping.plan import WindowPlan, check_window
@@ -27,7 +27,6 @@ from terrashot.mapping.radiometry import parse_scale
 from terrashot.mapping.rows import RowStore
 from terrashot.mapping.scene import Scene
 from terrashot.mapping.views import Views
-from terrashot.reporting.map_picture import draw_map
 from terrashot.reporting.map_table import map_table
 from terrashot.reporting.run_summary import short_path
 from terrashot.tasks.scene_mapping import SceneMapping, describe_failures
@@ -46,6 +45,7 @@ class _Plan:
     output: Path
     layers: Layers
     mapping: MappingSettings
+    products: SceneProducts
 
 
 def check_mapping(settings: Settings) -> None:
@@ -62,7 +62,7 @@ def run_scene_mapping(settings: Settings, folder: RunFolder) -> None:
     precision = resolve_precision(settings.trainer.precision, accelerator)
     plan = _prepare(settings)
     ledger = Ledger(plan.output)
-    jobs = _jobs(plan, ledger, precision)
+    jobs = _jobs(plan, ledger, precision, settings.postprocess)
     left = [j for j in jobs if not ledger.is_finished(j.output.stem, j.digest)]
     module = SceneMapping(
         plan.model,
@@ -71,8 +71,9 @@ def run_scene_mapping(settings: Settings, folder: RunFolder) -> None:
         Finisher(
             plan.model.taxonomy,
             plan.layers,
-            {"SOFTWARE": "terrashot", "MODEL": plan.checkpoint.name},
-            _products(settings, plan.model),
+            {"SOFTWARE": "terrashot", "MODEL": plan.checkpoint.name, **plan.products.marks},
+            plan.products.makers,
+            plan.products.mend,
         ),
         plan.layers,
         Views(plan.mapping.views),
@@ -85,11 +86,15 @@ def run_scene_mapping(settings: Settings, folder: RunFolder) -> None:
         for job in left:
             ledger.forget_others(job.output.stem, job.digest)
     _announce(console, settings, plan, jobs, left, f"{accelerator}, {precision}")
+    if trainer.is_global_zero:
+        plan.products.complete([j for j in jobs if j not in left], ledger, console)
     trainer.predict(module, return_predictions=False, weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt
     if trainer.is_global_zero:
-        _report(console, folder, ledger, jobs, left, module)
+        rules = plan.products.rules
+        external = rules is not None and rules.external_masks
+        _report(console, folder, ledger, jobs, left, module, external)
 
 
 def _prepare(settings: Settings) -> _Plan:
@@ -119,17 +124,22 @@ def _prepare(settings: Settings) -> _Plan:
     scenes = check_scenes(settings.input.path, settings.input.bands, scale)
     output = Path(settings.output.path)
     check_output(output, scenes, layers)
-    return _Plan(model, checkpoint, scenes, output, layers, mapping)
+    products = SceneProducts(settings, model.taxonomy)
+    products.check(scenes)
+    return _Plan(model, checkpoint, scenes, output, layers, mapping, products)
 
 
-def _jobs(plan: _Plan, ledger: Ledger, precision: str) -> list[SceneJob]:
+def _jobs(
+    plan: _Plan, ledger: Ledger, precision: str, rules: dict[str, Any] | None
+) -> list[SceneJob]:
     mapping = plan.mapping
-    # All that changes a pixel of the map, or the files that are written.
+    # All that changes a pixel of the rasters; what else is made of them can be made later.
     settings = {
         "format": _FORMAT,
         "model": file_digest(plan.checkpoint),
         "precision": precision,
         "layers": asdict(plan.layers),
+        "postprocess": rules,
         **{k: getattr(mapping, k) for k in ("window", "overlap", "views", "batch_size")},
     }
     jobs = []
@@ -140,18 +150,6 @@ def _jobs(plan: _Plan, ledger: Ledger, precision: str) -> list[SceneJob]:
         output = plan.output / f"{scene.path.stem}.tif"
         jobs.append(SceneJob(scene, windows, store, output, digest))
     return jobs
-
-
-def _products(settings: Settings, model: AdaptedModel) -> list[Product]:
-    """What is made of each finished class map, in this order."""
-    products: list[Product] = []
-    if settings.output.picture:
-        products.append(partial(_picture, model=model))
-    return products
-
-
-def _picture(job: SceneJob, model: AdaptedModel) -> list[Path]:
-    return [draw_map(job.output, job.output.with_suffix(".png"), model.taxonomy)]
 
 
 def _announce(
@@ -169,6 +167,7 @@ def _announce(
         f"on {settings.processes} x {device}"
     )
     console.print(line, highlight=False, soft_wrap=True)
+    plan.products.describe(console)
     for job in left:
         rows = len(job.plan.rows)
         kept = rows - len(job.store.pending())
@@ -191,6 +190,7 @@ def _report(
     jobs: list[SceneJob],
     left: list[SceneJob],
     module: SceneMapping,
+    external_masks: bool,
 ) -> None:
     notes: list[dict[str, Any]] = []
     missing: list[Path] = []
@@ -204,6 +204,7 @@ def _report(
     seconds = {k: round(v, 2) for k, v in module.clock.seconds().items()}
     output = str(ledger.output)
     results = {"output": output, "scenes": notes, "stage_seconds": seconds}
+    results["external_masks"] = external_masks
     if missing:
         results["missing"] = {str(p): module.failures.get(p, "see the log") for p in missing}
     write_json(folder.results, results)

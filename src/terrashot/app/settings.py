@@ -149,6 +149,10 @@ class OutputSettings:
     confidence: bool = False
     probabilities: list[str] = field(default_factory=list)
     picture: bool = True
+    style: bool = True
+    areas: bool = True
+    polygons: bool = False
+    minimum_mapping_unit: float | None = None
 
 
 @dataclass

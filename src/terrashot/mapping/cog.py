@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -41,10 +41,23 @@ class Raster:
     unit: str = ""
 
 
-def write_cog(path: Path, raster: Raster, store: RowStore, scene: Scene) -> list[Path]:
+def write_cog(
+    path: Path,
+    raster: Raster,
+    store: RowStore,
+    scene: Scene,
+    mend: Callable[[Path, Path], None] | None = None,
+) -> list[Path]:
     """Write one raster of a finished scene, with overviews, georeference, palette and names.
 
     The rows are shown as one picture by a VRT, which GDAL copies: nothing is held in memory.
+
+    Args:
+        path: the file.
+        raster: what it holds.
+        store: the rows.
+        scene: the scene.
+        mend: writes the raster of a path anew to another one, before it is copied; None: not.
 
     Returns:
         The file, and beside it the one of the class names, which a TIFF has no place for.
@@ -53,9 +66,14 @@ def write_cog(path: Path, raster: Raster, store: RowStore, scene: Scene) -> list
         DataError: there is no space left, or the file is not whole for another reason.
     """
     virtual = store.folder / f"{path.stem}.vrt"
-    virtual.write_bytes(_vrt(raster, store, scene))
+    parts = [(store.path(r), *store.plan.rows.finished(r)) for r in range(len(store.plan.rows))]
+    virtual.write_bytes(_vrt(raster, parts, scene))
     classes = raster.classes is not None
     try:
+        if mend is not None:
+            mended = store.folder / f"{path.stem}_mended.tif"
+            mend(virtual, mended)
+            virtual.write_bytes(_vrt(raster, [(mended, 0, scene.height)], scene))
         with atomic_write(path) as temporary:
             # The file's own suffix, so that GDAL's name for the sidecar follows it.
             rasterio.shutil.copy(
@@ -99,7 +117,8 @@ def _check_whole(path: Path) -> None:
             written.read(window=window)
 
 
-def _vrt(raster: Raster, store: RowStore, scene: Scene) -> bytes:
+def _vrt(raster: Raster, parts: Sequence[tuple[Path, int, int]], scene: Scene) -> bytes:
+    """One picture of several files in its folder: each with its first row and the row after it."""
     root = Element("VRTDataset", rasterXSize=str(scene.width), rasterYSize=str(scene.height))
     if scene.crs is not None:
         SubElement(root, "SRS").text = scene.crs
@@ -119,8 +138,8 @@ def _vrt(raster: Raster, store: RowStore, scene: Scene) -> bytes:
         SubElement(node, "ColorInterp").text = "Palette" if raster.classes else "Gray"
         if raster.classes is not None:
             _add_classes(node, raster.classes)
-        for row in range(len(store.plan.rows)):
-            _add_source(node, band, row, store, scene)
+        for path, top, bottom in parts:
+            _add_source(node, band, path.name, (top, bottom), scene.width)
     return tostring(root, encoding="utf-8")
 
 
@@ -134,11 +153,10 @@ def _add_classes(node: Element, taxonomy: Taxonomy) -> None:
         SubElement(table, "Entry", c1=str(red), c2=str(green), c3=str(blue), c4=str(alpha))
 
 
-def _add_source(node: Element, band: int, row: int, store: RowStore, scene: Scene) -> None:
-    top, bottom = store.plan.rows.finished(row)
+def _add_source(node: Element, band: int, name: str, rows: tuple[int, int], width: int) -> None:
     source = SubElement(node, "SimpleSource")
-    SubElement(source, "SourceFilename", relativeToVRT="1").text = store.path(row).name
+    SubElement(source, "SourceFilename", relativeToVRT="1").text = name
     SubElement(source, "SourceBand").text = str(band)
-    size = {"xSize": str(scene.width), "ySize": str(bottom - top)}
+    size = {"xSize": str(width), "ySize": str(rows[1] - rows[0])}
     SubElement(source, "SrcRect", {"xOff": "0", "yOff": "0", **size})
-    SubElement(source, "DstRect", {"xOff": "0", "yOff": str(top), **size})
+    SubElement(source, "DstRect", {"xOff": "0", "yOff": str(rows[0]), **size})

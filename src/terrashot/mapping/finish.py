@@ -1,6 +1,7 @@
 """The last step of a scene: from finished rows to the files that a user opens."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from terrashot.mapping.blending import Layers
@@ -11,6 +12,9 @@ from terrashot.taxonomy import Taxonomy
 Product = Callable[[SceneJob], list[Path]]
 """Makes further files of a scene whose class map is written; each appears whole or not at all."""
 
+Mend = Callable[[Path, Path, str], None]
+"""Writes a class map anew, from one path to another, given the name of its scene."""
+
 
 class Finisher:
     """Writes the files of a scene.
@@ -20,6 +24,7 @@ class Finisher:
         layers: what the rows hold.
         tags: metadata of all files, such as the model they were made with.
         products: what else is made of the class map, in this order.
+        mend: post-processes the class map; None: it stays as it is.
     """
 
     def __init__(
@@ -28,11 +33,13 @@ class Finisher:
         layers: Layers,
         tags: dict[str, str] | None = None,
         products: Sequence[Product] = (),
+        mend: Mend | None = None,
     ) -> None:
         self.taxonomy = taxonomy
         self.layers = layers
         self.tags = tags or {}
         self.products = products
+        self.mend = mend
 
     def __call__(self, job: SceneJob) -> list[Path]:
         """Write all files of ``job``, whose rows are all finished; the class map comes first.
@@ -43,10 +50,17 @@ class Finisher:
         files: list[Path] = []
         for suffix, raster in self._rasters():
             path = job.output.with_name(f"{job.output.stem}{suffix}.tif")
-            files += write_cog(path, raster, job.store, job.scene)
+            mend = None
+            if self.mend is not None and raster.classes is not None:
+                mend = partial(self._mended, job)
+            files += write_cog(path, raster, job.store, job.scene, mend)
         for product in self.products:
             files += product(job)
         return files
+
+    def _mended(self, job: SceneJob, source: Path, target: Path) -> None:
+        assert self.mend is not None
+        self.mend(source, target, job.scene.path.stem)
 
     def _rasters(self) -> list[tuple[str, Raster]]:
         classes = self.taxonomy.classes

@@ -57,6 +57,13 @@ class Ledger:
         write_json(self.folder / f"{stem}.json", {"digest": digest, "files": names, **facts})
         shutil.rmtree(self.folder / stem, ignore_errors=True)
 
+    def add_files(self, stem: str, files: Sequence[Path]) -> None:
+        """Note further files of a whole map."""
+        note = self.note(stem) or {}
+        names = [str(f.relative_to(self.output)) for f in files]
+        note["files"] = list(dict.fromkeys([*note.get("files", []), *names]))
+        write_json(self.folder / f"{stem}.json", note)
+
     def forget_others(self, stem: str, digest: str) -> None:
         """Remove rows that were computed with other settings."""
         keep = self.rows(stem, digest)

@@ -3,27 +3,26 @@
 import itertools
 import math
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import pyogrio
 import rasterio
-import rasterio.features
 import shapely
+from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
 from terrashot.files import atomic_write
 from terrashot.mapping.ground import Ground
-from terrashot.mapping.postprocess.block_map import NODATA
+from terrashot.mapping.polygon_stream import area_polygons
 from terrashot.mapping.postprocess.chain import PostProcess
 from terrashot.mapping.postprocess.minimum_size import MinimumSize
 from terrashot.mapping.postprocess.scene import mended_scene
 from terrashot.taxonomy import Taxonomy
 
 ID_FIELD = "class_id"
+_MINIMUM = "minimum_mapping_unit"
 _BATCH = 20_000
 
 
@@ -57,18 +56,29 @@ def write_polygons(
             class_map = mended
         with atomic_write(path) as temporary:
             temporary.unlink()  # the driver refuses a file that is no database
-            _write(class_map, temporary, taxonomy, ground)
+            _write(class_map, temporary, taxonomy, ground, {_MINIMUM: str(minimum or "")})
     return path
 
 
-def _write(class_map: Path, path: Path, taxonomy: Taxonomy, ground: Ground) -> None:
+def read_minimum(path: Path) -> float | None:
+    """The minimum mapping unit that a layer was made with."""
+    value = (pyogrio.read_info(path)["layer_metadata"] or {}).get(_MINIMUM)
+    return float(value) if value else None
+
+
+def _write(
+    class_map: Path, path: Path, taxonomy: Taxonomy, ground: Ground, metadata: dict[str, str]
+) -> None:
     names = np.array(taxonomy.names, dtype=object)
     with warnings.catch_warnings(), rasterio.Env(OGR_SQLITE_SYNCHRONOUS="OFF"):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         warnings.filterwarnings("ignore", message="'crs' was not provided")
         with rasterio.open(class_map) as source:
             crs = None if source.crs is None else source.crs.to_wkt()
-            shapes = _shapes(source)
+            shapes = area_polygons(source)
+            place = source.transform
+            if crs is None and place.is_identity:
+                place = Affine(1, 0, 0, 0, -1, 0)
             append = False
             while True:
                 batch = list(itertools.islice(shapes, _BATCH))
@@ -76,11 +86,10 @@ def _write(class_map: Path, path: Path, taxonomy: Taxonomy, ground: Ground) -> N
                     return
                 ids = np.array([index for _, index in batch], dtype=np.int32)
                 polygons = np.array([shape for shape, _ in batch], dtype=object)
-                pixels = shapely.area(polygons) / abs(source.transform.determinant)
+                pixels = shapely.area(polygons)
+                polygons = shapely.transform(polygons, lambda points: _placed(points, place))
                 areas = ground.shapes(polygons)
                 area = np.full(len(ids), np.nan) if areas is None else areas
-                if crs is None and source.transform.is_identity:
-                    polygons = shapely.transform(polygons, lambda points: points * (1, -1))
                 pyogrio.raw.write(
                     path,
                     geometry=shapely.to_wkb(polygons),
@@ -91,13 +100,11 @@ def _write(class_map: Path, path: Path, taxonomy: Taxonomy, ground: Ground) -> N
                     geometry_type="Polygon",
                     crs=crs,
                     append=append,
+                    layer_metadata=None if append else metadata,
                 )
                 append = True
 
 
-def _shapes(source: Any) -> Iterator[tuple[Any, int]]:  # noqa: ANN401 - rasterio has no types
-    """Polygons and class ids of a map, which GDAL reads line by line."""
-    for shape, value in rasterio.features.shapes(rasterio.band(source, 1), connectivity=4):
-        if int(value) != NODATA:
-            shell, *holes = shape["coordinates"]
-            yield shapely.Polygon(shell, holes), int(value)
+def _placed(points: np.ndarray, place: Affine) -> np.ndarray:
+    """Pixels (column, row) [n, 2] as coordinates."""
+    return points @ np.array([[place.a, place.d], [place.b, place.e]]) + (place.c, place.f)

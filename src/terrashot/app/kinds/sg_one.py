@@ -35,6 +35,7 @@ class SGOneKind(TaskKind):
             "method",
             "inference",
             "support_weighting",
+            "postprocess",
         ),
         _STAGE_2,
     )

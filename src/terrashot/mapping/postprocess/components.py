@@ -96,7 +96,7 @@ def new_values(
 def measure(view: View, num_classes: int) -> tuple[np.ndarray, Areas]:
     """Labels int32 [h, w] of the areas within one block (-1: none) and their measures."""
     key = view.key[1:-1, 1:-1]
-    labels, keys = _label(key)
+    labels, keys = label_areas(key)
     taken = labels >= 0
     contacts = inside = np.zeros((len(keys), 0), dtype=np.int32)
     if view.context is not None:
@@ -122,8 +122,14 @@ _MIDDLE, _BEFORE, _AFTER = slice(1, -1), slice(0, -2), slice(2, None)
 _NEIGHBOURS = [(_BEFORE, _MIDDLE), (_AFTER, _MIDDLE), (_MIDDLE, _BEFORE), (_MIDDLE, _AFTER)]
 
 
-def _label(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Areas of equal value, all values in one go: labels [h, w] and the key of each area.
+def label_areas(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Areas of equal value, all values in one go.
+
+    Args:
+        key: uint8 [h, w]; ``SKIP`` is no area.
+
+    Returns:
+        Labels int32 [h, w] from 0, -1 in no area, and the value [n] of each area.
 
     Rows are cut into runs of one value; runs that lie above each other are joined as a graph. That
     is many times faster than one labelling a class.

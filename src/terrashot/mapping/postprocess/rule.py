@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Draft:
         fit: Brings a mask at the tile's own size, uint8 [H, W], to that of the map; None: it must
             have that size.
         scores: Where probabilities are at hand.
+        transform: Where a georeferenced map lies: masks that lie elsewhere are refused.
         side: Of a block.
     """
 
@@ -39,6 +40,7 @@ class Draft:
         taxonomy: Taxonomy,
         fit: Callable[[np.ndarray], np.ndarray] | None = None,
         scores: Scores | None = None,
+        transform: Any = None,  # noqa: ANN401 - rasterio has no types
         side: int = SIDE,
     ) -> None:
         self.name = name
@@ -46,6 +48,7 @@ class Draft:
         self.taxonomy = taxonomy
         self.fit = fit
         self.scores = scores
+        self.transform = transform
         self.side = side
 
     def blocks(self) -> Iterator[Block]:
@@ -76,6 +79,7 @@ class Draft:
         with opened_raster(path) as source:
             shape = (int(source.height), int(source.width))
             if shape == self.ids.shape:
+                self._check_place(path, source)
                 found = self.ids.like()
                 for block in self.blocks():
                     window = (
@@ -92,6 +96,17 @@ class Draft:
                 f"into, is {width} x {height}. Write the mask anew on the grid of the image."
             )
         return BlockMap.of(fitted)
+
+    def _check_place(self, path: Path, source: Any) -> None:  # noqa: ANN401 - rasterio's dataset
+        if self.transform is None or source.crs is None:
+            return
+        (left, top), (x, y) = ((t.c, t.f) for t in (self.transform, source.transform))
+        pixel = abs(self.transform.determinant) ** 0.5
+        if max(abs(left - x), abs(top - y)) > pixel / 2:
+            raise DataError(
+                f"{path} begins at {x:.10g}, {y:.10g}, but '{self.name}', which it is pasted into, "
+                f"at {left:.10g}, {top:.10g}. Write the mask anew on the grid of the image."
+            )
 
 
 class Rule(Protocol):

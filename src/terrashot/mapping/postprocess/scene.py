@@ -10,7 +10,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from terrashot.mapping.postprocess.block_map import Block, BlockMap
 from terrashot.mapping.postprocess.chain import PostProcess
-from terrashot.mapping.postprocess.rule import SIDE, Draft
+from terrashot.mapping.postprocess.rule import Draft
 from terrashot.taxonomy import Taxonomy
 
 
@@ -37,7 +37,10 @@ def mended_scene(
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(source) as raster:
             draft = Draft(
-                name or source.stem, BlockMap(raster.shape, Path(folder)), taxonomy, side=SIDE
+                name or source.stem,
+                BlockMap(raster.shape, Path(folder)),
+                taxonomy,
+                transform=None if raster.crs is None else raster.transform,
             )
             for block in draft.blocks():
                 draft.ids.write(block, raster.read(1, window=_window(block)))
