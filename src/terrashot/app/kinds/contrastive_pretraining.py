@@ -22,7 +22,16 @@ class ContrastivePretrainingKind(TaskKind):
     name = "contrastive_pretraining"
     needed = ("backbone", "loss", "optimizer", "scheduler", "pretraining")
     refused = dict.fromkeys(
-        ("decoder", "similarity", "transition", "transduction", "solver", "method", "inference"),
+        (
+            "decoder",
+            "similarity",
+            "transition",
+            "transduction",
+            "solver",
+            "method",
+            "inference",
+            "postprocess",
+        ),
         _LATER,
     )
 
