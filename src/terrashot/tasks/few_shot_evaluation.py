@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ from lightning import LightningModule
 from torch import Tensor
 
 from terrashot.adaptation.gfss_merge import merge_novel
+from terrashot.adaptation.head import AdaptedHead
 from terrashot.data.episodes.datamodule import EpisodeDataModule
-from terrashot.data.episodes.evaluation import NovelEpisode, evaluation_episodes
+from terrashot.data.episodes.evaluation import evaluation_episodes
 from terrashot.data.feature_cache import FeatureCache
 from terrashot.errors import ConfigError
 from terrashot.evaluation.confusion import ConfusionMatrix
@@ -160,13 +162,10 @@ class FewShotEvaluation(LightningModule):
         features = self._stage1.extract(tile["image"]).features
         mask, name = tile["mask"][0], tile["name"][0]
         merged = self._count_maps(answers, features, mask)
-        for episode, times in self._episodes.get(name, Counter()).items():
-            found = self._answer(episode, query, answers, features, mask)
-            target = self._target(mask, episode.class_id)
-            for kind, foreground in found.items():
-                counts = binary_counts(foreground, target, self.taxonomy.ignore_index)
-                row = episode.class_id - self.taxonomy.num_base
-                self._binary[kind, row] += times * counts.cpu()
+        episodes = self._episodes.get(name, Counter())
+        for class_id in {episode.class_id for episode in episodes}:
+            shots = {e.shot: times for e, times in episodes.items() if e.class_id == class_id}
+            self._count_class(class_id, shots, query, answers, features, mask)
         self._totals += torch.tensor([1.0, seconds])
         kept = {key: tile[key] for key in ("name", "image", "mask")}
         return {**kept, "prediction": merged.unsqueeze(0), **self._episode(tile, answers)}
@@ -216,29 +215,36 @@ class FewShotEvaluation(LightningModule):
             self._maps[kind] += single.confmat.cpu()
         return merged
 
-    def _answer(
+    def _count_class(
         self,
-        episode: NovelEpisode,
+        class_id: int,
+        shots: Mapping[int, int],
         query: EncodedQuery,
         answers: dict[int, NovelScores],
         features: Tensor,
         mask: Tensor,
-    ) -> dict[int, Tensor]:
-        """Foreground ``[H, W]`` of an episode, by who says so."""
-        found = {ALL: answers[episode.class_id].foreground > 0.5}
-        vectors = self._shots.one(episode.class_id, episode.shot)
-        if vectors is not None:
-            found[ONE] = query.scores(vectors, self.fusion).foreground > 0.5
+    ) -> None:
+        """Count the episodes of one class on a query tile: shots and how often each was drawn."""
+        target, references = self._target(mask, class_id), self._references
         size = (mask.shape[0], mask.shape[1])
-        heads = {
-            ONE_IMPRINTED: self._references.one_shot(episode.shot),
-            ALL_IMPRINTED: self._references.all_shots,
-        }
-        for kind, head in heads.items():
+
+        def count(kind: int, foreground: Tensor, times: int) -> None:
+            counts = binary_counts(foreground, target, self.taxonomy.ignore_index)
+            self._binary[kind, class_id - self.taxonomy.num_base] += times * counts.cpu()
+
+        def imprinted(kind: int, head: AdaptedHead | None, times: int) -> None:
             if head is not None:
-                own = episode.class_id
-                found[kind] = self._references.imprinted_map(head, features, size, own) == own
-        return found
+                found = references.imprinted_map(head, features, size, only=class_id)
+                count(kind, found == class_id, times)
+
+        drawn = sum(shots.values())
+        count(ALL, answers[class_id].foreground > 0.5, drawn)
+        imprinted(ALL_IMPRINTED, references.all_shots, drawn)
+        for shot, times in shots.items():
+            vectors = self._shots.one(class_id, shot)
+            if vectors is not None:
+                count(ONE, query.scores(vectors, self.fusion).foreground > 0.5, times)
+            imprinted(ONE_IMPRINTED, references.one_shot(shot), times)
 
     def _target(self, mask: Tensor, class_id: int) -> Tensor:
         """In a query tile every class is labelled, so all but the class is background."""

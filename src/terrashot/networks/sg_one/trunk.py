@@ -53,7 +53,10 @@ class Trunk(nn.Module, ABC):
 
 
 class DecoderTrunk(Trunk):
-    """Any encoder and decoder: both branches read the decoder's features.
+    """Any encoder and decoder: both branches read the decoder's features, standardised.
+
+    Features after a ReLU all point the same way: their cosines lie close to 1 and the gate has
+    little to tell classes by. So each channel is brought to mean 0 and deviation 1.
 
     Args:
         segmenter: Gives encoder, decoder and normalisation; its linear head is taken off.
@@ -63,6 +66,7 @@ class DecoderTrunk(Trunk):
         super().__init__()
         del segmenter.head  # the gate takes its place; it would be a parameter without gradient
         self.segmenter = segmenter
+        self.standardise = nn.BatchNorm2d(segmenter.channels, affine=False)
         self.guidance_channels = self.channels = segmenter.channels
         self.stride = segmenter.stride
 
@@ -78,7 +82,7 @@ class DecoderTrunk(Trunk):
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """The decoder's features alone."""
-        return [self.segmenter.features(image)]
+        return [self.standardise(self.segmenter.features(image))]
 
     def guidance_input(self, maps: list[Tensor]) -> Tensor:
         """The decoder's features."""
