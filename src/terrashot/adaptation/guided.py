@@ -70,6 +70,4 @@ class GuidedAdapter:
         self, query_features: Tensor, query_valid: Tensor | None = None, *, seed: int = 0
     ) -> Any:  # noqa: ANN401 - a head that can be asked for logits, as an AdaptedHead
         """See ``Adapter``."""
-        return GuidedHead(
-            self.adapter.adapt(query_features, query_valid, seed=seed), self.guidance
-        )
+        return GuidedHead(self.adapter.adapt(query_features, query_valid, seed=seed), self.guidance)

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 
+from terrashot.adaptation.guided import GuidedAdapter
 from terrashot.app.hardware import resolve_accelerator, resolve_precision
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import DataSettings, Settings
@@ -50,7 +51,7 @@ def build_part(group: str, config: dict[str, Any] | None, **extra: Any) -> Any: 
 
 
 def build_adapter(settings: Settings) -> Any:  # noqa: ANN401 - what the method's _target_ names
-    """The stage-2 method with its parts."""
+    """The stage-2 method with its parts, guided where that is asked for."""
     parts = {
         group: build_part(group, part_config(settings, group))
         for group in [
@@ -62,7 +63,9 @@ def build_adapter(settings: Settings) -> Any:  # noqa: ANN401 - what the method'
             "support_weighting",
         ]
     }
-    return build_part("method", settings.method, **parts)
+    adapter = build_part("method", settings.method, **parts)
+    guidance = build_part("guidance", settings.guidance)
+    return adapter if guidance is None else GuidedAdapter(adapter, guidance)
 
 
 def build_data(settings: Settings) -> FewShotDataModule:

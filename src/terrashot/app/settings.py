@@ -286,6 +286,7 @@ class Settings:
     solver: dict[str, Any] | None = None
     method: dict[str, Any] | None = None
     inference: dict[str, Any] | None = None
+    guidance: dict[str, Any] | None = None
     episodes: EpisodeSettings | None = None
     postprocess: dict[str, Any] | None = None
     support_weighting: dict[str, Any] | None = None

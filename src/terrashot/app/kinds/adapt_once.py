@@ -28,6 +28,11 @@ class AdaptOnceKind(NovelAdaptationKind):
                 f"{settings.processes}. Set trainer.devices=1 trainer.num_nodes=1 strategy=single; "
                 "experiment=predict shares the windows of a scene over several devices."
             )
+        if settings.guidance is not None:
+            raise ConfigError(
+                "guidance bends novel logits by cosines, but experiment=adapt keeps a head of "
+                "matrices. Leave guidance out, or run experiment=stage2 with it."
+            )
         check_unlabelled(settings)
 
     def check_tiles(self, layout: FewShotLayout) -> None:

@@ -25,6 +25,7 @@ class BaseSegmentationKind(TaskKind):
             "solver",
             "method",
             "inference",
+            "guidance",
             "postprocess",
             "support_weighting",
         ),

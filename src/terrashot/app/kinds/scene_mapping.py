@@ -30,6 +30,7 @@ class SceneMappingKind(TaskKind):
             "solver",
             "method",
             "inference",
+            "guidance",
             "support_weighting",
         ),
         _ADAPTED,

@@ -34,6 +34,7 @@ class SGOneKind(TaskKind):
             "solver",
             "method",
             "inference",
+            "guidance",
             "support_weighting",
             "postprocess",
         ),

@@ -17,6 +17,7 @@ NO_STAGE_2 = dict.fromkeys(
         "solver",
         "method",
         "inference",
+        "guidance",
         "support_weighting",
         "postprocess",
     ),
