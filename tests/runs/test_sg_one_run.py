@@ -84,6 +84,17 @@ def test_the_imprinted_map_is_that_of_stage_2(sg_one, run_here, trained, tmp_pat
         assert value == pytest.approx(expected["metrics"][name], abs=1e-6), name
 
 
+def test_stage_2_runs_guided_and_a_file_cannot_hold_that(run_here, trained, tmp_path, capsys):
+    options = [of_stage1(trained), "logger=csv", "method=imprinting", "guidance=cosine"]
+    assert run_here(tmp_path / "logs", "experiment=stage2", *options) == 0
+    (run,) = [p for p in (tmp_path / "logs" / "stage2").iterdir() if not p.is_symlink()]
+    found = json.loads((run / "results.json").read_text())
+    assert found["metrics"]["test/novel_miou"] > 0
+    assert found["metrics"]["test/novel_miou"] != found["base_model"]["test/novel_miou"]
+    assert run_here(tmp_path / "logs", "experiment=adapt", *options) == 1
+    assert "Leave guidance out" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -112,8 +112,11 @@ class SGOneKind(TaskKind):
         return "all_shots"
 
     def sweep_scores(self, settings: Settings, results: Mapping[str, Any]) -> dict[str, Any]:
-        """Few-shot mIoU, then the scores that every stage-2 method has."""
+        """Few-shot mIoU beside imprinting's, then the scores that every stage-2 method has."""
         few = {n: results["metrics"].get(f"test/{n}_miou") for n in ("one_shot", "all_shots")}
+        for name, scores in results["episodes"].items():
+            if name.startswith("imprinting"):
+                few[name] = scores["test/episode_miou"]
         return {**few, **NovelAdaptationKind().sweep_scores(settings, results)}
 
 
