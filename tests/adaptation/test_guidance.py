@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from terrashot.adaptation.adapter import Query
 from terrashot.adaptation.guidance import CosineGuidance
 from terrashot.adaptation.guided import GuidedAdapter
 from terrashot.adaptation.head import LinearHead
@@ -98,6 +99,8 @@ def test_any_method_can_be_guided(support, query):
     assert head.diverged is False
     expected = guided.guidance.apply(plain.adapt(query).logits(query), query)
     torch.testing.assert_close(head.logits(query), expected)
+    (together,) = guided.adapt_together([Query(query)])
+    torch.testing.assert_close(together.logits(query), expected)
 
 
 def test_what_makes_no_sense_is_refused():

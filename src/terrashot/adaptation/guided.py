@@ -1,11 +1,12 @@
 """Any stage-2 method with guided novel logits."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from terrashot.adaptation.adapter import Adapter
+from terrashot.adaptation.adapter import Adapter, Query
 from terrashot.adaptation.guidance import CosineGuidance
 from terrashot.adaptation.head import AdaptedHead, LinearHead
 from terrashot.adaptation.support import SupportPixels
@@ -71,3 +72,7 @@ class GuidedAdapter:
     ) -> Any:  # noqa: ANN401 - a head that can be asked for logits, as an AdaptedHead
         """See ``Adapter``."""
         return GuidedHead(self.adapter.adapt(query_features, query_valid, seed=seed), self.guidance)
+
+    def adapt_together(self, queries: Sequence[Query]) -> list[Any]:
+        """See ``Adapter``."""
+        return [GuidedHead(head, self.guidance) for head in self.adapter.adapt_together(queries)]

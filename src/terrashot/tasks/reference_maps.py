@@ -74,7 +74,9 @@ class ReferenceMaps:
 
     def _map(self, head: PixelHead, features: Tensor, size: tuple[int, int]) -> Tensor:
         stride = self._network.segmenter.stride
-        return Inference().predict_map(head, [features], size, stride)[0].long()
+        # As in stage 2: heads never run in half precision.
+        with torch.autocast(features.device.type, enabled=False):
+            return Inference().predict_map(head, [features], size, stride)[0].long()
 
     def _fit(self, chosen: Mapping[int, Sequence[Tile]]) -> AdaptedHead | None:
         tiles = SupportSet(chosen, self._taxonomy, self._transform)
