@@ -1,4 +1,6 @@
+import importlib.util
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -20,7 +22,18 @@ def stage2(run_here, trained, tmp_path):
     return run
 
 
-def test_each_rule_is_scored_and_the_maps_are_kept_where_the_tiles_lie(stage2, tiny_root, capsys):
+@pytest.fixture
+def make_submission(repository):
+    path = repository / "scripts" / "make_submission.py"
+    spec = importlib.util.spec_from_file_location("make_submission", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_each_rule_is_scored_and_the_maps_are_kept_where_the_tiles_lie(
+    stage2, tiny_root, make_submission, capsys
+):
     plain = json.loads((stage2() / "results.json").read_text())
     assert plain["postprocess"] == []
     assert plain["external_masks"] is False
@@ -36,6 +49,14 @@ def test_each_rule_is_scored_and_the_maps_are_kept_where_the_tiles_lie(stage2, t
     assert results["confusion"] != plain["confusion"]
     assert sum(map(sum, results["confusion"])) == sum(map(sum, plain["confusion"]))
     assert "+ size" in capsys.readouterr().out
+
+    assert make_submission.main([str(run)]) == 0
+    with zipfile.ZipFile(run / "submission_test.zip") as archive:
+        assert len(archive.namelist()) == results["queries"]
+    (run / "maps" / "stranger.png").touch()
+    assert make_submission.main([str(run)]) == 1
+    assert "stranger" in capsys.readouterr().err
+    (run / "maps" / "stranger.png").unlink()
 
     confusion = np.zeros_like(results["confusion"])
     queries = json.loads((tiny_root / "test.json").read_text())["query_set"]

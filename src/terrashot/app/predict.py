@@ -203,8 +203,12 @@ def _report(
         notes.append({**note, "skipped": job not in left})
     seconds = {k: round(v, 2) for k, v in module.clock.seconds().items()}
     output = str(ledger.output)
-    results = {"output": output, "scenes": notes, "stage_seconds": seconds}
-    results["external_masks"] = external_masks
+    results: dict[str, Any] = {
+        "output": output,
+        "scenes": notes,
+        "stage_seconds": seconds,
+        "external_masks": external_masks,
+    }
     if missing:
         results["missing"] = {str(p): module.failures.get(p, "see the log") for p in missing}
     write_json(folder.results, results)

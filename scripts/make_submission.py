@@ -1,0 +1,64 @@
+"""Write the query maps of a stage-2 run as a submission to the OpenEarthMap few-shot challenge.
+
+python run.py experiment=stage2 data=openearthmap data.split=test adaptation.save_maps=true
+python scripts/make_submission.py logs/stage2/latest
+python scripts/make_submission.py RUN_FOLDER --maps other/maps --output submission.zip
+
+Every query map is checked first (there, the size of its tile, class ids in range); an archive is
+written only when all are right. What is known of the format: src/terrashot/mapping/submission.py.
+"""
+
+import argparse
+import json
+import sys
+import warnings
+from pathlib import Path
+
+from rasterio.errors import NotGeoreferencedWarning
+from rich.console import Console
+from rich.markup import escape
+
+from terrashot.app.compose import load_settings
+from terrashot.data.layout import FewShotLayout
+from terrashot.errors import TerrashotError
+from terrashot.mapping.submission import write_submission
+from terrashot.taxonomy import Taxonomy
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the submission of the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="folder of a stage-2 run with its maps")
+    parser.add_argument("--maps", type=Path, help="other maps of its queries (RUN/maps)")
+    parser.add_argument("--output", type=Path, help="the archive (RUN/submission_SPLIT.zip)")
+    parser.add_argument("--root", type=Path, help="the dataset, where it has moved")
+    options = parser.parse_args(arguments)
+    console = Console()
+    try:
+        data = load_settings(options.run / "config.yaml").data
+        taxonomy = Taxonomy.from_dict(data.taxonomy)
+        layout = FewShotLayout(options.root or Path(data.root), data.split, hint=data.hint)
+        output = options.output or options.run / f"submission_{data.split}.zip"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            made = write_submission(
+                options.maps or options.run / "maps", layout.query, taxonomy.num_classes, output
+            )
+    except TerrashotError as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        return 1
+    for land, share in zip(taxonomy.classes, made.shares, strict=True):
+        style = "yellow" if share == 0 and land.index else None
+        line = f"  {land.index:>2} {land.name:<28} {100 * share:6.2f} % of the pixels"
+        console.print(line, markup=False, highlight=False, style=style)
+    results = options.run / "results.json"
+    if results.is_file() and json.loads(results.read_text(encoding="utf-8")).get("external_masks"):
+        console.print("these maps hold external masks: say so with the submission", style="yellow")
+    console.print(f"{made.maps} maps in {made.path}", highlight=False, soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
