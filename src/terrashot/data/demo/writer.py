@@ -1,6 +1,7 @@
 """Writing demo tiles as GeoTIFF."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -31,12 +32,21 @@ def write_tile(path: Path, pixels: np.ndarray, transform: Affine) -> None:
     """Write an image, uint8 [3, H, W], or a label, uint8 [H, W], with its place on the map."""
     is_image = pixels.ndim == 3
     bands = pixels if is_image else pixels[None]
+    with rasterio.open(path, "w", **scene_profile(*bands.shape, transform)) as target:
+        target.write(bands)
+        if not is_image:
+            palette = Taxonomy.from_dict(TAXONOMY).palette()
+            target.write_colormap(1, {i: (*rgb, 255) for i, rgb in enumerate(palette.tolist())})
+
+
+def scene_profile(count: int, height: int, width: int, transform: Affine) -> dict[str, Any]:
+    """How an image (3 bands) or a label (1 band) of the demo is stored."""
     profile = {
         "driver": "GTiff",
         "dtype": "uint8",
-        "count": len(bands),
-        "height": bands.shape[1],
-        "width": bands.shape[2],
+        "count": count,
+        "height": height,
+        "width": width,
         "crs": _CRS,
         "transform": transform,
         "compress": "deflate",
@@ -45,10 +55,6 @@ def write_tile(path: Path, pixels: np.ndarray, transform: Affine) -> None:
         "blockxsize": 128,
         "blockysize": 128,
     }
-    if is_image:
+    if count == 3:
         profile |= {"photometric": "rgb", "interleave": "pixel", "predictor": 2}
-    with rasterio.open(path, "w", **profile) as target:
-        target.write(bands)
-        if not is_image:
-            palette = Taxonomy.from_dict(TAXONOMY).palette()
-            target.write_colormap(1, {i: (*rgb, 255) for i, rgb in enumerate(palette.tolist())})
+    return profile
