@@ -19,9 +19,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,sweeps]'
 	@touch $@
 
-demo: setup ## both stages on a synthetic set that makes itself; about 5 minutes on 2 cores
+demo: setup ## both stages and a map on a synthetic set that makes itself; about 6 minutes on 2 cores
 	$(BIN)/python run.py experiment=stage1
 	$(BIN)/python run.py experiment=stage2
+	$(BIN)/python run.py experiment=adapt adapt.evaluate=false
+	$(BIN)/python scripts/make_scene.py --size 2048 data/scenes/demo.tif
+	$(BIN)/python run.py experiment=predict ckpt=logs/adapt/latest input=data/scenes/demo.tif output=logs/demo_map
 
 test: setup ## the tests; about 6 minutes on 2 cores
 	$(BIN)/python -m pytest -m "not slow"

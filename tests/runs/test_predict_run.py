@@ -284,6 +284,31 @@ def test_a_checkpoint_that_was_not_adapted_is_refused(
     assert not (tmp_path / "maps").exists()
 
 
+def test_real_tiles_keep_their_place_on_earth(map_scenes, shared):
+    tiles = sorted((shared / "data/oem_samples/images").glob("*.tif"))
+    assert map_scenes(tiles[0].parent, "mapping.window=512") == 0
+    assert len(tiles) == 4
+    for tile in tiles:
+        with rasterio.open(tile) as scene, rasterio.open(map_scenes.maps / tile.name) as found:
+            assert found.shape == scene.shape
+            assert found.crs == scene.crs
+            assert found.transform.almost_equals(scene.transform, 1e-9)
+            assert found.overviews(1)
+            assert found.read(1).max() < 4  # no pixel is left out
+
+
+def test_a_mosaic_of_tiles_is_mapped_in_one_piece(map_scenes, write_raster, shared):
+    tiles = sorted((shared / "data/dubai/testset/images").glob("*.tif"))
+    whole = [t for t in map(read, tiles) if t.shape == (3, 512, 512)][:4]
+    rows = [np.concatenate(whole[i : i + 2], axis=2) for i in (0, 2)]
+    scene = write_raster("in/mosaic.tif", np.concatenate(rows, axis=1), **PLACE)
+    assert map_scenes(scene, "mapping.window=256") == 0
+    with rasterio.open(map_scenes.maps / "mosaic.tif") as found:
+        assert found.shape == (1024, 1024)
+        assert found.crs.to_epsg() == 32633
+        assert found.transform == PLACE["transform"]
+
+
 def test_paths_with_any_characters_can_be_typed(map_scenes, write_raster, paint, ids):
     scene = write_raster("in, (new)/scène=1 [b].tif", paint(ids))
     assert map_scenes(scene) == 0

@@ -22,6 +22,7 @@ from terrashot.mapping.checks import check_output, check_scenes, class_ids
 from terrashot.mapping.finish import Finisher
 from terrashot.mapping.job import SceneJob
 from terrashot.mapping.ledger import Ledger, scene_digest
+from terrashot.mapping.local_norm import normalise_locally
 from terrashot.mapping.plan import WindowPlan, check_window
 from terrashot.mapping.radiometry import parse_scale
 from terrashot.mapping.rows import RowStore
@@ -119,6 +120,7 @@ def _prepare(settings: Settings) -> _Plan:
         )
     checkpoint = find_adapted_file(settings.checkpoint)
     model = load_adapted_model(checkpoint)
+    normalise_locally(model, mapping.norm_side)
     probabilities = class_ids(settings.output.probabilities, model.taxonomy)
     layers = Layers(settings.output.confidence, probabilities)
     scenes = check_scenes(settings.input.path, settings.input.bands, scale)
@@ -140,7 +142,10 @@ def _jobs(
         "precision": precision,
         "layers": asdict(plan.layers),
         "postprocess": rules,
-        **{k: getattr(mapping, k) for k in ("window", "overlap", "views", "batch_size")},
+        **{
+            k: getattr(mapping, k)
+            for k in ("window", "overlap", "norm_side", "views", "batch_size")
+        },
     }
     jobs = []
     for scene in plan.scenes:

@@ -160,7 +160,8 @@ class MappingSettings:
     """``configs/mapping``: how scenes are cut into windows and put together again."""
 
     window: int = 1024
-    overlap: int = 128
+    overlap: int = 256
+    norm_side: int | None = 256
     views: str = "plain"
     batch_size: int = 1
     ahead: int = 4
