@@ -32,7 +32,8 @@ def write_tile(path: Path, pixels: np.ndarray, transform: Affine) -> None:
     """Write an image, uint8 [3, H, W], or a label, uint8 [H, W], with its place on the map."""
     is_image = pixels.ndim == 3
     bands = pixels if is_image else pixels[None]
-    with rasterio.open(path, "w", **scene_profile(*bands.shape, transform)) as target:
+    count, height, width = bands.shape
+    with rasterio.open(path, "w", **scene_profile(count, height, width, transform)) as target:
         target.write(bands)
         if not is_image:
             palette = Taxonomy.from_dict(TAXONOMY).palette()
