@@ -126,8 +126,12 @@ def run_contrastive_pretraining(settings: Settings, folder: RunFolder) -> None:
     trainer.fit(module, data, ckpt_path=last if last.is_file() else None, weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt
+    metrics = dict(trainer.callback_metrics)
+    if options.probe_windows and trainer.current_epoch % settings.trainer.check_val_every_n_epoch:
+        trainer.validate(module, data, verbose=False, weights_only=True)  # the last epoch
+        metrics |= trainer.callback_metrics
     if trainer.is_global_zero:
-        _finish(settings, folder, module, trainer, network)
+        _finish(settings, folder, module, trainer, {k: float(v) for k, v in metrics.items()})
 
 
 def _finish(
@@ -135,14 +139,13 @@ def _finish(
     folder: RunFolder,
     module: ContrastivePretraining,
     trainer: Trainer,
-    network: Embedder,
+    metrics: dict[str, float],
 ) -> None:
     """Write encoder.pt, results.json and the curves; print the table."""
     console = run_console(trainer)
     encoder = folder.path / ENCODER_FILE
-    save_encoder(encoder, network.encoder, network.description, module.about)
+    save_encoder(encoder, module.network.encoder, module.network.description, module.about)
     after = module.scores.values if module.scores is not None else {}
-    metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
     write_json(
         folder.results,
         {

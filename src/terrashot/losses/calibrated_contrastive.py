@@ -153,7 +153,7 @@ class CalibratedContrastive(nn.Module):
         if self.alpha > 0:
             # The positive is in every row, so no row is empty and no gradient is 0 / 0.
             ours = selected.scatter(1, positive, True)
-            moved = similarity + math.log(self.alpha) * selected
+            moved = similarity + math.log(self.alpha) * selected.to(similarity.dtype)
             numerator = moved.masked_fill(~ours, -torch.inf).logsumexp(1)
         losses = whole - numerator
 
