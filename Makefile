@@ -16,7 +16,7 @@ setup: $(STAMP) ## make .venv and install terrashot with everything for developm
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,sweeps]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,sweeps,export]'
 	@touch $@
 
 demo: setup ## both stages and a map on a synthetic set that makes itself; about 6 minutes on 2 cores

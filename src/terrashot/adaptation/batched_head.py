@@ -60,7 +60,7 @@ class BatchedHead(nn.Module):
         pixels = features.to(self.weight.dtype).flatten(2)  # [B, C, P]
         # A matrix product and no convolution: those run in TF32 on a GPU by default.
         values = torch.baddbmm(
-            self.bias.view(1, -1, 1), self.weight.expand(len(pixels), -1, -1), pixels
+            self.bias.view(1, -1, 1), self.weight.expand(pixels.shape[0], -1, -1), pixels
         )
         logits = values[:, : self.num_classes]
         if not isinstance(self.transition, NoTransition):

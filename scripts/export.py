@@ -1,0 +1,105 @@
+"""Write an adapted model as ONNX and as a torch.export program, checked against the model itself.
+
+python scripts/export.py logs/adapt/latest --output export --image tile.tif
+python scripts/export.py adapted.ckpt --format onnx --output export --size 1024 --fixed-size
+
+Input: uint8 RGB [batch, 3, height, width]. Outputs: classes, uint8 [batch, height, width], and
+probabilities. Class names and colours stand in the files. The method's mirrored views are left
+out unless --views asks for them: they cost four times the time, and a caller can mirror too.
+Exit code: 0 the files agree with the model, 1 they do not, or an error; 2 wrong usage.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from terrashot.data.reading import read_image
+from terrashot.errors import TerrashotError
+from terrashot.mapping.adapted_file import find_adapted_file, load_adapted_model
+from terrashot.mapping.agreement import Runner, compare, onnx_runner, torch_runner
+from terrashot.mapping.export import (
+    MapProgram,
+    check_onnx,
+    describe_export,
+    export_program,
+    save_onnx,
+    save_torch,
+)
+from terrashot.mapping.views import VIEWS
+
+_FORMATS: dict[str, tuple[str, Callable[[Path], Runner]]] = {
+    "onnx": ("adapted.onnx", onnx_runner),
+    "torch": ("adapted.pt2", torch_runner),
+}
+
+
+def main() -> int:
+    """Parse the command line, export, check, return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", metavar="CKPT", help="adapted.ckpt or its run folder")
+    parser.add_argument("--format", nargs="+", choices=list(_FORMATS), default=list(_FORMATS))
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--size", type=int, default=512, help="side of the example image")
+    parser.add_argument("--fixed-size", action="store_true", help="height and width are --size")
+    parser.add_argument("--views", choices=VIEWS, default="plain", help="views inside the program")
+    parser.add_argument(
+        "--image", type=Path, nargs="+", default=[], metavar="TILE", help="tiles to check with"
+    )
+    arguments = parser.parse_args()
+    console = Console()
+    try:
+        return _export(arguments, console)
+    except TerrashotError as error:
+        console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        return 1
+
+
+def _export(arguments: argparse.Namespace, console: Console) -> int:
+    if "onnx" in arguments.format:
+        check_onnx()
+    images = {path.name: read_image(path) for path in arguments.image}
+    side = arguments.size if arguments.fixed_size else None
+    if side:
+        images = {name: image[:, :side, :side] for name, image in images.items()}
+    if not images:
+        noise = np.random.default_rng(0).integers(0, 256, (3, arguments.size, arguments.size))
+        images = {"noise": noise.astype(np.uint8)}
+    checkpoint = find_adapted_file(arguments.checkpoint)
+    model = load_adapted_model(checkpoint)
+    program = MapProgram(model, arguments.views)
+    metadata = describe_export(model, arguments.views)
+    with console.status("capturing the network", spinner="line"):
+        exported = export_program(program, arguments.size, not arguments.fixed_size)
+    table = Table("file", "tile", "same class", "other class", "of them ties", "largest difference")
+    passed = True
+    for name in arguments.format:
+        file, runner = arguments.output / _FORMATS[name][0], _FORMATS[name][1]
+        with console.status(f"writing {file}", spinner="line"):
+            (save_onnx if name == "onnx" else save_torch)(exported, file, metadata)
+            run = runner(file)
+        for tile, image in images.items():
+            found = compare(program, run, image, side)
+            passed &= found.passed
+            numbers = (
+                f"{found.share:.6%}",
+                str(found.other),
+                str(found.ties),
+                f"{found.largest:.1e}",
+            )
+            table.add_row(file.name, tile, *numbers)
+    console.print(table)
+    verdict = "every pixel has the model's class, ties aside" if passed else "NOT the same map"
+    console.print(f"{arguments.output}/: {verdict}", highlight=False, soft_wrap=True)
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
