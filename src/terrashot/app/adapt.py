@@ -75,8 +75,10 @@ def run_adapt_once(settings: Settings, folder: RunFolder) -> None:
         "similarity": model.provenance["similarity"],
         "file": FILE_NAME,
     }
+    # The scores below are those of maps made this way.
+    views = " mapping.views=flips" if model.inference.flips == "hv" else ""
     next_command = (
-        f"python run.py experiment=predict ckpt={short_path(file)} input=SCENES output=MAPS"
+        f"python run.py experiment=predict ckpt={short_path(file)} input=SCENES output=MAPS{views}"
     )
     if not (settings.adapt.evaluate and data.layout.has_labelled_queries):
         why = "no labelled query tiles" if settings.adapt.evaluate else "adapt.evaluate=false"
