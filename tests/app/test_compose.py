@@ -24,7 +24,9 @@ def test_every_option_of_every_group_composes(configs):
         for option in options:
             if group == "experiment":
                 continue
-            overrides = [f"experiment=stage{stage}", f"{group}={option}"]
+            views = group == "augmentation" and option.startswith("two_views")
+            experiment = "pretrain_false" if views else f"stage{stage}"
+            overrides = [f"experiment={experiment}", f"{group}={option}"]
             if group == "launcher":  # where jobs run; nothing of a job's own settings
                 compose_settings(configs, overrides)
                 continue
