@@ -4,9 +4,9 @@
     python run.py experiment=stage2 data=dubai data.root=data/dubai_shifted_0
 
 Images and all other files are links to the originals, so that kept features are found again. The
-mask moves by ``--pixels`` in a direction that ``--draw`` chooses with the tile; what it leaves
-behind becomes label 0, and what leaves the tile is lost. ``shifted_masks.json`` in the copy says
-which masks these are.
+mask moves by ``--pixels``; ``--draw`` chooses tile and direction among those that spoil it. What
+it leaves behind becomes label 0, and what leaves the tile is lost. ``shifted_masks.json`` in the
+copy says which masks these are.
 """
 
 import argparse
@@ -15,18 +15,30 @@ import shutil
 import sys
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 from rich.console import Console
 
-from terrashot.data.layout import FewShotLayout, Tile
+from terrashot.data.layout import FewShotLayout
 from terrashot.data.reading import read_label
 from terrashot.errors import DataError, TerrashotError
 from terrashot.files import write_json
 
 _DIRECTIONS = {"right": (0, 1), "left": (0, -1), "down": (1, 0), "up": (-1, 0)}
+
+SPOILT = 0.7
+"""At most so much of a shifted mask is still right, where there is such a mask."""
+
+
+class Shifted(NamedTuple):
+    """A mask that was shifted, and the share of its pixels that still lie on the class."""
+
+    tile: str
+    direction: str
+    still_right: float
 
 
 def main() -> int:
@@ -48,16 +60,18 @@ def main() -> int:
     except TerrashotError as error:
         console.print(f"[bold red]Data:[/] {error}", highlight=False)
         return 1
-    for class_id, (name, direction) in shifted.items():
-        console.print(f"class {class_id}: {name} {arguments.pixels} px {direction}")
+    for class_id, mask in shifted.items():
+        console.print(
+            f"class {class_id}: {mask.tile} {arguments.pixels} px {mask.direction}, "
+            f"{mask.still_right:.0%} of the mask is still right",
+            highlight=False,
+        )
     console.print(f"in {arguments.output}")
     return 0
 
 
-def shift(
-    root: Path, output: Path, pixels: int, draw: int, split: str
-) -> dict[int, tuple[str, str]]:
-    """Write the copy; returns tile and direction by class id.
+def shift(root: Path, output: Path, pixels: int, draw: int, split: str) -> dict[int, Shifted]:
+    """Write the copy; returns what was shifted by class id.
 
     Raises:
         DataError: the output exists, or no direction leaves a pixel of a mask inside its tile.
@@ -65,30 +79,34 @@ def shift(
     if output.exists():
         raise DataError(f"{output} exists already; name a new folder, or remove it.")
     layout = FewShotLayout(root, split)
-    chosen: dict[int, tuple[Tile, str]] = {}
+    chosen: dict[int, Shifted] = {}
     masks: dict[Path, np.ndarray] = {}
     for class_id, tiles in layout.support.items():
         generator = random.Random(f"{draw}/{class_id}")
-        order = [
-            (t, d)
-            for t in generator.sample(tiles, len(tiles))
-            for d in generator.sample(sorted(_DIRECTIONS), 4)
-        ]
-        for tile, direction in order:
+        found = []
+        for tile in generator.sample(tiles, len(tiles)):
             assert tile.label is not None
-            moved = moved_mask(read_label(tile.label), class_id, pixels, direction)
-            if (moved == class_id).any():
-                chosen[class_id], masks[tile.label.resolve()] = (tile, direction), moved
-                break
-        else:
+            label = read_label(tile.label)
+            for direction in generator.sample(sorted(_DIRECTIONS), len(_DIRECTIONS)):
+                moved = moved_mask(label, class_id, pixels, direction)
+                own = moved == class_id
+                if own.any():
+                    found.append((float((label[own] == class_id).mean()), tile, direction, moved))
+        if not found:
             raise DataError(
                 f"{root}: no support mask of class {class_id} stays inside its tile when it is "
                 f"moved by {pixels} px. Take fewer --pixels."
             )
+        # A mask that covers its tile lies where it lay: such a shift would spoil nothing.
+        spoilt = [f for f in found if f[0] <= SPOILT] or [min(found, key=lambda f: f[0])]
+        right, tile, direction, moved = spoilt[0]
+        assert tile.label is not None
+        chosen[class_id] = Shifted(tile.name, direction, round(right, 3))
+        masks[tile.label.resolve()] = moved
     _copy(root, output, masks)
-    found = {class_id: (tile.name, direction) for class_id, (tile, direction) in chosen.items()}
-    write_json(output / "shifted_masks.json", {"pixels": pixels, "draw": draw, "tiles": found})
-    return found
+    tiles_json = {class_id: shifted._asdict() for class_id, shifted in chosen.items()}
+    write_json(output / "shifted_masks.json", {"pixels": pixels, "draw": draw, "tiles": tiles_json})
+    return chosen
 
 
 def moved_mask(label: np.ndarray, class_id: int, pixels: int, direction: str) -> np.ndarray:

@@ -67,6 +67,23 @@ def test_a_sim_net_that_does_not_fit_is_refused(with_sim_nets, run_here, capfd):
     assert "compares windows" in capfd.readouterr().err
 
 
+@pytest.mark.slow
+def test_two_processes_train_and_score_as_one_run(start_process, tmp_path):
+    logs = tmp_path / "logs"
+    two = ["strategy=ddp", "trainer.devices=2", "trainer.max_epochs=1"]
+    process = start_process(logs, *WINDOWS, *SIM_NET, *two, "units.beta=0.1")
+    output, _ = process.communicate(timeout=1200)
+    assert process.returncode == 0, output
+    assert output.count("never trained on") == 1
+    assert results(logs, "simnet")["pairs"] > 0
+    weak = ["experiment=weak_shot", "weak_shot.base_windows=20", "weak_shot.weights.anchors=8"]
+    process = start_process(logs, *WINDOWS, *weak, *two)
+    output, _ = process.communicate(timeout=1200)
+    assert process.returncode == 0, output
+    found = results(logs, "weak_shot")
+    assert sum(map(sum, found["confusion"])) == found["windows"]["test"]
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -39,7 +39,7 @@ class PairCrossEntropy(nn.Module):
         """Scores ``[B^2, 2]`` and labels ``[B]`` to a scalar.
 
         Args:
-            scores: Of all ordered pairs, see ``pair_order``.
+            scores: Of all ordered pairs, as ``PairHead`` lists them.
             labels: Class of each unit.
             use: Which pairs count, bool ``[B^2]``; None: all.
         """

@@ -11,15 +11,6 @@ from terrashot.errors import ConfigError
 KINDS = ("4", "2")
 
 
-def pair_order(size: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    """Numbers of the first and second unit of all ``size^2`` ordered pairs.
-
-    Flat index ``q = r size + c`` holds (first = c, second = r).
-    """
-    number = torch.arange(size, device=device)
-    return number.repeat(size), number.repeat_interleave(size)
-
-
 class PairHead(nn.Module):
     """Scores of all ordered pairs between units: channel 1 means of one class.
 
@@ -81,9 +72,9 @@ class PairHead(nn.Module):
         self.scale.copy_(1 / torch.where(deviation > 1e-4 * deviation.max(), deviation, 1.0))
 
     def hidden(self, first: Tensor, second: Tensor) -> Tensor:
-        """Values ``[n m, H]`` of the first layer for ``[n, C]`` and ``[m, C]``, see ``pair_order``.
+        """Values ``[n m, H]`` of the first layer for ``[n, C]`` and ``[m, C]``.
 
-        Row ``q = r n + c`` is the pair (first[c], second[r]).
+        Row ``q = r n + c`` is the pair (first[c], second[r]): the first unit runs fastest.
         """
         a, b = ((x - self.shift) * self.scale for x in (first, second))
         if self.symmetric:

@@ -144,8 +144,8 @@ class SimNetTraining(LightningModule):
             self.held_out,
         )
         self._units = []
-        self.log("val/pair_f1", self._scores.f1)
-        self.log("val/pair_ap", self._scores.ap, prog_bar=True)
+        self.log("val/pair_f1", self._scores.f1, sync_dist=True)
+        self.log("val/pair_ap", self._scores.ap, prog_bar=True, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """One for the SimNet, one for the domain classifier, each with its schedule."""
