@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from terrashot.callbacks.media import log_panels, log_picture, log_table
+from terrashot.callbacks.media import log_panels, log_picture, log_pictures, log_table
 from terrashot.reporting.panels import Panel
 from terrashot.taxonomy import Taxonomy
 
@@ -48,10 +48,14 @@ def test_tensorboard_gets_pictures_panels_and_tables_and_csv_is_left_alone(logge
     panel = Panel("tile_3.tif", picture, ids, ids)
     log_picture(loggers, "test/confusion", picture, 7)
     log_panels(loggers, "val/panels", [panel], [picture], TAXONOMY, 8)
+    log_pictures(loggers, "val/episodes", [picture, picture + 1], ["one", "two"], 8)
+    log_pictures(loggers, "val/nothing", [], [], 8)
     log_table(loggers, "test/classes", ["class", "iou"], [["tree", 0.5], ["road", None]], 9)
     recorder = loggers[1].recorder
     assert np.array_equal(recorder.images["test/confusion", 7], picture)
     assert np.array_equal(recorder.images["val/panels/tile_3.tif", 8], picture)
+    assert np.array_equal(recorder.images["val/episodes/1", 8], picture + 1)
+    assert not [tag for tag, _ in recorder.images if tag.startswith("val/nothing")]
     lines = recorder.texts["test/classes", 9].splitlines()
     assert lines == ["| class | iou |", "| --- | --- |", "| tree | 0.5 |", "| road | None |"]
     assert not list(tmp_path.rglob("*"))
