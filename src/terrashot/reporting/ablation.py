@@ -67,7 +67,12 @@ class AblationRow:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The options as tables show them: results with external masks never pass for others."""
+        """The options as tables show them: results with external masks never pass for others.
+
+        Empty where a sweep repeats one and the same run with other seeds.
+        """
+        if not self.options:
+            return ()
         first, *rest = self.options
         return (f"{first} (external masks)" if self.external_masks else first, *rest)
 

@@ -34,7 +34,7 @@ def ablation_figure(
             100 * spread.mean, place, xerr=error, fmt="|", color=color,
             markersize=13, markeredgewidth=2, capsize=3, elinewidth=1.2, zorder=3,
         )  # fmt: skip
-    axis.set_yticks(range(len(rows)), [", ".join(row.labels) for row in rows])
+    axis.set_yticks(range(len(rows)), [", ".join(row.labels) or "all jobs" for row in rows])
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.tick_params(axis="y", length=0)
     axis.set_xlabel(f"{main}, %: jobs, mean and standard deviation (orange: the reference)")

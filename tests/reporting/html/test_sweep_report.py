@@ -1,5 +1,9 @@
+import math
+
 import pytest
 
+from terrashot.reporting.ablation import Outcome, ablation_rows
+from terrashot.reporting.ablation_figure import ablation_figure
 from terrashot.reporting.html.strip import Axis
 from terrashot.reporting.html.sweep_report import sweep_page, sweep_report
 
@@ -34,6 +38,14 @@ def test_failed_jobs_are_named_and_others_link_to_their_report(sweep_material):
     assert '<a href="../../stage2/ce_none_0/report.html">' in page
     assert "<b>bold" not in page
     assert "nan" not in page.split("<script>")[0].lower()
+
+
+def test_a_sweep_over_seeds_alone_is_one_row():
+    outcomes = [Outcome((), (seed,), {"val/base_miou": 0.5}, math.nan) for seed in "01"]
+    (row,) = ablation_rows(outcomes, [()], "val/base_miou")
+    assert (row.labels, row.count) == ((), 2)
+    figure = ablation_figure([row], outcomes, [], "val/base_miou")
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["all jobs"]
 
 
 def test_an_axis_of_differences_holds_the_zero():
