@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from terrashot.data.reading import read_image
 from terrashot.errors import TerrashotError
@@ -78,7 +77,6 @@ def _export(arguments: argparse.Namespace, console: Console) -> int:
     metadata = describe_export(model, arguments.views)
     with console.status("capturing the network", spinner="line"):
         exported = export_program(program, arguments.size, not arguments.fixed_size)
-    table = Table("file", "tile", "same class", "other class", "of them ties", "largest difference")
     passed = True
     for name in arguments.format:
         file, runner = arguments.output / _FORMATS[name][0], _FORMATS[name][1]
@@ -88,14 +86,12 @@ def _export(arguments: argparse.Namespace, console: Console) -> int:
         for tile, image in images.items():
             found = compare(program, run, image, side)
             passed &= found.passed
-            numbers = (
-                f"{found.share:.6%}",
-                str(found.other),
-                str(found.ties),
-                f"{found.largest:.1e}",
+            line = (
+                f"{file.name}  {tile}: {found.share:.6%} of {found.pixels} pixels have the model's "
+                f"class, {found.other} another ({found.ties} of them ties); probabilities differ "
+                f"by {found.largest:.1e} at most"
             )
-            table.add_row(file.name, tile, *numbers)
-    console.print(table)
+            console.print(line, highlight=False, soft_wrap=True)
     verdict = "every pixel has the model's class, ties aside" if passed else "NOT the same map"
     console.print(f"{arguments.output}/: {verdict}", highlight=False, soft_wrap=True)
     return 0 if passed else 1
