@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -97,3 +98,15 @@ def test_the_csv_holds_plain_numbers(rows):
     assert first["difference_mean"] == ""
     assert float(second["difference_mean"]) == pytest.approx(0.01)
     assert second["difference_n"] == "3"
+
+
+def test_rows_with_external_masks_are_labelled_in_every_table():
+    with_masks = replace(outcome("rank_one", "0"), external_masks=True)
+    rows = ablation_rows([outcome("none", "0"), with_masks], [("none",), ("rank_one",)], "weighted")
+    label = "rank_one (external masks)"
+    assert [row.labels for row in rows] == [("none",), (label,)]
+    assert label in ablation_csv(rows, ["transition"])
+    assert label in ablation_markdown(rows, ["transition"], "weighted")
+    console = Console(width=120, file=io.StringIO())
+    console.print(ablation_table(rows, ["transition"], "weighted", "title"))
+    assert label in console.file.getvalue()

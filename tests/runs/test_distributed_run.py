@@ -34,13 +34,16 @@ def test_stage_2_scores_the_same_with_one_and_two_processes(start_process, train
     for name, extra in {"one": ["logger=csv"], "two": TWO}.items():
         logs = tmp_path / name / "logs"
         logs.parent.mkdir()
-        process = start_process(logs, "experiment=stage2", checkpoint, *extra)
+        rules = ["postprocess=clean", "adaptation.save_maps=true"]
+        process = start_process(logs, "experiment=stage2", checkpoint, *rules, *extra)
         output, _ = process.communicate(timeout=300)
         assert process.returncode == 0, output
         results[name] = json.loads((only_run(logs, "stage2") / "results.json").read_text())
     one, two = results["one"], results["two"]
     assert one["queries"] == two["queries"] == 5  # an odd number: the split is uneven
     assert one["confusion"] == two["confusion"]
+    assert one["postprocess"] == two["postprocess"]
+    assert len(list((only_run(tmp_path / "two" / "logs", "stage2") / "maps").iterdir())) == 5
     page = (only_run(tmp_path / "two" / "logs", "stage2") / "report.html").read_text("utf-8")
     assert all(f'"name": "query_{i}' in page for i in range(5))  # of either process
     for key, value in one["metrics"].items():

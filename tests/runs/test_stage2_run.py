@@ -204,6 +204,7 @@ def test_the_wandb_run_holds_the_miou_history_the_classes_and_the_panels(
     logs = tmp_path / "logs"
     checkpoint = f"checkpoint={trained / 'stage1' / 'latest'}"
     overrides = ["experiment=stage2", checkpoint, "solver.iterations=5", "tags=[trial]"]
+    overrides += ["postprocess=clean"]
     assert run_here(logs, *overrides) == 0
     results = results_of(logs)
     (folder,) = (logs / "stage2" / "latest" / "wandb").glob("offline-run-*")
@@ -220,6 +221,9 @@ def test_the_wandb_run_holds_the_miou_history_the_classes_and_the_panels(
     assert table["parking space"] == pytest.approx(
         results["metrics"]["test/iou/parking space"], abs=1e-5
     )
+    steps = run.table("test/postprocess")
+    assert [row["rule"] for row in steps] == ["terrashot", "+ holes", "+ size"]
+    assert steps[-1]["weighted mIoU"] == pytest.approx(results["metrics"]["test/weighted_miou"])
     assert run.media("test/confusion")
     panels = run.media("test/panels")[-1]
     assert panels["count"] == 5
