@@ -19,14 +19,14 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,sweeps,export]'
 	@touch $@
 
-demo: setup ## both stages and a map on a synthetic set that makes itself; about 6 minutes on 2 cores
+demo: setup ## both stages and a map on a synthetic set that makes itself; about 8 minutes on 2 cores
 	$(BIN)/python run.py experiment=stage1
 	$(BIN)/python run.py experiment=stage2
 	$(BIN)/python run.py experiment=adapt adapt.evaluate=false
 	$(BIN)/python scripts/make_scene.py --size 2048 data/scenes/demo.tif
 	$(BIN)/python run.py experiment=predict ckpt=logs/adapt/latest input=data/scenes/demo.tif output=logs/demo_map
 
-test: setup ## the tests; about 6 minutes on 2 cores
+test: setup ## the tests; about 10 minutes on 2 cores
 	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: setup ## the tests that start processes, kill them, or build the largest network
