@@ -35,7 +35,7 @@ def test_a_sim_net_for_windows_serves_the_weak_shot_run(with_sim_nets, run_here)
     found = results(with_sim_nets, "weak_shot")
     assert 0 <= found["metrics"]["test/novel_accuracy"] <= 1
     assert 0 <= found["metrics"]["weights/auroc"] <= 1
-    assert found["windows"]["noisy"] == 8 * 15 * 15
+    assert found["windows"]["noisy"] == 6 * 15 * 15  # one of four classes has no windows
     run = (with_sim_nets / "weak_shot" / "latest").resolve()
     assert (run / "figures" / "weights.png").stat().st_size > 0
     assert {p.name for p in (run / "checkpoints").iterdir()} == {"last.ckpt"}
