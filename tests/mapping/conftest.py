@@ -30,12 +30,19 @@ def row(name: str) -> dict[str, str]:
 def make_adapted():
     """A model with random weights, 3 base and 2 novel classes, as any method could have made it."""
 
-    def make(transition: str = "none", inference: Inference | None = None, **options):
+    small_fpn = {"name": "fpn", "pyramid_channels": 16, "segmentation_channels": 32}
+
+    def make(
+        transition: str = "none",
+        inference: Inference | None = None,
+        decoder: dict = small_fpn,
+        **options,
+    ):
         torch.manual_seed(0)
         segmenter = build_segmenter(
             {
                 "backbone": {"name": "mobilenetv2_050"},
-                "decoder": {"name": "fpn", "pyramid_channels": 16, "segmentation_channels": 32},
+                "decoder": decoder,
                 "num_classes": 3,
             }
         )

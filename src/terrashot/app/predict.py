@@ -19,6 +19,7 @@ from terrashot.mapping.adapted_file import find_adapted_file, load_adapted_model
 from terrashot.mapping.adapted_model import AdaptedModel
 from terrashot.mapping.blending import Layers
 from terrashot.mapping.checks import check_output, check_scenes, class_ids
+from terrashot.mapping.even_upsampling import upsample_evenly
 from terrashot.mapping.finish import Finisher
 from terrashot.mapping.job import SceneJob
 from terrashot.mapping.ledger import Ledger, scene_digest
@@ -32,7 +33,7 @@ from terrashot.reporting.map_table import map_table
 from terrashot.reporting.run_summary import short_path
 from terrashot.tasks.scene_mapping import SceneMapping, describe_failures
 
-_FORMAT = 1
+_FORMAT = 2
 """Raised when the same settings would give another map."""
 
 
@@ -121,6 +122,7 @@ def _prepare(settings: Settings) -> _Plan:
     checkpoint = find_adapted_file(settings.checkpoint)
     model = load_adapted_model(checkpoint)
     normalise_locally(model, mapping.norm_side)
+    upsample_evenly(model)
     probabilities = class_ids(settings.output.probabilities, model.taxonomy)
     layers = Layers(settings.output.confidence, probabilities)
     scenes = check_scenes(settings.input.path, settings.input.bands, scale)
