@@ -1,6 +1,6 @@
 """The vectorised parts of FALSE, SimTrans and SG-One against the plain ways to write them down.
 
-    python scripts/benchmark_similarity.py --part false graph
+    python scripts/benchmark_similarity.py --part false graph sg_one
     python scripts/benchmark_similarity.py --json similarity.json
 
 Both sides of a part run in one process, taking turns, on the same numbers; peak memory is taken
@@ -25,6 +25,9 @@ from torch.nn import functional
 from terrashot.files import write_json
 from terrashot.losses.calibrated_contrastive import CalibratedContrastive
 from terrashot.losses.graph_regularisation import GraphRegularisation, relax
+from terrashot.networks.sg_one.build import build_sg_one
+from terrashot.networks.sg_one.network import SGOneNetwork
+from terrashot.similarity.guided_prediction import EncodedQuery, pool_support, predict_episodes
 
 Side = Callable[[], Tensor]
 
@@ -192,7 +195,92 @@ def false(rounds: int) -> list[dict[str, Any]]:
     ]
 
 
-PARTS: dict[str, Callable[[int], list[dict[str, Any]]]] = {"false": false, "graph": graph}
+# SG-One: episodes that share what they have in common against one pass an episode, as published.
+
+
+def sg_one_network() -> SGOneNetwork:
+    """mobilenetv2 with an FPN, random weights, batch norms as in a test."""
+    torch.manual_seed(0)
+    network = {"backbone": {"name": "mobilenetv2_100"}, "decoder": {"name": "fpn"}}
+    return build_sg_one({**network, "guidance_channels": 128}).eval()
+
+
+def training_sides(episodes: int, side: int = 256) -> tuple[Side, Side]:
+    """Gradient of the guidance head for a batch of episodes: in one pass, and one by one."""
+    network = sg_one_network()
+    support, query = torch.rand(2, episodes, 3, side, side)
+    mask, target = (torch.rand(2, episodes, side, side) < 0.5).long()
+    weight = network.guidance_head.convolution.weight
+
+    def loss(rows: slice) -> Tensor:
+        predicted = predict_episodes(network, support[rows], mask[rows], query[rows])
+        return functional.cross_entropy(predicted.logits, target[rows])
+
+    def gradient(rows: slice) -> Tensor:
+        network.zero_grad()
+        loss(rows).backward()
+        assert weight.grad is not None
+        return weight.grad.clone()
+
+    def ours() -> Tensor:
+        return gradient(slice(None))
+
+    def plain() -> Tensor:
+        each = [gradient(slice(i, i + 1)) for i in range(episodes)]
+        return torch.stack(each).mean(dim=0)
+
+    return ours, plain
+
+
+def evaluation_sides(queries: int, shots: int, side: int = 512) -> tuple[Side, Side]:
+    """Foreground of queries by ``shots``: all encoded once, and both images for each pair."""
+    network = sg_one_network()
+    support, query = torch.rand(shots, 3, side, side), torch.rand(queries, 3, side, side)
+    mask = (torch.rand(shots, side, side) < 0.5).long()
+
+    @torch.no_grad()
+    def ours() -> Tensor:
+        vectors = []
+        for image, shown in zip(support, mask, strict=True):
+            guidance = network.guidance(network.maps(image[None]))
+            vectors.append(pool_support(network, guidance, shown[None]).vectors)
+        encoded = (EncodedQuery(network, image[None]) for image in query)
+        every = torch.cat(vectors)
+        return torch.stack([one.scores(every, "or").foreground for one in encoded])
+
+    @torch.no_grad()
+    def plain() -> Tensor:
+        found = []
+        for image in query:
+            logits = [
+                predict_episodes(network, s[None], m[None], image[None]).logits[0]
+                for s, m in zip(support, mask, strict=True)
+            ]
+            found.append(torch.stack(logits).softmax(dim=1)[:, 1].amax(dim=0))
+        return torch.stack(found)
+
+    return ours, plain
+
+
+def sg_one(rounds: int) -> list[dict[str, Any]]:
+    """Episodes a second of training and of evaluation; an episode is a query and its shots."""
+    rows = []
+    for what, episodes, sides in (
+        ("training, 256 px, batch of 8", 8, training_sides(8)),
+        ("1 shot, 512 px, 10 queries", 10, evaluation_sides(10, 1)),
+        ("5 shots, 512 px, 10 queries", 10, evaluation_sides(10, 5)),
+    ):
+        row = compared(*sides, max(1, rounds // 3))
+        rates = {f"{side} episodes/s": episodes / row[f"{side} s"] for side in ("ours", "plain")}
+        rows.append({"episodes": what, **row, **rates})
+    return rows
+
+
+PARTS: dict[str, Callable[[int], list[dict[str, Any]]]] = {
+    "false": false,
+    "graph": graph,
+    "sg_one": sg_one,
+}
 
 if __name__ == "__main__":
     main()
