@@ -80,6 +80,16 @@ def test_what_cannot_work_in_pretraining_is_found_at_once(check, overrides, said
 
 
 @pytest.mark.parametrize("experiment", ["stage1", "stage2"])
-def test_pretraining_settings_are_refused_elsewhere(check, experiment):
-    with pytest.raises(ConfigError, match="or run experiment=pretrain_false"):
-        check(f"experiment={experiment}", "pretraining=small")
+@pytest.mark.parametrize(
+    ("option", "its"),
+    [
+        ("pretraining=small", "pretrain_false"),
+        ("episodes=default", "sg_one"),
+        ("units=pixels", "simnet"),
+        ("noise=weak_rule", "weak_shot"),
+        ("weak_shot=graph", "weak_shot"),
+    ],
+)
+def test_groups_of_another_task_are_refused(check, experiment, option, its):
+    with pytest.raises(ConfigError, match=f"or run experiment={its}"):
+        check(f"experiment={experiment}", option)

@@ -15,7 +15,13 @@ from terrashot.errors import ConfigError
 from terrashot.taxonomy import Taxonomy
 
 # Groups that a single task reads, and its experiment.
-_OF_ONE_TASK = {"pretraining": "pretrain_false", "episodes": "sg_one"}
+_OF_ONE_TASK = {
+    "pretraining": "pretrain_false",
+    "episodes": "sg_one",
+    "units": "simnet",
+    "noise": "weak_shot",
+    "weak_shot": "weak_shot",
+}
 
 
 def check_settings(settings: Settings) -> None:

@@ -75,7 +75,7 @@ def window_transform(settings: Settings) -> TrainTransform | None:
 def _windows(settings: Settings, units: UnitSettings, data: FewShotDataModule) -> PairUnits:
     taxonomy, size = data.taxonomy, settings.data.window
     sets = []
-    for tiles in (data.layout.train, data.layout.stage1_val):
+    for tiles in (data.train_tiles, data.layout.stage1_val):
         found = TileDataset(tiles, taxonomy, base_only=True, cache=data.cache)
         sets.append((found, base_patches(found, size)))
     held = _held_out(units, taxonomy, [p.label for p in sets[1][1]], "windows")
@@ -123,7 +123,7 @@ def _pixels(
         return of_tile
 
     found = []
-    for part, tiles in [("training", data.layout.train), ("validation", data.layout.stage1_val)]:
+    for part, tiles in [("training", data.train_tiles), ("validation", data.layout.stage1_val)]:
         dataset = TileDataset(tiles, taxonomy, data.eval_transform, base_only=True)
         found.append(
             pixel_units(

@@ -67,7 +67,7 @@ class WeakShotData(LightningDataModule):
         taxonomy, layout = data.taxonomy, data.layout
         self.novel_ids = [c.index for c in taxonomy.novel if c.name not in left_out]
         support = data.support
-        tiles = TileDataset([*support.tiles, *layout.train], taxonomy, cache=data.cache)
+        tiles = TileDataset([*support.tiles, *data.train_tiles], taxonomy, cache=data.cache)
         base = [p for p in base_patches(tiles, size) if p.tile >= len(support)]
         kept = set(chosen_per_class(np.array([p.label for p in base]), base_windows, seed))
         clean = [p for i, p in enumerate(base) if i in kept]
