@@ -9,6 +9,7 @@ from terrashot.networks.backbone_weights import load_backbone_weights, load_enco
 from terrashot.networks.build import build_segmenter
 from terrashot.networks.embedder import Embedder
 from terrashot.networks.encoder_file import read_header, save_encoder
+from terrashot.networks.sg_one.build import build_sg_one, load_sg_one_weights
 from terrashot.tasks.checkpoint import load_base_model
 
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.2, 0.3]
@@ -87,6 +88,15 @@ def test_other_image_statistics_are_refused_with_those_that_fit(saved, change):
     assert str(path) in str(caught.value)
 
 
+def test_sg_one_refuses_other_image_statistics_too(saved):
+    backbone = {"name": "mobilenetv2_050"}
+    description = {"backbone": backbone, "decoder": {"name": "fpn"}, "mean": MEAN, "std": STD}
+    load_sg_one_weights(build_sg_one(description), str(saved(embedder())))
+    other = build_sg_one({**description, "std": [0.2, 0.21, 0.3]})
+    with pytest.raises(CheckpointError, match=r"data\.mean=.* data\.std="):
+        load_sg_one_weights(other, str(saved(embedder())))
+
+
 def test_statistics_that_differ_by_rounding_pass(saved):
     network = segmenter(mean=[0.40001, 0.5, 0.6])
     load_backbone_weights(network, str(saved(embedder())))
@@ -119,5 +129,7 @@ def test_stage_2_does_not_take_it_for_a_checkpoint(saved):
 def test_pretraining_can_start_from_published_weights(shared):
     network = Embedder("mobilenetv2_100", MEAN, STD)
     weights = shared / "weights" / "mobilenetv2_100_imagenet.pth"
-    report = load_encoder_weights(network.encoder, "mobilenetv2_100", str(weights))
+    report = load_encoder_weights(
+        network.encoder, "mobilenetv2_100", str(weights), statistics=(MEAN, STD)
+    )
     assert report.matched == report.total

@@ -22,5 +22,6 @@ def build_window_encoder(settings: Settings) -> tuple[WindowEncoder, str]:
         backbone.get("weights"),
         backbone.get("source", "timm"),
         backbone.get("clip_model"),
+        statistics=(settings.data.mean, settings.data.std),
     )
     return encoder, f"{backbone['name']}, {report.summary()}"

@@ -58,12 +58,13 @@ def load_encoder_weights(
     weights: str | bool | None,
     source: str = "timm",
     clip_model: str | None = None,
-    statistics: tuple[Sequence[float], Sequence[float]] | None = None,
+    *,
+    statistics: tuple[Sequence[float], Sequence[float]],
 ) -> WeightReport:
     """The same for an encoder outside a segmenter, whose tensors have the names of timm's ``name``.
 
     ``statistics`` are the channel means and deviations that the encoder's images are normalised
-    with; a file that says which ones it was made for must agree. None: that is not checked.
+    with; a file that says which ones it was made for must agree.
 
     Raises:
         CheckpointError: as ``load_backbone_weights``.

@@ -64,7 +64,7 @@ def read_header(path: Path) -> dict[str, Any] | None:
 
 
 def check_header(
-    path: Path, name: str, statistics: tuple[Sequence[float], Sequence[float]] | None
+    path: Path, name: str, statistics: tuple[Sequence[float], Sequence[float]]
 ) -> None:
     """Check that an encoder file was made for this network and for these means and deviations.
 
@@ -82,7 +82,7 @@ def check_header(
             f"backbone.name is {name}. Set backbone.name={header.get('arch')}, or give weights of "
             f"{name}."
         )
-    for key, wanted in zip(("mean", "std"), statistics or (), strict=False):
+    for key, wanted in zip(("mean", "std"), statistics, strict=True):
         found = header.get(key) or []
         same = len(found) == len(wanted) and all(
             math.isclose(a, b, abs_tol=_TOLERANCE) for a, b in zip(found, wanted, strict=True)

@@ -66,9 +66,13 @@ def load_sg_one_weights(
     The published trunk takes torchvision's or timm's VGG16, 26 tensors.
 
     Raises:
-        CheckpointError: no such file, no download, or less than every tensor of the encoder.
+        CheckpointError: no such file, no download, less than every tensor of the encoder, or an
+            encoder that was pretrained on images normalised otherwise.
         ConfigError: unknown tag or source.
     """
     name = network.description["backbone"]["name"]
     known_as = "vgg16" if name == VGG16 else name
-    return load_encoder_weights(network.trunk.encoder, known_as, weights, source, clip_model)
+    statistics = (network.description["mean"], network.description["std"])
+    return load_encoder_weights(
+        network.trunk.encoder, known_as, weights, source, clip_model, statistics=statistics
+    )
