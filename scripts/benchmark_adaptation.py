@@ -5,7 +5,8 @@
 The problem has the size of the OpenEarthMap challenge: 4 novel classes with 5 support tiles each,
 8 base classes, features of 256 channels on a SIZE x SIZE map (256 for a tile of 1024 pixels), a
 rank-one transition, all query losses. Features are random clusters. The sides take turns; times
-are medians of rounds, in seconds an iteration. The floors are measured on this machine in this
+are medians of rounds, in seconds an iteration, for one query and for each of several queries that
+share a pass (`adaptation.queries_per_pass`). The floors are measured on this machine in this
 run: the rate of a large float32 matrix product, which bounds the arithmetic of an iteration, and
 the rate at which memory is read, which bounds one read of the features.
 """
@@ -67,9 +68,9 @@ class Scene:
         """Label 0 but for the tile's own class."""
         return [torch.where(t >= BASE, t, torch.zeros_like(t)) for t in self.labels]
 
-    def query(self) -> Tensor:
+    def query(self, number: int = 0) -> Tensor:
         """Features ``[C, h, w]`` with all classes."""
-        return self._features(1000, self._truth(1000, None))
+        return self._features(1000 + number, self._truth(1000 + number, None))
 
     def _truth(self, seed: int, own: int | None) -> Tensor:
         """Blobs of classes; about a tenth of a tile is its own class."""
@@ -118,13 +119,13 @@ def engine(scene: Scene, storage: torch.dtype, solver: Sgd) -> GradientAdapter:
     return method
 
 
-def engine_steps(scene: Scene, storage: torch.dtype) -> Callable[[int], float]:
-    """Seconds an iteration of the engine, for a number of iterations."""
+def engine_steps(scene: Scene, storage: torch.dtype, queries: int = 1) -> Callable[[int], float]:
+    """Seconds an iteration and query of the engine, for a number of iterations."""
     method = engine(scene, storage, Sgd(iterations=0, **STEP))
-    query = Query(scene.query())
     problem, layout = method._problem, method._layout
-    objective = problem.objective([method._pixels(query)])
-    start = layout.pack(method.start_parameters(), method.support.like).unsqueeze(0)
+    pixels = [method._pixels(Query(scene.query(number))) for number in range(queries)]
+    objective = problem.objective(pixels)
+    start = layout.pack(method.start_parameters(), method.support.like).expand(queries, -1)
     objective.begin(start)
 
     def run(iterations: int) -> float:
@@ -132,7 +133,7 @@ def engine_steps(scene: Scene, storage: torch.dtype) -> Callable[[int], float]:
         began = time.perf_counter()
         Sgd(iterations=iterations, **STEP).descend(start, objective, history_every=0)
         synchronize(scene.device)
-        return (time.perf_counter() - began) / iterations
+        return (time.perf_counter() - began) / iterations / queries
 
     return run
 
@@ -292,6 +293,8 @@ def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, fl
         "float32": engine_steps(scene, torch.float32),
         "bfloat16": engine_steps(scene, torch.bfloat16),
     }
+    if options.queries > 1:
+        sides["together"] = engine_steps(scene, torch.float32, options.queries)
     times: dict[str, list[float]] = {name: [] for name in sides}
     for name, run in sides.items():
         run(1 if name == "oracle" else 3)
@@ -313,6 +316,12 @@ def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, fl
         "flop_share": flop / product_rate(device) / seconds["float32"],
         "bandwidth_share": 4 * CHANNELS * pixels / read_rate(device) / seconds["float32"],
     }
+    if "together" in sides:
+        row |= {
+            "queries": options.queries,
+            "ratio_together": seconds["oracle"] / seconds["together"],
+            "together_over_one": seconds["float32"] / seconds["together"],
+        }
     del sides
     if options.agreement:
         row |= agreement(scene)
@@ -329,6 +338,7 @@ def show(rows: list[dict[str, float | int | str]]) -> None:
     columns = {
         "h = w": "size", "device": "device", "oracle": "seconds_oracle",
         "float32": "seconds_float32", "ratio": "ratio_float32", "bf16 ratio": "ratio_bfloat16",
+        "ratio together": "ratio_together",
         "flop share": "flop_share", "bandwidth": "bandwidth_share", "peak oracle": "peak_oracle",
         "float32 ": "peak_float32", "bf16": "peak_bfloat16", "fast": "ratio_fast",
         "agree fast": "agreement_fast", "agree bf16": "agreement_bfloat16",
@@ -357,6 +367,9 @@ def main() -> None:
     parser.add_argument("--no-memory", action="store_true", help="leave out the peak memory")
     parser.add_argument(
         "--agreement", action="store_true", help="whole adaptations too: bfloat16, solver=fast"
+    )
+    parser.add_argument(
+        "--queries", type=int, default=4, help="in one pass, beside a single one (4); 1: leave out"
     )
     options = parser.parse_args()
     if any(size < 8 or size % 8 for size in options.size):
