@@ -94,19 +94,22 @@ def test_false_t13_the_published_schedule(settings):
 def test_the_presets_scale_their_rate_with_the_batch(settings):
     rate = {}
     for optimizer, size in [("adamw_pretrain", 64), ("adamw_pretrain", 512), ("lars", 64),
-                            ("lars", 512), ("lars_paper", 64)]:  # fmt: skip
+                            ("lars", 512), ("lars_paper", 64),
+                            ("adamw_pretrain_short", 64)]:  # fmt: skip
         composed = settings(
             "experiment=pretrain_false", f"optimizer={optimizer}", f"data.batch_size={size}"
         )
         rate[optimizer, size] = build_plan(composed).lr
     assert rate["adamw_pretrain", 512] == pytest.approx(1e-3)
     assert rate["adamw_pretrain", 64] == pytest.approx(1e-3 / 8)
+    assert rate["adamw_pretrain_short", 64] == pytest.approx(1e-3)
     assert rate["lars", 64] == pytest.approx(0.3 / 4)
     assert rate["lars", 512] == pytest.approx(0.6)
     assert rate["lars_paper", 64] == 4.8
     two = settings(
-        "experiment=pretrain_false", "strategy=ddp", "trainer.devices=2", "data.batch_size=256"
-    )
+        "experiment=pretrain_false", "optimizer=adamw_pretrain", "strategy=ddp",
+        "trainer.devices=2", "data.batch_size=256",
+    )  # fmt: skip
     assert build_plan(two).lr == pytest.approx(1e-3)
 
 
