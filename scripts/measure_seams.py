@@ -92,12 +92,15 @@ def main() -> None:
     table = Table(title=f"{options.scene.name}, {width} x {height}, windows {plan.rows.starts}")
     for name in ("network", "same class %", "in overlaps %", "accuracy whole", "windows"):
         table.add_column(name, justify="right")
-    for kind in ("as trained", "even upsampling", f"and norm over {options.norm_side}"):
+    for kind, even, norm_side in (
+        ("as trained", False, None),
+        ("even upsampling", True, None),
+        (f"and norm over {options.norm_side}", True, options.norm_side),
+    ):
         model = load_adapted_model(find_adapted_file(options.checkpoint))
-        if kind != "as trained":
+        normalise_locally(model, norm_side)
+        if even:
             upsample_evenly(model)
-        if kind.startswith("and"):
-            normalise_locally(model, options.norm_side)
         whole = model(image)[0].argmax(0)
         windows = map_windows(model, image, plan)
         same = (whole == windows).double()
