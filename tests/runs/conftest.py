@@ -2,14 +2,17 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+import torch
 from rasterio.errors import NotGeoreferencedWarning
 
 from terrashot.app.main import main
@@ -126,10 +129,70 @@ def start_process(repository, tiny_root):
             stderr=subprocess.STDOUT,
             text=True,
             cwd=logs.parent,
-            env={**os.environ, "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"},
+            env=environment(),
         )
 
     return start
+
+
+def environment() -> dict[str, str]:
+    """One thread for every process: sums in another order differ in the last digits."""
+    return {**os.environ, "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="session")
+def wait_for_epoch():
+    """Return a run's folder, and the epoch, once its last.ckpt is of epoch ``least`` or later."""
+
+    def wait(runs: Path, process: subprocess.Popen[str], least: int) -> tuple[Path, int]:
+        began = time.monotonic()
+        while time.monotonic() - began < 200:
+            assert process.poll() is None, process.stdout.read()
+            for found in runs.glob("*/checkpoints/last.ckpt"):
+                epoch = torch.load(found, weights_only=True)["epoch"]
+                if epoch >= least:
+                    return found.parent.parent, epoch
+            time.sleep(0.01)
+        raise AssertionError("no checkpoint appeared")
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def unbroken_and_resumed(start_process, wait_for_epoch):
+    """The folders of one experiment's runs: one unbroken, one killed half-way and resumed.
+
+    Both are processes with the same number of threads, so that they can be compared to the bit.
+    """
+
+    def run(folder: Path, experiment: str, *options: str, least: int = 1) -> tuple[Path, Path]:
+        whole, broken = folder / "whole" / "logs", folder / "broken" / "logs"
+        for logs in (whole, broken):
+            logs.parent.mkdir()
+        process = start_process(whole, f"experiment={experiment}", *options)
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+        (unbroken,) = (path for path in (whole / experiment).iterdir() if not path.is_symlink())
+
+        process = start_process(broken, f"experiment={experiment}", *options)
+        resumed, _ = wait_for_epoch(broken / experiment, process, least)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert json.loads((resumed / "run.json").read_text())["status"] == "running"
+        assert not (resumed / "results.json").exists()
+        torch.load(resumed / "checkpoints" / "last.ckpt", weights_only=True)  # whole
+        command = [*process.args[:2], f"experiment={experiment}", f"paths.logs={broken}"]
+        done = subprocess.run(
+            [*command, "resume=latest"], capture_output=True, text=True, cwd=broken.parent,
+            timeout=300, check=False, env=environment(),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        info = json.loads((resumed / "run.json").read_text())
+        assert info["status"] == "finished"
+        assert len(info["resumed"]) == 1
+        return unbroken, resumed
+
+    return run
 
 
 @pytest.fixture(scope="session")

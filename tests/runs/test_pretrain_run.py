@@ -2,10 +2,6 @@
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import time
 
 import pytest
 import torch
@@ -126,45 +122,17 @@ def test_wandb_gets_scores_and_pictures(run_here, offline_wandb, offline_run, tm
 
 
 @pytest.mark.slow
-def test_a_killed_and_resumed_run_equals_an_unbroken_one_bit_by_bit(start_process, tmp_path):
-    epochs = 8
-    options = [*PRETRAIN, f"trainer.max_epochs={epochs}", "seed=3", "logger=csv"]
-    encoders, histories = [], []
-    for name in ("whole", "broken"):
-        logs = tmp_path / name / "logs"
-        logs.parent.mkdir()
-        process = start_process(logs, *options)
-        if name == "broken":
-            run = wait_for_epoch(logs / "pretrain_false", process, 2)
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            assert torch.load(run / "checkpoints" / "last.ckpt")["epoch"] < epochs - 1
-            assert not (run / "encoder.pt").exists()
-            command = [*process.args[:2], "experiment=pretrain_false", f"paths.logs={logs}"]
-            done = subprocess.run(
-                [*command, "resume=latest"], capture_output=True, text=True, cwd=logs.parent,
-                timeout=300, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
-            assert done.returncode == 0, done.stdout + done.stderr
-        else:
-            assert process.wait(300) == 0, process.stdout.read()
-        run = only_run(logs)
-        encoders.append(torch.load(run / "encoder.pt", weights_only=True)["state_dict"])
-        histories.append(json.loads((run / "results.json").read_text()))
-    for name, value in encoders[0].items():
-        assert torch.equal(value, encoders[1][name]), name
-    assert histories[0] == histories[1]  # the scores before training too
-
-
-def wait_for_epoch(folder, process, least, deadline=180.0):
-    began = time.monotonic()
-    while time.monotonic() - began < deadline:
-        assert process.poll() is None, process.stdout.read()
-        found = list(folder.glob("*/checkpoints/last.ckpt"))
-        if found and torch.load(found[0], weights_only=True)["epoch"] >= least:
-            return found[0].parent.parent
-        time.sleep(0.01)
-    raise AssertionError("no checkpoint appeared")
+def test_a_killed_and_resumed_run_equals_an_unbroken_one_bit_by_bit(unbroken_and_resumed, tmp_path):
+    options = [*PRETRAIN[1:], "trainer.max_epochs=8", "seed=3", "logger=csv"]
+    runs = unbroken_and_resumed(tmp_path, "pretrain_false", *options, least=2)
+    first, second = (
+        torch.load(run / "encoder.pt", weights_only=True)["state_dict"] for run in runs
+    )
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+    # The scores before training too.
+    first, second = (json.loads((run / "results.json").read_text()) for run in runs)
+    assert first == second
 
 
 @pytest.mark.slow

@@ -1,13 +1,8 @@
 """experiment=sg_one from the command line."""
 
 import json
-import os
-import signal
-import subprocess
-import time
 
 import pytest
-import torch
 
 SMALL = [
     "episodes.per_epoch=32",
@@ -150,31 +145,9 @@ def test_two_processes_train_and_score_like_one(start_process, sg_one, trained, 
 
 
 @pytest.mark.slow
-def test_a_killed_and_resumed_run_equals_an_unbroken_one(start_process, trained, tmp_path):
+def test_a_killed_and_resumed_run_equals_an_unbroken_one(unbroken_and_resumed, trained, tmp_path):
     options = [of_stage1(trained), *SMALL, "trainer.max_epochs=4", "augmentation=default"]
-    whole, broken = tmp_path / "a" / "logs", tmp_path / "b" / "logs"
-    for logs in (whole, broken):
-        logs.parent.mkdir()
-    process = start_process(whole, "experiment=sg_one", *options)
-    assert process.wait(300) == 0, process.stdout.read()
-
-    process = start_process(broken, "experiment=sg_one", *options)
-    began = time.monotonic()
-    while time.monotonic() - began < 200:
-        found = list(broken.glob("sg_one/*/checkpoints/last.ckpt"))
-        if found and torch.load(found[0], weights_only=True)["epoch"] >= 1:
-            break
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (only_run(broken) / "results.json").exists()
-    command = [*process.args[:2], "experiment=sg_one", f"paths.logs={broken}", "resume=latest"]
-    environment = {**os.environ, "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=broken.parent, timeout=300, check=False,
-        env=environment,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    first, second = results(whole), results(broken)
+    runs = unbroken_and_resumed(tmp_path, "sg_one", *options)
+    first, second = (json.loads((run / "results.json").read_text()) for run in runs)
     assert first["confusion"] == second["confusion"]
     assert first["episodes"] == second["episodes"]
