@@ -305,7 +305,7 @@ def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, fl
             times[name].append(run(steps))
     seconds = {name: statistics.median(values) for name, values in times.items()}
     pixels = (NOVEL * SHOTS + 1) * size * size
-    flop = 2 * 2 * ROWS * CHANNELS * pixels
+    flop, rate = 2 * 2 * ROWS * CHANNELS * pixels, product_rate(device)
     row: dict[str, float | int | str] = {
         "size": size,
         "device": device,
@@ -313,7 +313,7 @@ def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, fl
         "ratio_bfloat16": seconds["oracle"] / seconds["bfloat16"],
         "bfloat16_over_float32": seconds["float32"] / seconds["bfloat16"],
         **{f"seconds_{name}": value for name, value in seconds.items()},
-        "flop_share": flop / product_rate(device) / seconds["float32"],
+        "flop_share": flop / rate / seconds["float32"],
         "bandwidth_share": 4 * CHANNELS * pixels / read_rate(device) / seconds["float32"],
     }
     if "together" in sides:
@@ -321,6 +321,7 @@ def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, fl
             "queries": options.queries,
             "ratio_together": seconds["oracle"] / seconds["together"],
             "together_over_one": seconds["float32"] / seconds["together"],
+            "flop_share_together": flop / rate / seconds["together"],
         }
     del sides
     if options.agreement:
@@ -339,7 +340,8 @@ def show(rows: list[dict[str, float | int | str]]) -> None:
         "h = w": "size", "device": "device", "oracle": "seconds_oracle",
         "float32": "seconds_float32", "ratio": "ratio_float32", "bf16 ratio": "ratio_bfloat16",
         "ratio together": "ratio_together",
-        "flop share": "flop_share", "bandwidth": "bandwidth_share", "peak oracle": "peak_oracle",
+        "flop share": "flop_share", "together": "flop_share_together",
+        "bandwidth": "bandwidth_share", "peak oracle": "peak_oracle",
         "float32 ": "peak_float32", "bf16": "peak_bfloat16", "fast": "ratio_fast",
         "agree fast": "agreement_fast", "agree bf16": "agreement_bfloat16",
     }  # fmt: skip
