@@ -18,4 +18,4 @@ class FirstCheckpoint(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save on all processes, as Lightning wants it; the first one writes."""
         if trainer.global_step == 0:
-            trainer.save_checkpoint(self.path)
+            trainer.save_checkpoint(self.path, weights_only=False)  # the optimizers too
