@@ -335,12 +335,13 @@ def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, fl
 
 def show(rows: list[dict[str, float | int | str]]) -> None:
     """A table of the rows."""
-    table = Table(title="seconds an iteration; peak memory as a multiple of the support features")
+    title = "seconds an iteration (at once: of several queries in a pass); peak memory of features"
+    table = Table(title=title)
     columns = {
         "h = w": "size", "device": "device", "oracle": "seconds_oracle",
         "float32": "seconds_float32", "ratio": "ratio_float32", "bf16 ratio": "ratio_bfloat16",
-        "ratio together": "ratio_together",
-        "flop share": "flop_share", "together": "flop_share_together",
+        "at once": "ratio_together",
+        "flop share": "flop_share", "its share": "flop_share_together",
         "bandwidth": "bandwidth_share", "peak oracle": "peak_oracle",
         "float32 ": "peak_float32", "bf16": "peak_bfloat16", "fast": "ratio_fast",
         "agree fast": "agreement_fast", "agree bf16": "agreement_bfloat16",
