@@ -305,7 +305,7 @@ def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, fl
             times[name].append(run(steps))
     seconds = {name: statistics.median(values) for name, values in times.items()}
     pixels = (NOVEL * SHOTS + 1) * size * size
-    flop, rate = 2 * 2 * ROWS * CHANNELS * pixels, product_rate(device)
+    floor = 2 * 2 * ROWS * CHANNELS * pixels / product_rate(device)  # s of arithmetic alone
     row: dict[str, float | int | str] = {
         "size": size,
         "device": device,
@@ -313,7 +313,7 @@ def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, fl
         "ratio_bfloat16": seconds["oracle"] / seconds["bfloat16"],
         "bfloat16_over_float32": seconds["float32"] / seconds["bfloat16"],
         **{f"seconds_{name}": value for name, value in seconds.items()},
-        "flop_share": flop / rate / seconds["float32"],
+        "flop_share": floor / seconds["float32"],
         "bandwidth_share": 4 * CHANNELS * pixels / read_rate(device) / seconds["float32"],
     }
     if "together" in sides:
@@ -321,7 +321,7 @@ def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, fl
             "queries": options.queries,
             "ratio_together": seconds["oracle"] / seconds["together"],
             "together_over_one": seconds["float32"] / seconds["together"],
-            "flop_share_together": flop / rate / seconds["together"],
+            "flop_share_together": floor / seconds["together"],
         }
     del sides
     if options.agreement:
@@ -335,8 +335,10 @@ def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, fl
 
 def show(rows: list[dict[str, float | int | str]]) -> None:
     """A table of the rows."""
-    title = "seconds an iteration (at once: of several queries in a pass); peak memory of features"
-    table = Table(title=title)
+    table = Table(
+        title="seconds an iteration; peak memory as a multiple of the support features",
+        caption="at once, its share: of several queries in a pass",
+    )
     columns = {
         "h = w": "size", "device": "device", "oracle": "seconds_oracle",
         "float32": "seconds_float32", "ratio": "ratio_float32", "bf16 ratio": "ratio_bfloat16",

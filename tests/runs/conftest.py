@@ -142,20 +142,24 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def wait_for_epoch():
-    """Return a run's folder, and the epoch, once its last.ckpt is of epoch ``least`` or later."""
+    """Return the run in ``logs`` once its last.ckpt is of epoch ``least`` or a later one."""
 
-    def wait(runs: Path, process: subprocess.Popen[str], least: int) -> tuple[Path, int]:
+    def wait(logs: Path, process: subprocess.Popen[str], least: int) -> Path:
         began = time.monotonic()
         while time.monotonic() - began < 200:
             assert process.poll() is None, process.stdout.read()
-            for found in runs.glob("*/checkpoints/last.ckpt"):
-                epoch = torch.load(found, weights_only=True)["epoch"]
-                if epoch >= least:
-                    return found.parent.parent, epoch
+            for found in logs.glob("*/*/checkpoints/last.ckpt"):
+                if last_epoch(found.parent.parent) >= least:
+                    return found.parent.parent
             time.sleep(0.01)
         raise AssertionError("no checkpoint appeared")
 
     return wait
+
+
+def last_epoch(run: Path) -> int:
+    """Epoch of a run's last checkpoint, which must be whole."""
+    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"]
 
 
 @pytest.fixture(scope="session")
@@ -163,27 +167,34 @@ def unbroken_and_resumed(start_process, wait_for_epoch):
     """The folders of one experiment's runs: one unbroken, one killed half-way and resumed.
 
     Both are processes with the same number of threads, so that they can be compared to the bit.
+    ``outputs`` are files that only a run which has ended may have.
     """
 
-    def run(folder: Path, experiment: str, *options: str, least: int = 1) -> tuple[Path, Path]:
+    def run(
+        folder: Path, experiment: str, *options: str, least: int = 1,
+        outputs: tuple[str, ...] = ("results.json",),
+    ) -> tuple[Path, Path]:  # fmt: skip
         whole, broken = folder / "whole" / "logs", folder / "broken" / "logs"
         for logs in (whole, broken):
             logs.parent.mkdir()
-        process = start_process(whole, f"experiment={experiment}", *options)
+        process = start_process(whole, experiment, *options)
         output, _ = process.communicate(timeout=300)
         assert process.returncode == 0, output
-        (unbroken,) = (path for path in (whole / experiment).iterdir() if not path.is_symlink())
+        (latest,) = whole.glob("*/latest")
+        unbroken = latest.resolve()
 
-        process = start_process(broken, f"experiment={experiment}", *options)
-        resumed, _ = wait_for_epoch(broken / experiment, process, least)
+        process = start_process(broken, experiment, *options)
+        resumed = wait_for_epoch(broken, process, least)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
+        assert last_epoch(resumed) < last_epoch(unbroken)
         assert json.loads((resumed / "run.json").read_text())["status"] == "running"
-        assert not (resumed / "results.json").exists()
-        torch.load(resumed / "checkpoints" / "last.ckpt", weights_only=True)  # whole
-        command = [*process.args[:2], f"experiment={experiment}", f"paths.logs={broken}"]
+        for name in outputs:
+            assert (unbroken / name).exists()
+            assert not (resumed / name).exists()
+        command = [*process.args[:2], experiment, f"paths.logs={broken}", "resume=latest"]
         done = subprocess.run(
-            [*command, "resume=latest"], capture_output=True, text=True, cwd=broken.parent,
+            command, capture_output=True, text=True, cwd=broken.parent,
             timeout=300, check=False, env=environment(),
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr

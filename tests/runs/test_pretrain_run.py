@@ -123,8 +123,9 @@ def test_wandb_gets_scores_and_pictures(run_here, offline_wandb, offline_run, tm
 
 @pytest.mark.slow
 def test_a_killed_and_resumed_run_equals_an_unbroken_one_bit_by_bit(unbroken_and_resumed, tmp_path):
-    options = [*PRETRAIN[1:], "trainer.max_epochs=8", "seed=3", "logger=csv"]
-    runs = unbroken_and_resumed(tmp_path, "pretrain_false", *options, least=2)
+    options = [*PRETRAIN, "trainer.max_epochs=8", "seed=3", "logger=csv"]
+    outputs = ("results.json", "encoder.pt")
+    runs = unbroken_and_resumed(tmp_path, *options, least=2, outputs=outputs)
     first, second = (
         torch.load(run / "encoder.pt", weights_only=True)["state_dict"] for run in runs
     )

@@ -24,8 +24,7 @@ def history(run):
 def test_a_killed_and_resumed_run_equals_an_unbroken_one(
     unbroken_and_resumed, stage1_overrides, tmp_path, least
 ):
-    options = [*stage1_overrides[1:], *RUN]
-    unbroken, resumed = unbroken_and_resumed(tmp_path, "stage1", *options, least=least)
+    unbroken, resumed = unbroken_and_resumed(tmp_path, *stage1_overrides, *RUN, least=least)
     first, second = history(unbroken), history(resumed)
     assert sorted(first) == sorted(second) == list(range(EPOCHS))
     for number, value in first.items():
@@ -41,7 +40,7 @@ def test_a_run_that_is_asked_to_stop_says_how_to_go_on_and_is_no_success(
 ):
     logs = tmp_path / "logs"
     process = start_process(logs, *stage1_overrides, "trainer.max_epochs=2000", "logger=csv")
-    run, _ = wait_for_epoch(logs / "stage1", process, 1)
+    run = wait_for_epoch(logs, process, 1)
     os.kill(process.pid, signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1

@@ -147,7 +147,7 @@ def test_two_processes_train_and_score_like_one(start_process, sg_one, trained, 
 @pytest.mark.slow
 def test_a_killed_and_resumed_run_equals_an_unbroken_one(unbroken_and_resumed, trained, tmp_path):
     options = [of_stage1(trained), *SMALL, "trainer.max_epochs=4", "augmentation=default"]
-    runs = unbroken_and_resumed(tmp_path, "sg_one", *options)
+    runs = unbroken_and_resumed(tmp_path, "experiment=sg_one", *options)
     first, second = (json.loads((run / "results.json").read_text()) for run in runs)
     assert first["confusion"] == second["confusion"]
     assert first["episodes"] == second["episodes"]

@@ -22,11 +22,20 @@ def results(run):
     return json.loads((run / "results.json").read_text())
 
 
-def test_killed_and_resumed_runs_equal_unbroken_ones(unbroken_and_resumed, tmp_path):
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-    sim_net, resumed = unbroken_and_resumed(tmp_path / "a", "simnet", *SIM_NET)
-    assert results(resumed) == results(sim_net)
-    options = [*WEAK_SHOT, f"weak_shot.simnet={sim_net}"]
-    weak_shot, resumed = unbroken_and_resumed(tmp_path / "b", "weak_shot", *options)
-    assert results(resumed) == results(weak_shot)
+@pytest.fixture(scope="module")
+def sim_nets(unbroken_and_resumed, tmp_path_factory):
+    """A small SimNet for windows, trained in one go, and killed and resumed."""
+    return unbroken_and_resumed(tmp_path_factory.mktemp("sim_net"), "experiment=simnet", *SIM_NET)
+
+
+def test_a_killed_and_resumed_sim_net_equals_an_unbroken_one(sim_nets):
+    unbroken, resumed = sim_nets
+    assert results(resumed) == results(unbroken)
+
+
+def test_a_killed_and_resumed_weak_shot_run_equals_an_unbroken_one(
+    unbroken_and_resumed, sim_nets, tmp_path
+):
+    options = [*WEAK_SHOT, f"weak_shot.simnet={sim_nets[0]}"]
+    unbroken, resumed = unbroken_and_resumed(tmp_path, "experiment=weak_shot", *options)
+    assert results(resumed) == results(unbroken)
