@@ -9,7 +9,6 @@ in a process of its own for each side. Wanted: the same values.
 
 import argparse
 import math
-import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional
 
+from benchmarking.machine import high_water, in_fresh_process
 from terrashot.files import write_json
 from terrashot.losses.calibrated_contrastive import CalibratedContrastive
 from terrashot.losses.graph_regularisation import GraphRegularisation, relax
@@ -75,23 +75,15 @@ def compared(ours: Side, plain: Side, rounds: int) -> dict[str, Any]:
 
 def peak_megabytes(function: Callable[..., Any], *arguments: Any) -> float:  # noqa: ANN401
     """What a call adds to the resident memory of a fresh process at its peak."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return float(pool.apply(_peak, (function, arguments)))
+    return in_fresh_process(_peak, function, arguments)
 
 
 def _peak(function: Callable[..., Any], arguments: tuple[Any, ...]) -> float:
     torch.set_num_threads(1)
     function(*(4 if isinstance(a, int) else a for a in arguments))  # libraries, once
-    before = _high_water()
+    before = high_water()
     function(*arguments)
-    return _high_water() - before
-
-
-def _high_water() -> float:
-    """Most resident memory of this process so far, MB; Linux (getrusage counts the parent's)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    return (high_water() - before) / (1 << 20)
 
 
 # SimTrans: graph regularisation through inner products against the tensor of differences.

@@ -8,9 +8,10 @@ import torch
 from terrashot.losses.calibrated_contrastive import CalibratedContrastive
 
 
-@pytest.fixture(scope="module")
-def benchmark(repository):
+@pytest.fixture
+def benchmark(repository, monkeypatch):
     path = repository / "scripts" / "benchmark_similarity.py"
+    monkeypatch.syspath_prepend(path.parent)  # as if it were run
     spec = importlib.util.spec_from_file_location("benchmark_similarity", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

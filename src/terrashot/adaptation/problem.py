@@ -112,7 +112,10 @@ class AdaptationProblem:
         return thinned(self._blocks, background, novel, seed)
 
     def _scored(self, pixels: Tensor) -> ScoredBlock:
-        scores = self._origin @ pixels.to(self._origin)
+        # Before the copy of half-precision pixels, whose place the next block's copy then takes;
+        # behind it, what stays would keep the copies' memory apart.
+        scores = self._origin.new_empty(self._origin.shape[0], pixels.shape[1])
+        torch.mm(self._origin, pixels.to(self._origin), out=scores)
         return ScoredBlock(pixels, scores)
 
     def _query(self, query: QueryPixels, index: int) -> QueryPass:

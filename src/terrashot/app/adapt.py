@@ -13,10 +13,10 @@ from terrashot.app.build import (
     build_feature_cache,
     build_part,
     build_trainer,
+    uses_query,
 )
 from terrashot.app.console import announce, run_console
 from terrashot.app.joint import build_joint
-from terrashot.app.kinds.adapt_once import uses_query
 from terrashot.app.loggers import build_loggers
 from terrashot.app.postprocess import build_postprocess
 from terrashot.app.run_folder import RunFolder, git_revision

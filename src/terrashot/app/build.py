@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 
 from terrashot.adaptation.guided import GuidedAdapter
+from terrashot.adaptation.transduction import Transduction
 from terrashot.app.hardware import resolve_accelerator, resolve_precision
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import DataSettings, Settings
@@ -66,6 +67,12 @@ def build_adapter(settings: Settings) -> Any:  # noqa: ANN401 - what the method'
     adapter = build_part("method", settings.method, **parts)
     guidance = build_part("guidance", settings.guidance)
     return adapter if guidance is None else GuidedAdapter(adapter, guidance)
+
+
+def uses_query(settings: Settings) -> bool:
+    """Whether unlabelled pixels have a say in the head of stage 2."""
+    transduction: Transduction | None = build_part("transduction", settings.transduction)
+    return transduction is not None and transduction.uses_query
 
 
 def build_data(settings: Settings) -> FewShotDataModule:

@@ -124,7 +124,7 @@ class AdaptationSettings:
     align_corners: bool = False
     panels: int = 8
     feature_cache: float | None = 20.0
-    queries_per_pass: int = 1
+    queries_per_pass: int = 4
     storage: str = "float32"
     save_maps: bool = False
     joint: dict[str, Any] | None = None

@@ -6,6 +6,7 @@ from terrashot.app.build import (
     build_feature_cache,
     build_part,
     build_trainer,
+    uses_query,
 )
 from terrashot.app.console import announce, run_console
 from terrashot.app.joint import build_joint
@@ -47,7 +48,8 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
         storage=settings.adaptation.storage,
         joint=build_joint(settings),
         maps=QueryMaps(taxonomy, data.eval_transform, rules, maps),
-        queries_per_pass=settings.adaptation.queries_per_pass,
+        # A head that is the same for all queries gains nothing from holding several of them.
+        queries_per_pass=settings.adaptation.queries_per_pass if uses_query(settings) else 1,
     )
     callbacks = [
         console_progress(),

@@ -1,7 +1,6 @@
 """Adaptation to one file as a task of `run.py`."""
 
-from terrashot.adaptation.transduction import Transduction
-from terrashot.app.build import build_part
+from terrashot.app.build import uses_query
 from terrashot.app.kinds.novel_adaptation import NovelAdaptationKind
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import Settings
@@ -45,12 +44,6 @@ class AdaptOnceKind(NovelAdaptationKind):
         from terrashot.app.adapt import run_adapt_once
 
         run_adapt_once(settings, folder)
-
-
-def uses_query(settings: Settings) -> bool:
-    """Whether unlabelled pixels have a say in the head itself."""
-    transduction: Transduction | None = build_part("transduction", settings.transduction)
-    return transduction is not None and transduction.uses_query
 
 
 def check_unlabelled(settings: Settings) -> None:
