@@ -19,7 +19,8 @@ from terrashot.adaptation.scaling import FeatureScale, standardised, to_norm, un
 from terrashot.adaptation.solver import History, Sgd
 from terrashot.adaptation.start import base_to_novel, prototype_start, similarity_start
 from terrashot.adaptation.striding import labels_to_size
-from terrashot.adaptation.support import SupportPixels, all_finite
+from terrashot.adaptation.support import SupportPixels
+from terrashot.adaptation.support_checks import all_finite
 from terrashot.adaptation.support_loss import check_loss, make_support_loss
 from terrashot.adaptation.support_weighting import SupportWeighting
 from terrashot.adaptation.transduction import Transduction

@@ -1,7 +1,7 @@
 """The support set once it is features: pixels sorted by label in cache-sized blocks."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,15 @@ from torch import Tensor
 
 from terrashot.adaptation.blocks import BlockWriter
 from terrashot.adaptation.striding import labels_to_size
-from terrashot.errors import ConfigError, DataError
+from terrashot.adaptation.support_checks import (
+    all_finite,
+    check_classes,
+    check_labels,
+    check_shape,
+    check_tile_classes,
+    paired,
+)
+from terrashot.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -83,10 +91,11 @@ class SupportPixels:
         maps = [label.to(torch.int64) for label in labels]
         self.num_tiles = len(maps) if num_tiles is None else num_tiles
         self.validity_maps = [label != ignore_index for label in maps[: self.num_tiles]]
-        self._check_labels(maps, ignore_index)
+        check_labels(maps, self.num_classes, ignore_index)
         self.counts = _bincount(maps, ignore_index, self.num_classes)
-        self._check_classes(stride)
-        self._check_tile_classes(tile_classes, len(maps))
+        check_classes(self.counts, num_base, self.num_tiles, self.class_names, stride)
+        if tile_classes is not None:
+            check_tile_classes(tile_classes, len(maps), range(num_base, self.num_classes))
         self._fill(features, maps, ignore_index, storage, tile_classes)
 
     @property
@@ -185,7 +194,7 @@ class SupportPixels:
                     self.tile_counts[label, tile_class] = parts
         writers: dict[tuple[int, int | None], BlockWriter] = {}
         finite, channels, number = True, 0, -1
-        for number, (tile, label_map) in enumerate(_paired(features, maps)):
+        for number, (tile, label_map) in enumerate(paired(features, maps)):
             if number == 0:
                 channels = tile.shape[0]
                 kept = storage or (
@@ -195,7 +204,7 @@ class SupportPixels:
                     key: BlockWriter(channels, sum(n for _, n in parts), kept, tile.device)
                     for key, parts in self.tile_counts.items()
                 }
-            _check_shape(number, tile, label_map, channels)
+            check_shape(number, tile, label_map, channels)
             finite = finite and all_finite(tile)
             flat, flat_labels = tile.flatten(1), label_map.flatten().to(tile.device)
             for key, writer in writers.items():
@@ -217,64 +226,6 @@ class SupportPixels:
         self.counts = self.counts.to(self.blocks[0].pixels.device)
         self.validity_maps = [v.to(self.counts.device) for v in self.validity_maps]
 
-    def _check_classes(self, stride: int | None) -> None:
-        names = self.class_names
-        for index in range(self.num_base, self.num_classes):
-            if self.counts[index] == 0:
-                name = f"{index} ('{names[index]}')" if names else str(index)
-                at = f" at feature stride {stride}" if stride else ""
-                raise DataError(
-                    f"support: class {name} has no labelled pixel{at} in any of the "
-                    f"{self.num_tiles} support tiles, but each novel class needs at least one. "
-                    "Lower adaptation.feature_stride if the class is lost by downsampling, or "
-                    "check the support tiles that the list file names for this class."
-                )
-
-    def _check_tile_classes(self, found: Sequence[int | None] | None, tiles: int) -> None:
-        novel = range(self.num_base, self.num_classes)
-        if found is None:
-            return
-        if len(found) != tiles or any(c is not None and c not in novel for c in found):
-            raise DataError(
-                f"support: the tiles were labelled for the classes {list(found)}, but there are "
-                f"{tiles} tiles and the novel classes are {list(novel)}; each tile needs one of "
-                "them, or none."
-            )
-
-    def _check_labels(self, maps: list[Tensor], ignore_index: int) -> None:
-        if not maps:
-            raise DataError(
-                "support: there are no support tiles, but there must be at least one for each "
-                "novel class."
-            )
-        for number, label in enumerate(maps):
-            bad = label[((label < 0) | (label >= self.num_classes)) & (label != ignore_index)]
-            if bad.numel():
-                raise DataError(
-                    f"support: tile {number} holds label {int(bad[0])}, but labels go from 0 to "
-                    f"{self.num_classes - 1}, or are {ignore_index} for ignore. Mend the label or "
-                    "choose the taxonomy that it was drawn with."
-                )
-
-
-def all_finite(features: Tensor) -> bool:
-    """Whether no value of ``[C, ...]`` is NaN or infinite."""
-    return bool(torch.isfinite(torch.stack(features.aminmax())).all())  # NaN is passed on by both
-
-
-def storage_type(name: str) -> torch.dtype:
-    """The dtype that a name stands for.
-
-    Raises:
-        ConfigError: it stands for none.
-    """
-    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
-    if name not in known:
-        raise ConfigError(
-            f"adaptation.storage is '{name}', but it must be one of {', '.join(known)}."
-        )
-    return known[name]
-
 
 def _bincount(maps: list[Tensor], ignore_index: int, num_classes: int) -> Tensor:
     counts = torch.zeros(num_classes, dtype=torch.int64)
@@ -288,35 +239,3 @@ def _only_novel(label: Tensor, num_base: int, ignore_index: int) -> int | None:
     """The one novel class in a label map; None where there are none or several."""
     found = torch.unique(label[(label >= num_base) & (label != ignore_index)])
     return int(found[0]) if len(found) == 1 else None
-
-
-def _paired(
-    features: Iterable[Tensor] | Tensor, maps: list[Tensor]
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Tiles with their labels, and an error where one runs out before the other."""
-    if isinstance(features, Sized) and len(features) != len(maps):
-        raise _unpaired(str(len(features)), len(maps))
-    number = 0
-    for number, tile in enumerate(features, start=1):
-        if number > len(maps):
-            break
-        yield tile, maps[number - 1]
-    if number != len(maps):
-        raise _unpaired(f"more than {len(maps)}" if number > len(maps) else str(number), len(maps))
-
-
-def _unpaired(features: str, labels: int) -> DataError:
-    return DataError(
-        f"support: there are {features} feature maps and {labels} label maps, but each support "
-        "tile needs one of both."
-    )
-
-
-def _check_shape(number: int, tile: Tensor, label: Tensor, channels: int) -> None:
-    expected = (channels, *label.shape)
-    if tuple(tile.shape) != expected:
-        raise DataError(
-            f"support: tile {number} has features of shape {tuple(tile.shape)} and labels of "
-            f"shape {tuple(label.shape)}; expected features {expected}. Bring the labels to "
-            "feature resolution and use one network for all tiles."
-        )

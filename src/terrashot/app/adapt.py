@@ -6,7 +6,7 @@ from pathlib import Path
 from lightning import Trainer
 from rich.console import Console
 
-from terrashot.adaptation.support import storage_type
+from terrashot.adaptation.storage import storage_type
 from terrashot.app.build import (
     build_adapter,
     build_data,

@@ -14,8 +14,8 @@ from terrashot.adaptation.head import AdaptedHead
 from terrashot.adaptation.inference import Inference, PixelHead
 from terrashot.adaptation.joint import JointSelfTraining
 from terrashot.adaptation.mean_transition import mean_transition
+from terrashot.adaptation.storage import storage_type
 from terrashot.adaptation.striding import reduce_stride
-from terrashot.adaptation.support import storage_type
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.feature_cache import TileFeatures
 from terrashot.evaluation.confusion import ConfusionMatrix
