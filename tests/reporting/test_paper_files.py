@@ -73,7 +73,8 @@ def test_the_class_table_is_written_three_times(tmp_path):
     assert absent in (tmp_path / "classes.md").read_text()
 
 
-def test_a_figure_for_papers_is_a_sharp_png_and_a_pdf(tmp_path, outcomes):
+def test_a_figure_for_papers_is_a_sharp_png_and_a_pdf_and_says_nothing(tmp_path, outcomes, caplog):
+    caplog.set_level("INFO")  # as Hydra's launchers set it
     rows = ablation_rows(outcomes, [("none",), ("rank_one",), ("full",)], "weighted")
     figure = ablation_figure(rows, outcomes, ["transition"], "weighted")
     (axis,) = figure.axes
@@ -82,3 +83,4 @@ def test_a_figure_for_papers_is_a_sharp_png_and_a_pdf(tmp_path, outcomes):
     save_for_paper(figure, tmp_path / "ablation.png")
     assert Image.open(tmp_path / "ablation.png").info["dpi"][0] == pytest.approx(220, abs=1)
     assert (tmp_path / "ablation.pdf").read_bytes().startswith(b"%PDF")
+    assert not caplog.records

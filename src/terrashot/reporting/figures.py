@@ -1,5 +1,6 @@
 """What all figures share: their look, and how they reach the disk or a logger."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ MUTED = "#8c959f"
 BASE = "#3b6ea5"
 NOVEL = "#d9822b"
 PAPER_DPI = 220
+
+# It tells each table of a font that goes into a PDF, wherever Hydra's launchers log to the console.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 _LOOK: dict[Any, Any] = {
     "font.size": 9,
