@@ -36,24 +36,24 @@ def test_a_stopped_search_goes_on_and_counts_what_is_done(search, tmp_path, monk
 
     def stop_once(self, *arguments, **named):
         adapted.append(1)
-        if len(adapted) == 17:
+        if len(adapted) == 8:
             raise KeyboardInterrupt
         return original(self, *arguments, **named)
 
     monkeypatch.setattr(GradientAdapter, "adapt_together", stop_once)
-    # Each trial is 2 seeds x 5 queries: the second one is cut off in its second job.
+    # A trial is 2 seeds x 5 queries in 2 passes: the second one is cut off in its second job.
     with pytest.raises(BaseException):  # noqa: B017, PT011 - Lightning makes of it what it likes
         search(3, METRIC)
     study = search(3, METRIC)
     states = [trial.state.name for trial in study.get_trials()]
     assert states.count("COMPLETE") == 3
-    assert len(adapted) == 3 * 10 + 1  # only the query that was cut off is done twice
+    assert len(adapted) == 3 * 4 + 1  # only the pass that was cut off is done twice
     second, again = study.get_trials()[1:3]
     assert (second.state.name, second.params) == ("FAIL", again.params)
     assert all(len(t.user_attrs["values"]) == 2 for t in study.get_trials() if t.value is not None)
-    assert len(adapted) == 31
+    assert len(adapted) == 13
     assert search(3, METRIC).best_value == study.best_value
-    assert len(adapted) == 31
+    assert len(adapted) == 13
 
 
 def test_a_search_without_a_metric_is_refused(search):

@@ -102,13 +102,13 @@ def test_an_interrupted_job_goes_on_with_its_other_queries_and_a_failed_one_is_n
     adapted = []
     original = GradientAdapter.adapt_together
 
-    def stop_at_the_eighth(self, *arguments, **named):
+    def stop_at_the_fourth_pass(self, *arguments, **named):
         adapted.append(1)
-        if len(adapted) == 8:
+        if len(adapted) == 4:
             raise RuntimeError("the power went out")
         return original(self, *arguments, **named)
 
-    monkeypatch.setattr(GradientAdapter, "adapt_together", stop_at_the_eighth)
+    monkeypatch.setattr(GradientAdapter, "adapt_together", stop_at_the_fourth_pass)
     code, logs, said = sweep("data.support_draw=0", "transition=none,rank_one")
     assert code == 1
     assert "no result: data.support_draw=0" not in said  # it does not vary
@@ -122,7 +122,7 @@ def test_an_interrupted_job_goes_on_with_its_other_queries_and_a_failed_one_is_n
     code, logs, said = sweep("data.support_draw=0", "transition=none,rank_one")
     assert code == 0
     assert "1 of 2 jobs were finished already" in said
-    assert len(adapted) == 8 + 3  # two of the five queries were done
+    assert len(adapted) == 4 + 1  # a pass of four of the five queries was done
     assert len(runs_of(logs)) == 2
     assert table_of(logs)["rank_one"]["n"] == "1"
 
