@@ -51,7 +51,7 @@ STEP = {"lr": 9e-5, "momentum": 0.9, "weight_decay": 5e-4, "decay_to": "snapshot
 ITERATIONS = 130
 
 
-def adapter(solver: Sgd, workers: int | None = None) -> GradientAdapter:
+def adapter(solver: Sgd) -> GradientAdapter:
     """ClassTrans with cross entropy, whose settings keep the descent stable."""
     return GradientAdapter(
         solver=solver,
@@ -61,7 +61,6 @@ def adapter(solver: Sgd, workers: int | None = None) -> GradientAdapter:
         transduction=Transduction(
             entropy=3.0, kl=16.0, distillation=100.0, refresh_after=[10, 20, 30, 40, 50, 100]
         ),
-        workers=workers,
         support_weight=650.0,
         reference_norm=5.0,
         history_every=0,
@@ -79,9 +78,7 @@ def engine(scene: FeatureScene, storage: torch.dtype, solver: Sgd) -> GradientAd
     return method
 
 
-def engine_steps(
-    scene: FeatureScene, storage: torch.dtype, queries: int = 1
-) -> Callable[[int], float]:
+def engine_steps(scene: FeatureScene, storage: torch.dtype, queries: int) -> Callable[[int], float]:
     """Seconds an iteration and query of the engine, for a number of iterations."""
     method = engine(scene, storage, Sgd(iterations=0, **STEP))
     problem, layout = method._problem, method._layout
@@ -137,6 +134,13 @@ def oracle_steps(scene: FeatureScene) -> Callable[[int], float]:
     return run
 
 
+def steps_of(side: str, scene: FeatureScene, queries: int) -> Callable[[int], float]:
+    """Seconds an iteration and query of a side; the plain form has one query in a pass."""
+    if side == "oracle":
+        return oracle_steps(scene)
+    return engine_steps(scene, _dtype(side), queries)
+
+
 def peak_memory(side: str, size: int, queries: int) -> dict[str, float]:
     """Peak of one side in a process of its own: GB, and as a multiple of all features it is given.
 
@@ -146,23 +150,17 @@ def peak_memory(side: str, size: int, queries: int) -> dict[str, float]:
     tile = CHANNELS * size * size * _dtype(side).itemsize
     support = NOVEL * SHOTS * tile
     return {
-        "gb": extra / 1e9,
-        "features": extra / (support + queries * tile),
-        "over_support": extra / support,
+        f"peak_{side}": extra / (support + queries * tile),
+        f"peak_{side}_gb": extra / 1e9,
+        f"peak_{side}_over_support": extra / support,
     }
 
 
 def _peak(side: str, size: int, queries: int) -> int:
     """Bytes that two iterations take beyond what libraries take."""
-
-    def steps(scene: FeatureScene) -> Callable[[int], float]:
-        if side == "oracle":
-            return oracle_steps(scene)
-        return engine_steps(scene, _dtype(side), queries)
-
-    steps(FeatureScene(16))(2)
+    steps_of(side, FeatureScene(16), queries)(2)
     before = high_water()
-    steps(FeatureScene(size))(2)
+    steps_of(side, FeatureScene(size), queries)(2)
     return high_water() - before
 
 
@@ -208,13 +206,10 @@ def agreement(scene: FeatureScene, queries: int) -> dict[str, float]:
 def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, float | int | str]:
     """One row."""
     scene, queries = FeatureScene(size, device), options.queries
-    sides = {
-        "oracle": oracle_steps(scene),
-        "float32": engine_steps(scene, torch.float32, queries),
-        "bfloat16": engine_steps(scene, torch.bfloat16, queries),
-    }
+    in_pass = {"oracle": 1, "float32": queries, "bfloat16": queries}
     if queries > 1:
-        sides["single"] = engine_steps(scene, torch.float32, 1)
+        in_pass["single"] = 1
+    sides = {name: steps_of(name, scene, number) for name, number in in_pass.items()}
     times: dict[str, list[float]] = {name: [] for name in sides}
     for name, run in sides.items():
         run(1 if name == "oracle" else 3)
@@ -227,17 +222,17 @@ def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, fl
     tile = size * size
     product, read = product_rate(device), read_rate(device)
 
-    def shares(name: str, in_pass: int) -> tuple[float, float]:
+    def shares(name: str) -> tuple[float, float]:
         """A side's least time for the arithmetic, and for one read of the features, in its own.
 
         A query's arithmetic is the same in every pass; the support is read once a pass.
         """
         pixels = (NOVEL * SHOTS + 1) * tile
-        read_pixels = (NOVEL * SHOTS / in_pass + 1) * tile
+        read_pixels = (NOVEL * SHOTS / in_pass[name] + 1) * tile
         flop = 2 * 2 * ROWS * CHANNELS * pixels / product
         return flop / seconds[name], 4 * CHANNELS * read_pixels / read / seconds[name]
 
-    flop_share, bandwidth_share = shares("float32", queries)
+    flop_share, bandwidth_share = shares("float32")
     row: dict[str, float | int | str] = {
         "size": size,
         "device": device,
@@ -249,17 +244,15 @@ def measure(size: int, device: str, options: argparse.Namespace) -> dict[str, fl
         "flop_share": flop_share,
         "bandwidth_share": bandwidth_share,
     }
-    if "single" in sides:
+    if "single" in in_pass:
         row["ratio_single"] = seconds["oracle"] / seconds["single"]
-        row["flop_share_single"], row["bandwidth_share_single"] = shares("single", 1)
+        row["flop_share_single"], row["bandwidth_share_single"] = shares("single")
     del sides
     if options.agreement:
         row |= agreement(scene, queries)
     if device == "cpu" and not options.no_memory and Path("/proc/self/status").is_file():
-        for name in seconds:
-            in_pass = 1 if name in ("oracle", "single") else queries
-            for key, value in peak_memory(name, size, in_pass).items():
-                row[f"peak_{name}" if key == "features" else f"peak_{name}_{key}"] = value
+        for name, number in in_pass.items():
+            row |= peak_memory(name, size, number)
     return row
 
 

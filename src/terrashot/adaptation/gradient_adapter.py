@@ -155,8 +155,8 @@ class GradientAdapter:
         """Adapt to several queries in one pass over the support, each by itself.
 
         Results are those of ``adapt`` up to rounding. A pass reads the support once for all of
-        them, and its matrix products have more rows: on a CPU four queries take about 2.5 times
-        as long as one (`scripts/benchmark_adaptation.py`).
+        them, and its matrix products have more rows: on a CPU four queries take 2.5 to 2.8
+        times as long as one (`scripts/benchmark_adaptation.py`).
         """
         pixels = [self._pixels(query) for query in queries]
         starts = []
