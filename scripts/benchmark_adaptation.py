@@ -31,15 +31,15 @@ from benchmarking.machine import (
     read_rate,
     synchronize,
 )
-from terrashot.adaptation.adapter import Query
-from terrashot.adaptation.anchored import AnchoredSgd
-from terrashot.adaptation.gradient_adapter import GradientAdapter
 from terrashot.adaptation.head import LinearHead
-from terrashot.adaptation.oracle import PlainObjective
-from terrashot.adaptation.solver import Sgd
-from terrashot.adaptation.support import SupportPixels
-from terrashot.adaptation.support_loss import make_support_loss
-from terrashot.adaptation.transduction import Transduction
+from terrashot.adaptation.method import Query
+from terrashot.adaptation.methods.gradient import GradientAdapter
+from terrashot.adaptation.objective.plain_oracle import PlainObjective
+from terrashot.adaptation.objective.support_loss import make_support_loss
+from terrashot.adaptation.objective.transduction import Transduction
+from terrashot.adaptation.solver.anchored import AnchoredSgd
+from terrashot.adaptation.solver.sgd import Sgd
+from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.adaptation.transition.rank_one import RankOneTransition
 from terrashot.app.settings import AdaptationSettings
 from terrashot.files import write_json

@@ -25,13 +25,13 @@ from rich.console import Console
 from rich.table import Table
 
 from terrashot.adaptation.head import AdaptedHead
-from terrashot.adaptation.scaling import FeatureScale
+from terrashot.adaptation.support.scaling import FeatureScale
 from terrashot.adaptation.transition.none import NoTransition
-from terrashot.data.demo.classes import TAXONOMY
-from terrashot.data.demo.large import make_large_scene
+from terrashot.demo.classes import TAXONOMY
+from terrashot.demo.large import make_large_scene
 from terrashot.files import write_json
-from terrashot.mapping.adapted_file import save_adapted_model
-from terrashot.mapping.adapted_model import AdaptedModel
+from terrashot.model.adapted_file import save_adapted_model
+from terrashot.model.adapted_model import AdaptedModel
 from terrashot.networks.build import build_segmenter
 from terrashot.taxonomy import Taxonomy
 

@@ -23,11 +23,15 @@ from torch.nn import functional
 
 from benchmarking.machine import high_water, in_fresh_process
 from terrashot.files import write_json
-from terrashot.losses.calibrated_contrastive import CalibratedContrastive
-from terrashot.losses.graph_regularisation import GraphRegularisation, relax
-from terrashot.networks.sg_one.build import build_sg_one
-from terrashot.networks.sg_one.network import SGOneNetwork
-from terrashot.similarity.guided_prediction import EncodedQuery, pool_support, predict_episodes
+from terrashot.papers.false.losses.calibrated_contrastive import CalibratedContrastive
+from terrashot.papers.sg_one.guidance.guided_prediction import (
+    EncodedQuery,
+    pool_support,
+    predict_episodes,
+)
+from terrashot.papers.sg_one.network.build import build_sg_one
+from terrashot.papers.sg_one.network.network import SGOneNetwork
+from terrashot.papers.simtrans.losses.graph_regularisation import GraphRegularisation, relax
 
 Side = Callable[[], Tensor]
 

@@ -20,9 +20,9 @@ from rich.markup import escape
 
 from terrashot.data.reading import read_image
 from terrashot.errors import TerrashotError
-from terrashot.mapping.adapted_file import find_adapted_file, load_adapted_model
-from terrashot.mapping.agreement import Runner, compare, onnx_runner, torch_runner
-from terrashot.mapping.export import (
+from terrashot.model.adapted_file import find_adapted_file, load_adapted_model
+from terrashot.model.agreement import Runner, compare, onnx_runner, torch_runner
+from terrashot.model.export import (
     MapProgram,
     check_onnx,
     describe_export,
@@ -30,7 +30,7 @@ from terrashot.mapping.export import (
     save_onnx,
     save_torch,
 )
-from terrashot.mapping.views import VIEWS
+from terrashot.model.views import VIEWS
 
 _FORMATS: dict[str, tuple[str, Callable[[Path], Runner]]] = {
     "onnx": ("adapted.onnx", onnx_runner),

@@ -10,7 +10,7 @@ import argparse
 import time
 from pathlib import Path
 
-from terrashot.data.demo.large import make_large_scene
+from terrashot.demo.large import make_large_scene
 
 
 def main() -> None:

@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from terrashot.mapping.adapted_file import find_adapted_file, load_adapted_model
-from terrashot.mapping.adapted_model import AdaptedModel
 from terrashot.mapping.blending import Blender, Layers
-from terrashot.mapping.even_upsampling import upsample_evenly
-from terrashot.mapping.local_norm import normalise_locally
 from terrashot.mapping.plan import WindowPlan
+from terrashot.model.adapted_file import find_adapted_file, load_adapted_model
+from terrashot.model.adapted_model import AdaptedModel
+from terrashot.model.even_upsampling import upsample_evenly
+from terrashot.model.local_norm import normalise_locally
 
 
 def map_windows(model: AdaptedModel, image: Tensor, plan: WindowPlan) -> Tensor:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["tests.fixtures.adapted", "tests.fixtures.runs", "tests.fixtures.scene"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 import yaml
 
-from terrashot.adaptation.gradient_adapter import GradientAdapter
 from terrashot.adaptation.head import LinearHead
-from terrashot.adaptation.solver import Sgd
-from terrashot.adaptation.support import SupportPixels
-from terrashot.adaptation.transduction import Transduction
+from terrashot.adaptation.methods.gradient import GradientAdapter
+from terrashot.adaptation.objective.transduction import Transduction
+from terrashot.adaptation.solver.sgd import Sgd
+from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.adaptation.transition.rank_one import RankOneTransition
 from terrashot.losses.cross_entropy import CrossEntropy
 from terrashot.losses.ldam_paper import PaperLDAM

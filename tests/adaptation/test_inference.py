@@ -4,7 +4,7 @@ from torch.nn import functional
 
 from terrashot.adaptation.head import AdaptedHead, LinearHead
 from terrashot.adaptation.inference import predict_map
-from terrashot.adaptation.scaling import FeatureScale
+from terrashot.adaptation.support.scaling import FeatureScale
 from terrashot.adaptation.transition.none import NoTransition
 
 

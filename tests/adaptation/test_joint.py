@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from terrashot.adaptation.joint import JointSelfTraining
-from terrashot.adaptation.ridge import Ridge
-from terrashot.adaptation.support import SupportPixels
+from terrashot.adaptation.methods.ridge import Ridge
+from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.errors import ConfigError
 
 

@@ -5,12 +5,12 @@ import timm
 import torch
 
 from terrashot.errors import CheckpointError
+from terrashot.model.stage1_file import load_base_model
 from terrashot.networks.backbone_weights import load_backbone_weights, load_encoder_weights
 from terrashot.networks.build import build_segmenter
-from terrashot.networks.embedder import Embedder
 from terrashot.networks.encoder_file import read_header, save_encoder
-from terrashot.networks.sg_one.build import build_sg_one, load_sg_one_weights
-from terrashot.tasks.checkpoint import load_base_model
+from terrashot.papers.false.network.embedder import Embedder
+from terrashot.papers.sg_one.network.build import build_sg_one, load_sg_one_weights
 
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.2, 0.3]
 

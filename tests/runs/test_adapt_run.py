@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from terrashot.mapping.adapted_file import load_adapted_model
+from terrashot.model.adapted_file import load_adapted_model
 
 
 def results_of(logs, experiment="adapt"):

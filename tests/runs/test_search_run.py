@@ -29,7 +29,7 @@ METRIC = "optimized_metric=test/weighted_miou"
 
 @pytest.mark.slow
 def test_a_stopped_search_goes_on_and_counts_what_is_done(search, tmp_path, monkeypatch):
-    from terrashot.adaptation.gradient_adapter import GradientAdapter
+    from terrashot.adaptation.methods.gradient import GradientAdapter
 
     adapted = []
     original = GradientAdapter.adapt_together

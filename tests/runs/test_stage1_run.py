@@ -5,7 +5,7 @@ import pytest
 import torch
 import yaml
 
-from terrashot.tasks.checkpoint import load_base_model
+from terrashot.model.stage1_file import load_base_model
 
 
 def run_of(logs):

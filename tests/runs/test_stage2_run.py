@@ -99,7 +99,7 @@ def test_several_queries_in_a_pass_are_each_mapped_as_if_alone(stage2):
 def test_only_methods_that_learn_from_the_query_take_several_in_a_pass(
     stage2, monkeypatch, method, sizes
 ):
-    from terrashot.adaptation.gradient_adapter import GradientAdapter
+    from terrashot.adaptation.methods.gradient import GradientAdapter
 
     passes = []
     original = GradientAdapter.adapt_together
@@ -116,7 +116,7 @@ def test_only_methods_that_learn_from_the_query_take_several_in_a_pass(
 def test_an_interrupted_evaluation_goes_on_with_the_queries_that_are_left(
     stage2, run_here, monkeypatch
 ):
-    from terrashot.adaptation.gradient_adapter import GradientAdapter
+    from terrashot.adaptation.methods.gradient import GradientAdapter
 
     logs = stage2("solver.iterations=5")
     whole = results_of(logs)

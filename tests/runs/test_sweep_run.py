@@ -97,7 +97,7 @@ def test_a_sweep_ends_in_a_table_and_started_again_it_runs_what_is_missing(sweep
 def test_an_interrupted_job_goes_on_with_its_other_queries_and_a_failed_one_is_named(
     sweep, monkeypatch
 ):
-    from terrashot.adaptation.gradient_adapter import GradientAdapter
+    from terrashot.adaptation.methods.gradient import GradientAdapter
 
     adapted = []
     original = GradientAdapter.adapt_together

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from terrashot.adaptation.head import AdaptedHead
-from terrashot.adaptation.scaling import FeatureScale
+from terrashot.adaptation.support.scaling import FeatureScale
 from terrashot.adaptation.transition.base import Transition
 from terrashot.adaptation.transition.none import NoTransition
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from terrashot.adaptation.pixel_logits import full_logits
-from terrashot.adaptation.scaling import FeatureScale
+from terrashot.adaptation.objective.pixel_logits import full_logits
+from terrashot.adaptation.support.scaling import FeatureScale
 from terrashot.adaptation.transition.base import Transition
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from lightning import Trainer
 from rich.console import Console
 
-from terrashot.adaptation.storage import storage_type
+from terrashot.adaptation.support.storage import storage_type
 from terrashot.app.build import (
     build_adapter,
     build_data,
@@ -28,16 +28,16 @@ from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.prediction_panels import PredictionPanels
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.files import file_digest, write_json
-from terrashot.mapping.adapted_file import FILE_NAME, load_adapted_model, save_adapted_model
-from terrashot.mapping.adapted_model import AdaptedModel
+from terrashot.model.adapt_once import adapt_once
+from terrashot.model.adapted_file import FILE_NAME, load_adapted_model, save_adapted_model
+from terrashot.model.adapted_model import AdaptedModel
+from terrashot.model.stage1_file import load_base_model
+from terrashot.model.support_fit import SupportFit
+from terrashot.model.tile_network import TileNetwork, stride_factor
 from terrashot.reporting.run_summary import short_path
-from terrashot.tasks.adapt_once import adapt_once
 from terrashot.tasks.adapted_evaluation import AdaptedEvaluation
-from terrashot.tasks.checkpoint import load_base_model
 from terrashot.tasks.query_counts import QueryStore
 from terrashot.tasks.query_maps import QueryMaps
-from terrashot.tasks.support_fit import SupportFit
-from terrashot.tasks.tile_network import TileNetwork, stride_factor
 
 
 def run_adapt_once(settings: Settings, folder: RunFolder) -> None:

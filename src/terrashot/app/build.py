@@ -12,19 +12,19 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 
-from terrashot.adaptation.guided import GuidedAdapter
-from terrashot.adaptation.transduction import Transduction
+from terrashot.adaptation.objective.transduction import Transduction
 from terrashot.app.hardware import resolve_accelerator, resolve_precision
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import DataSettings, Settings
 from terrashot.app.sim_net_checkpoint import part_config
 from terrashot.callbacks.checkpoint_io import AtomicCheckpointIO
 from terrashot.data.datamodule import FewShotDataModule
-from terrashot.data.demo import make_demo
 from terrashot.data.feature_cache import FeatureCache
 from terrashot.data.transforms import TrainTransform
+from terrashot.demo import make_demo
 from terrashot.errors import ConfigError, TerrashotError
 from terrashot.files import file_digest
+from terrashot.papers.sg_one.guidance.guided_method import GuidedAdapter
 from terrashot.tasks.optimization import OptimizationPlan
 from terrashot.taxonomy import Taxonomy
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from terrashot.adaptation.storage import storage_type
+from terrashot.adaptation.support.storage import storage_type
 from terrashot.app.hardware import device_count, resolve_accelerator
 from terrashot.app.joint import build_joint
 from terrashot.app.kinds.kind import TaskKind

@@ -9,8 +9,8 @@ from terrashot.app.compose import to_plain
 from terrashot.app.kinds.registry import task_kind
 from terrashot.app.settings import Settings
 from terrashot.app.stage1_checkpoint import stage1_checkpoint
-from terrashot.data.demo.make import GENERATOR_VERSION
 from terrashot.data.support_pool import POOL_FILE
+from terrashot.demo.make import GENERATOR_VERSION
 from terrashot.files import file_digest
 
 # The machine, the place and the looks of a run; none of them changes a score.

@@ -15,18 +15,18 @@ from terrashot.app.hardware import resolve_accelerator
 from terrashot.app.settings import Settings, UnitSettings
 from terrashot.app.stage1_checkpoint import stage1_checkpoint
 from terrashot.data.datamodule import FewShotDataModule
-from terrashot.data.patches.dataset import PatchDataset
-from terrashot.data.patches.select import base_patches, need_windows, support_patches
-from terrashot.data.patches.units import UnitSet, held_out_classes
-from terrashot.data.patches.vectors import VectorDataset
 from terrashot.data.tiles import TileDataset
 from terrashot.data.transforms import TrainTransform
 from terrashot.errors import DataError
 from terrashot.files import file_digest
-from terrashot.networks.sim_net import PIXELS, WINDOWS
-from terrashot.tasks.checkpoint import load_base_model
-from terrashot.tasks.pixel_units import any_pixels, pixel_units
-from terrashot.tasks.tile_network import TileNetwork, stride_factor
+from terrashot.model.stage1_file import load_base_model
+from terrashot.model.tile_network import TileNetwork, stride_factor
+from terrashot.papers.simtrans.network.sim_net import PIXELS, WINDOWS
+from terrashot.papers.simtrans.patches.dataset import PatchDataset
+from terrashot.papers.simtrans.patches.pixel_units import any_pixels, pixel_units
+from terrashot.papers.simtrans.patches.select import base_patches, need_windows, support_patches
+from terrashot.papers.simtrans.patches.units import UnitSet, held_out_classes
+from terrashot.papers.simtrans.patches.vectors import VectorDataset
 from terrashot.taxonomy import Taxonomy
 
 _ANCHORS = 64

@@ -15,20 +15,20 @@ from terrashot.app.settings import MappingSettings, Settings
 from terrashot.callbacks.console_progress import console_progress
 from terrashot.errors import CheckpointError, ConfigError
 from terrashot.files import file_digest, write_json
-from terrashot.mapping.adapted_file import find_adapted_file, load_adapted_model
-from terrashot.mapping.adapted_model import AdaptedModel
 from terrashot.mapping.blending import Layers
 from terrashot.mapping.checks import check_output, check_scenes, class_ids
-from terrashot.mapping.even_upsampling import upsample_evenly
 from terrashot.mapping.finish import Finisher
 from terrashot.mapping.job import SceneJob
 from terrashot.mapping.ledger import Ledger, scene_digest
-from terrashot.mapping.local_norm import normalise_locally
 from terrashot.mapping.plan import WindowPlan, check_window
 from terrashot.mapping.radiometry import parse_scale
 from terrashot.mapping.rows import RowStore
 from terrashot.mapping.scene import Scene
-from terrashot.mapping.views import Views
+from terrashot.model.adapted_file import find_adapted_file, load_adapted_model
+from terrashot.model.adapted_model import AdaptedModel
+from terrashot.model.even_upsampling import upsample_evenly
+from terrashot.model.local_norm import normalise_locally
+from terrashot.model.views import Views
 from terrashot.reporting.map_table import map_table
 from terrashot.reporting.run_summary import short_path
 from terrashot.tasks.scene_mapping import SceneMapping, describe_failures

@@ -19,20 +19,20 @@ from terrashot.app.settings import Settings
 from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.epoch_seed import EpochSeed
 from terrashot.callbacks.first_checkpoint import FirstCheckpoint
-from terrashot.callbacks.view_pairs import ViewPairs
-from terrashot.data.two_views import TwoViews
-from terrashot.data.window_datamodule import WindowDataModule
 from terrashot.errors import ConfigError
 from terrashot.files import write_json
-from terrashot.losses.calibrated_contrastive import CalibratedContrastive
 from terrashot.networks.backbone_weights import load_encoder_weights
-from terrashot.networks.embedder import Embedder
 from terrashot.networks.encoder_file import save_encoder
+from terrashot.papers.false.figures.probe_table import probe_table
+from terrashot.papers.false.figures.view_pairs import ViewPairs
+from terrashot.papers.false.losses.calibrated_contrastive import CalibratedContrastive
+from terrashot.papers.false.network.embedder import Embedder
+from terrashot.papers.false.pretraining import ContrastivePretraining
+from terrashot.papers.false.windows.datamodule import WindowDataModule
+from terrashot.papers.false.windows.two_views import TwoViews
 from terrashot.reporting.curves_figure import curves_figure
 from terrashot.reporting.figures import save_figure
-from terrashot.reporting.probe_table import probe_table
 from terrashot.reporting.run_summary import print_run_summary, short_path
-from terrashot.tasks.contrastive_pretraining import ContrastivePretraining
 
 ENCODER_FILE = "encoder.pt"
 

@@ -21,27 +21,31 @@ from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import EpisodeSettings, Settings
 from terrashot.app.stage1_checkpoint import stage1_checkpoint
 from terrashot.callbacks.console_progress import console_progress
-from terrashot.callbacks.episode_panels import EpisodePanels
 from terrashot.callbacks.epoch_seed import EpochSeed
 from terrashot.callbacks.first_checkpoint import FirstCheckpoint
 from terrashot.callbacks.prediction_panels import PredictionPanels
 from terrashot.callbacks.score_report import report_scores
-from terrashot.data.episodes.datamodule import EpisodeDataModule
+from terrashot.model.stage1_file import find_checkpoint, load_base_model
 from terrashot.networks.segmenter import Segmenter
-from terrashot.networks.sg_one.build import build_sg_one, load_sg_one_weights, sg_one_on
-from terrashot.networks.sg_one.network import SGOneNetwork
+from terrashot.papers.sg_one.episodes.datamodule import EpisodeDataModule
+from terrashot.papers.sg_one.evaluation import few_shot_evaluation as evaluation
+from terrashot.papers.sg_one.evaluation.few_shot_evaluation import (
+    EvaluationRules,
+    FewShotEvaluation,
+    FewShotResult,
+)
+from terrashot.papers.sg_one.figures.episode_panels import EpisodePanels
+from terrashot.papers.sg_one.figures.episode_table import episode_table
+from terrashot.papers.sg_one.network.build import build_sg_one, load_sg_one_weights, sg_one_on
+from terrashot.papers.sg_one.network.checkpoint import load_sg_one
+from terrashot.papers.sg_one.network.network import SGOneNetwork
+from terrashot.papers.sg_one.training.optimizer import FAITHFUL, FaithfulPlan
+from terrashot.papers.sg_one.training.segmentation import SGOneSegmentation
 from terrashot.reporting.class_table import class_table
 from terrashot.reporting.curves_figure import curves_figure
-from terrashot.reporting.episode_table import episode_table
 from terrashot.reporting.figures import save_figure
 from terrashot.reporting.run_summary import print_run_summary
-from terrashot.tasks import few_shot_evaluation as evaluation
-from terrashot.tasks.checkpoint import find_checkpoint, load_base_model
-from terrashot.tasks.few_shot_evaluation import EvaluationRules, FewShotEvaluation, FewShotResult
 from terrashot.tasks.optimization import OptimizationPlan
-from terrashot.tasks.sg_one import SGOneSegmentation
-from terrashot.tasks.sg_one_checkpoint import load_sg_one
-from terrashot.tasks.sg_one_optimizer import FAITHFUL, FaithfulPlan
 
 
 def run_sg_one(settings: Settings, folder: RunFolder) -> None:

@@ -19,16 +19,16 @@ from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.epoch_seed import EpochSeed
 from terrashot.callbacks.first_checkpoint import FirstCheckpoint
 from terrashot.callbacks.media import log_picture
-from terrashot.data.patches.units import PairDataModule
 from terrashot.files import write_json
-from terrashot.networks.pair_head import PairHead
-from terrashot.networks.sim_net import SimNet
+from terrashot.papers.simtrans.figures.pair_figure import pair_figure
+from terrashot.papers.simtrans.figures.value_table import value_table
+from terrashot.papers.simtrans.network.pair_head import PairHead
+from terrashot.papers.simtrans.network.sim_net import SimNet
+from terrashot.papers.simtrans.patches.units import PairDataModule
+from terrashot.papers.simtrans.training.sim_net import SimNetTraining
 from terrashot.reporting.curves_figure import curves_figure
 from terrashot.reporting.figures import figure_to_array, save_figure
-from terrashot.reporting.pair_figure import pair_figure
 from terrashot.reporting.run_summary import print_run_summary
-from terrashot.reporting.value_table import value_table
-from terrashot.tasks.sim_net import SimNetTraining
 
 
 def run_sim_net(settings: Settings, folder: RunFolder) -> None:

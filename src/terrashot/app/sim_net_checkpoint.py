@@ -8,13 +8,13 @@ from terrashot.app.settings import Settings
 from terrashot.app.stage1_checkpoint import stage1_checkpoint
 from terrashot.errors import CheckpointError
 from terrashot.files import file_digest
-from terrashot.networks.sim_net import PIXELS, WINDOWS, TrainedSimNet, load_sim_net
-from terrashot.tasks.checkpoint import find_checkpoint
+from terrashot.model.stage1_file import find_checkpoint
+from terrashot.papers.simtrans.network.sim_net import PIXELS, WINDOWS, TrainedSimNet, load_sim_net
 
 TASK = "sim_net"
 _USERS = {
-    "similarity": "terrashot.similarity.sim_net.SimNetSimilarity",
-    "support_weighting": "terrashot.adaptation.support_weighting.SimNetWeighting",
+    "similarity": "terrashot.papers.simtrans.bridges.similarity.SimNetSimilarity",
+    "support_weighting": "terrashot.papers.simtrans.bridges.support_weighting.SimNetWeighting",
 }
 
 

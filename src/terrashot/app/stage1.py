@@ -24,10 +24,10 @@ from terrashot.callbacks.prediction_panels import PredictionPanels
 from terrashot.callbacks.score_report import report_scores
 from terrashot.errors import ConfigError
 from terrashot.evaluation.scores import gfss_scores
-from terrashot.losses.calibrated_contrastive import CalibratedContrastive
 from terrashot.losses.ldam import LDAM
 from terrashot.networks.backbone_weights import load_backbone_weights
 from terrashot.networks.build import build_segmenter
+from terrashot.papers.false.losses.calibrated_contrastive import CalibratedContrastive
 from terrashot.reporting.class_table import class_table
 from terrashot.reporting.curves_figure import curves_figure
 from terrashot.reporting.figures import save_for_paper

@@ -6,7 +6,7 @@ from terrashot.app.kinds.base_segmentation import BaseSegmentationKind
 from terrashot.app.run_folder import latest_finished
 from terrashot.app.settings import Settings
 from terrashot.errors import CheckpointError
-from terrashot.tasks.checkpoint import find_checkpoint
+from terrashot.model.stage1_file import find_checkpoint
 
 
 def stage1_checkpoint(settings: Settings) -> Path:

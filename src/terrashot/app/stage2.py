@@ -18,7 +18,7 @@ from terrashot.app.stage1_checkpoint import stage1_checkpoint
 from terrashot.app.stage2_results import publish_scores, publish_similarity, publish_transition
 from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.prediction_panels import PredictionPanels
-from terrashot.tasks.checkpoint import load_base_model
+from terrashot.model.stage1_file import load_base_model
 from terrashot.tasks.novel_adaptation import NovelAdaptation
 from terrashot.tasks.query_counts import QueryStore
 from terrashot.tasks.query_maps import QueryMaps

@@ -6,8 +6,8 @@ from terrashot.data.datamodule import FewShotDataModule
 from terrashot.mapping.checks import check_scenes
 from terrashot.mapping.radiometry import parse_scale
 from terrashot.mapping.scene_sample import SceneSample
-from terrashot.tasks.adapt_once import Unlabelled
-from terrashot.tasks.support_fit import SupportFit
+from terrashot.model.adapt_once import Unlabelled
+from terrashot.model.support_fit import SupportFit
 
 
 def unlabelled_tiles(

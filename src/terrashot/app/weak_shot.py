@@ -19,17 +19,21 @@ from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.epoch_seed import EpochSeed
 from terrashot.callbacks.first_checkpoint import FirstCheckpoint
 from terrashot.callbacks.media import log_picture
-from terrashot.data.patches.weak_shot import WeakShotData
 from terrashot.errors import ConfigError
 from terrashot.files import write_json
-from terrashot.losses.graph_regularisation import GraphRegularisation
-from terrashot.networks.sim_net import SimNet
+from terrashot.papers.simtrans.figures.value_table import value_table
+from terrashot.papers.simtrans.figures.weights_figure import weights_figure
+from terrashot.papers.simtrans.losses.graph_regularisation import GraphRegularisation
+from terrashot.papers.simtrans.network.sim_net import SimNet
+from terrashot.papers.simtrans.patches.weak_shot import WeakShotData
+from terrashot.papers.simtrans.training.weak_shot import WeakShotClassifier
+from terrashot.papers.simtrans.training.window_weights import (
+    Weighting,
+    weight_quality,
+    window_weights,
+)
 from terrashot.reporting.figures import figure_to_array, save_figure
 from terrashot.reporting.run_summary import print_run_summary
-from terrashot.reporting.value_table import value_table
-from terrashot.reporting.weights_figure import weights_figure
-from terrashot.tasks.weak_shot import WeakShotClassifier
-from terrashot.tasks.window_weights import Weighting, weight_quality, window_weights
 
 
 def run_weak_shot(settings: Settings, folder: RunFolder) -> None:

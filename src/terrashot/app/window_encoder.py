@@ -2,7 +2,7 @@
 
 from terrashot.app.settings import Settings
 from terrashot.networks.backbone_weights import load_encoder_weights
-from terrashot.networks.window_encoder import WindowEncoder
+from terrashot.papers.simtrans.network.window_encoder import WindowEncoder
 
 
 def build_window_encoder(settings: Settings) -> tuple[WindowEncoder, str]:

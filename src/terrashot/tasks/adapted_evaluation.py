@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from terrashot.adaptation.adapter import Query
 from terrashot.adaptation.batched_head import BatchedHead
 from terrashot.adaptation.head import AdaptedHead, LinearHead
-from terrashot.adaptation.support import SupportPixels
+from terrashot.adaptation.method import Query
+from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.data.datamodule import FewShotDataModule
-from terrashot.mapping.adapted_model import AdaptedModel
+from terrashot.model.adapted_model import AdaptedModel
 from terrashot.tasks.novel_adaptation import NovelAdaptation
 from terrashot.tasks.query_counts import QueryStore
 from terrashot.tasks.query_maps import QueryMaps

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import gfss_scores
 from terrashot.losses.ldam import LDAM
+from terrashot.model.stage1_file import KEY, describe
 from terrashot.networks.segmenter import Segmenter
-from terrashot.tasks.checkpoint import KEY, describe
 from terrashot.tasks.optimization import OptimizationPlan
 from terrashot.taxonomy import Taxonomy
 

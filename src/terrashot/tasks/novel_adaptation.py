@@ -8,23 +8,23 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from terrashot.adaptation.adapter import Adapter, Query
-from terrashot.adaptation.base_only import frozen_head
 from terrashot.adaptation.head import AdaptedHead
 from terrashot.adaptation.inference import Inference, PixelHead
 from terrashot.adaptation.joint import JointSelfTraining
-from terrashot.adaptation.mean_transition import mean_transition
-from terrashot.adaptation.storage import storage_type
+from terrashot.adaptation.method import Adapter, Query
+from terrashot.adaptation.methods.base_only import frozen_head
 from terrashot.adaptation.striding import reduce_stride
+from terrashot.adaptation.support.storage import storage_type
+from terrashot.adaptation.transition.mean_transition import mean_transition
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.feature_cache import TileFeatures
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import GfssScores, gfss_scores
+from terrashot.model.support_fit import SupportFit
+from terrashot.model.tile_network import TileNetwork, stride_factor
 from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.query_counts import QueryCounts, QueryStore
 from terrashot.tasks.query_maps import QueryMaps
-from terrashot.tasks.support_fit import SupportFit
-from terrashot.tasks.tile_network import TileNetwork, stride_factor
 from terrashot.taxonomy import Taxonomy
 
 

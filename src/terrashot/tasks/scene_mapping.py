@@ -18,7 +18,7 @@ from terrashot.mapping.clock import Clock
 from terrashot.mapping.job import Run, SceneJob, share_rows
 from terrashot.mapping.ledger import Ledger
 from terrashot.mapping.stream import WindowBatch, WindowStream
-from terrashot.mapping.views import Views
+from terrashot.model.views import Views
 
 
 class SceneMapping(LightningModule):

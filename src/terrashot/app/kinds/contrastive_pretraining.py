@@ -77,7 +77,7 @@ class ContrastivePretrainingKind(TaskKind):
 
     def metrics(self, settings: Settings, taxonomy: Taxonomy) -> list[str]:
         """What the probe measures."""
-        from terrashot.losses.contrastive_probe import PROBE_METRICS
+        from terrashot.papers.false.evaluation.contrastive_probe import PROBE_METRICS
 
         return [f"val/{name}" for name in PROBE_METRICS]
 

@@ -7,12 +7,12 @@ from terrashot.app.kinds.kind import TaskKind
 from terrashot.app.kinds.novel_adaptation import NovelAdaptationKind, check_novel_classes
 from terrashot.app.run_folder import RunFolder
 from terrashot.app.settings import Settings
-from terrashot.data.episodes.rules import EpisodeRules
 from terrashot.data.layout import FewShotLayout
 from terrashot.errors import ConfigError
-from terrashot.networks.sg_one.build import VGG16
-from terrashot.similarity.shot_fusion import checked_fusion
-from terrashot.tasks.sg_one_optimizer import FAITHFUL
+from terrashot.papers.sg_one.episodes.rules import EpisodeRules
+from terrashot.papers.sg_one.guidance.shot_fusion import checked_fusion
+from terrashot.papers.sg_one.network.build import VGG16
+from terrashot.papers.sg_one.training.optimizer import FAITHFUL
 from terrashot.taxonomy import Taxonomy
 
 _STAGE_2 = (

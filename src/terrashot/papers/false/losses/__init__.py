@@ -1,0 +1,1 @@
+"""The calibrated contrastive loss and its parts."""

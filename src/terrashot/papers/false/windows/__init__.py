@@ -1,0 +1,1 @@
+"""Windows of unlabelled tiles, in two views."""

@@ -1,0 +1,1 @@
+"""One-way episodes of novel classes, and one map of all classes."""

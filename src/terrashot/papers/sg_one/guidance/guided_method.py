@@ -1,0 +1,78 @@
+"""Any stage-2 method with guided novel logits."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from terrashot.adaptation.head import AdaptedHead, LinearHead
+from terrashot.adaptation.method import Adapter, Query
+from terrashot.adaptation.support.pixels import SupportPixels
+from terrashot.papers.sg_one.guidance.cosine_guidance import CosineGuidance
+
+
+class GuidedHead:
+    """An adapted head whose novel logits are guided.
+
+    It is no linear head any more, so what stores heads as matrices can't store it.
+
+    Args:
+        head: What the method made.
+        guidance: Fitted to the same support.
+    """
+
+    def __init__(self, head: AdaptedHead, guidance: CosineGuidance) -> None:
+        self.head = head
+        self._guidance = guidance
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the method ran away."""
+        return self.head.diverged
+
+    @torch.no_grad()
+    def logits(self, features: Tensor) -> Tensor:
+        """Features ``[C, h, w]`` to logits ``[K, h, w]``."""
+        return self._guidance.apply(self.head.logits(features), features)
+
+
+class GuidedAdapter:
+    """Fits a method as it is, then guides what it makes; the descent knows nothing of it.
+
+    Args:
+        adapter: The method.
+        guidance: What guides its novel logits.
+    """
+
+    def __init__(self, adapter: Adapter, guidance: CosineGuidance) -> None:
+        self.adapter = adapter
+        self.guidance = guidance
+        self.name = f"{adapter.name}, guided"
+
+    @property
+    def similarity(self) -> Tensor | None:
+        """The base-to-novel similarity that the method started from, if any."""
+        return getattr(self.adapter, "similarity", None)
+
+    def fit_support(
+        self,
+        snapshot: LinearHead,
+        support: SupportPixels,
+        *,
+        seed: int = 0,
+        base_counts: Tensor | None = None,
+    ) -> None:
+        """See ``Adapter``."""
+        self.adapter.fit_support(snapshot, support, seed=seed, base_counts=base_counts)
+        self.guidance.fit(support)
+
+    def adapt(
+        self, query_features: Tensor, query_valid: Tensor | None = None, *, seed: int = 0
+    ) -> Any:  # noqa: ANN401 - a head that can be asked for logits, as an AdaptedHead
+        """See ``Adapter``."""
+        return GuidedHead(self.adapter.adapt(query_features, query_valid, seed=seed), self.guidance)
+
+    def adapt_together(self, queries: Sequence[Query]) -> list[Any]:
+        """See ``Adapter``."""
+        return [GuidedHead(head, self.guidance) for head in self.adapter.adapt_together(queries)]

@@ -1,0 +1,1 @@
+"""SimTrans (Chen et al., 2021): class similarity, carried over to noisy labels. See README.md."""

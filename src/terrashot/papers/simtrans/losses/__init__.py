@@ -1,0 +1,1 @@
+"""Losses of SimNet and of the weak-shot classifier."""

@@ -1,0 +1,1 @@
+"""SimNet: encoder, pair head, domain classifier."""

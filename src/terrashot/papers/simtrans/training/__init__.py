@@ -1,0 +1,1 @@
+"""SimNet, the weights it gives to noisy labels, the classifier that learns from them."""
