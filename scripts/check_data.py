@@ -74,7 +74,7 @@ def main() -> int:
         message = f"[bold red]error:[/] {escape(str(error))}"
         Console(stderr=True).print(message, highlight=False, soft_wrap=True)
         return 2
-    render(report, names, taxonomy.ignore_index, console)
+    render(report, names, console)
     return 0 if report.ok else 1
 
 

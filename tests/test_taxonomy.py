@@ -1,13 +1,18 @@
 import copy
 
+import numpy as np
 import pytest
+import torch
 
 from terrashot.errors import ConfigError
-from terrashot.taxonomy import Taxonomy
+from terrashot.losses.ce_dice import CrossEntropyDice
+from terrashot.losses.cross_entropy import CrossEntropy
+from terrashot.losses.focal import Focal
+from terrashot.reporting.panels import IGNORED, Panel, error_map
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 PLAIN = {
     "name": "town",
-    "ignore_index": 255,
     "background": {"name": "none", "color": "#000000"},
     "base": [{"name": "tree", "color": "#226126"}, {"name": "road", "color": "#FFffff"}],
     "novel": [{"name": "car", "color": "#ffd500"}],
@@ -37,10 +42,41 @@ def test_the_palette_holds_each_colour_at_its_id():
         ({"base": [{"name": "car", "color": "#000001"}]}, "stand twice"),
         ({"background": None}, "class 0"),
         ({"novel": [{"name": "car", "color": "red"}]}, "#rrggbb"),
-        ({"ignore_index": 2}, "ignore_index is 2"),
+        ({"novel": [{"name": f"c{i}", "color": "#000001"} for i in range(253)]}, "256 classes"),
     ],
 )
 def test_a_wrong_taxonomy_is_named(change, said):
     value = {**copy.deepcopy(PLAIN), **change}
     with pytest.raises(ConfigError, match=said):
         Taxonomy.from_dict(value)
+
+
+def test_g2_the_label_of_ignored_pixels_is_255_and_no_other():
+    old = Taxonomy.from_dict({**PLAIN, "ignore_index": 255})
+    assert old == Taxonomy.from_dict(PLAIN)
+    assert "ignore_index" not in old.to_dict()
+    for other in (2, 0, 254):
+        with pytest.raises(
+            ConfigError, match=rf"ignore_index is {other}.*\[label == {other}\] = 255"
+        ):
+            Taxonomy.from_dict({**PLAIN, "ignore_index": other})
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), CrossEntropyDice(), Focal()])
+def test_g2_losses_ignore_255(loss):
+    logits = torch.randn(2, 4, 5, 6, generator=torch.Generator().manual_seed(0))
+    target = torch.arange(60).reshape(2, 5, 6) % 4
+    target[:, :2] = IGNORE
+    moved = logits.clone()
+    moved[:, :, :2] += torch.arange(4.0)[:, None, None]
+    assert torch.equal(loss(logits, target), loss(moved, target))
+    target[:, :2] = 1
+    assert not torch.equal(loss(logits, target), loss(moved, target))
+
+
+def test_g2_pictures_show_255_as_unlabelled():
+    truth = np.array([[1, IGNORE], [2, 1]], np.uint8)
+    panel = Panel("tile", np.full((2, 2, 3), 40, np.uint8), truth, np.ones((2, 2), np.uint8))
+    assert IGNORE == 255
+    assert np.array_equal((error_map(panel) == IGNORED).all(axis=-1), truth == 255)
+    assert (Taxonomy.from_dict(PLAIN).palette()[truth] == IGNORED).all(-1).sum() == 1

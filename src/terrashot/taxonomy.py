@@ -9,6 +9,9 @@ import numpy as np
 
 from terrashot.errors import ConfigError
 
+IGNORE = 255
+"""Label of pixels that do not count: in losses, in scores, in pictures, and nodata in maps."""
+
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -38,17 +41,17 @@ class Taxonomy:
     background: LandClass
     base: tuple[LandClass, ...]
     novel: tuple[LandClass, ...]
-    ignore_index: int = 255
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "Taxonomy":
-        """Build from plain values: ``name``, ``background``, ``base``, ``novel``, ``ignore_index``.
+        """Build from plain values: ``name``, ``background``, ``base``, ``novel``.
 
-        Classes are ``{name, color}``; ids follow from the order.
+        Classes are ``{name, color}``; ids follow from the order. Files written by older versions
+        also hold ``ignore_index``, which can only be 255.
 
         Raises:
-            ConfigError: a class without name or colour, a name twice, an ignore index that is a
-                class.
+            ConfigError: a class without name or colour, a name twice, no base class, more classes
+                than a uint8 label has ids for, an ``ignore_index`` other than 255.
         """
         name = str(value.get("name", "unnamed"))
         rows = [value.get("background"), *(value.get("base") or []), *(value.get("novel") or [])]
@@ -78,15 +81,13 @@ class Taxonomy:
             raise ConfigError(
                 f"taxonomy '{name}' has no base class; list at least one under 'base'."
             )
-        ignore_index = int(value.get("ignore_index", 255))
-        if not len(classes) <= ignore_index <= 255:
+        if len(classes) > IGNORE:
             raise ConfigError(
-                f"taxonomy '{name}': ignore_index is {ignore_index}, but it must be a value from "
-                f"{len(classes)} to 255 that is no class id. The usual choice is 255."
+                f"taxonomy '{name}' has {len(classes)} classes, but labels hold ids from 0 to "
+                f"{IGNORE - 1}, and {IGNORE} for ignored pixels. Merge classes."
             )
-        return cls(
-            name, classes[0], tuple(classes[1:num_base]), tuple(classes[num_base:]), ignore_index
-        )
+        _check_ignore(value.get("ignore_index", IGNORE), name)
+        return cls(name, classes[0], tuple(classes[1:num_base]), tuple(classes[num_base:]))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that ``from_dict`` takes back; what a checkpoint stores."""
@@ -96,7 +97,6 @@ class Taxonomy:
 
         return {
             "name": self.name,
-            "ignore_index": self.ignore_index,
             "background": row(self.background),
             "base": [row(c) for c in self.base],
             "novel": [row(c) for c in self.novel],
@@ -139,12 +139,23 @@ class Taxonomy:
 
     def base_only(self) -> "Taxonomy":
         """The taxonomy of stage 1: the same without novel classes."""
-        return Taxonomy(self.name, self.background, self.base, (), self.ignore_index)
+        return Taxonomy(self.name, self.background, self.base, ())
 
     def palette(self) -> np.ndarray:
-        """Colours by label value, uint8 [256, 3]; grey for the ignore index, black otherwise."""
+        """Colours by label value, uint8 [256, 3]; grey for ``IGNORE``, black otherwise."""
         table = np.zeros((256, 3), dtype=np.uint8)
         for c in self.classes:
             table[c.index] = c.rgb
-        table[self.ignore_index] = (128, 128, 128)
+        table[IGNORE] = (128, 128, 128)
         return table
+
+
+def _check_ignore(found: object, name: str) -> None:
+    """Refuse another label of ignored pixels; files of older versions name it."""
+    if found != IGNORE:
+        raise ConfigError(
+            f"taxonomy '{name}': ignore_index is {found}, but ignored pixels have the label "
+            f"{IGNORE} in every dataset. Write {IGNORE} where your label files hold {found} (for "
+            f"example with numpy: label[label == {found}] = {IGNORE}) and remove ignore_index from "
+            "the data config."
+        )

@@ -100,7 +100,7 @@ def test_a_filler_never_counts(dataset, taxonomy):
 
 def test_collate_fills_smaller_tiles_with_ignore(dataset, taxonomy):
     tiles = TileDataset(FewShotLayout(dataset, "test").query, taxonomy)
-    batch = collate([tiles[0], tiles[4]], ignore_index=255)
+    batch = collate([tiles[0], tiles[4]])
     assert batch["image"].shape == (2, 3, 48, 48)
     assert batch["name"] == ["query_0", "query_4"]
     assert torch.equal(batch["mask"][0, :40, :40], tiles[0]["mask"])

@@ -31,7 +31,7 @@ def test_a_window_equals_the_affine_map_of_the_whole_tile():
     bilinear = InterpolationMode.BILINEAR
     whole = V.affine(image.float() / 255, 30.0, [0, 0], 1.2, [0, 0], interpolation=bilinear)
     whole_mask = V.affine(mask[None], 30.0, [0, 0], 1.2, [0, 0])[0]
-    pixels, labels = Window(96, (120.0, 100.0), 30.0, 1.2).cut(image, mask, 255)
+    pixels, labels = Window(96, (120.0, 100.0), 30.0, 1.2).cut(image, mask)
     assert torch.allclose(pixels, whole[:, 52:148, 72:168], atol=1e-4)
     assert (labels == whole_mask[52:148, 72:168]).float().mean() > 0.999
 
@@ -90,10 +90,10 @@ def test_borders_are_ignored_and_never_a_class(size):
         assert (out[0][labels == 3] >= 0.24).all()
 
 
-def test_the_ignore_index_is_the_one_given():
+def test_a_tile_smaller_than_the_crop_is_filled_up_with_ignored_pixels():
     image, mask = tile(20, 20)
-    _, labels = TrainTransform(32, ignore_index=200)(image, mask)
-    assert set(labels.unique().tolist()) == {1, 2, 3, 4, 200}
+    _, labels = TrainTransform(32)(image, mask)
+    assert set(labels.unique().tolist()) == {1, 2, 3, 4, 255}
 
 
 def test_without_augmentation_a_crop_is_a_piece_of_the_tile():

@@ -42,7 +42,7 @@ def _is(picture, rgb):
 
 def test_the_error_map_is_red_exactly_where_a_labelled_pixel_is_wrong():
     panel = _panel()
-    shown = error_map(panel, 255)
+    shown = error_map(panel)
     labelled = panel.truth != 255
     assert np.array_equal(_is(shown, WRONG), labelled & (panel.truth != panel.prediction))
     assert np.array_equal(_is(shown, IGNORED), ~labelled)
@@ -54,7 +54,7 @@ def test_the_picture_holds_image_truth_prediction_and_error_side_by_side():
     panel = _panel(40, 120)
     picture = panel_picture(panel, TAXONOMY)
     colors = TAXONOMY.palette()
-    parts = [panel.image, colors[panel.truth], colors[panel.prediction], error_map(panel, 255)]
+    parts = [panel.image, colors[panel.truth], colors[panel.prediction], error_map(panel)]
     lefts = []
     for part in parts:
         windows = np.lib.stride_tricks.sliding_window_view(picture, part.shape)[:, :, 0]

@@ -8,7 +8,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from terrashot.reporting.panels import Panel
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 
 @rank_zero_only
@@ -97,7 +97,7 @@ def log_panels(
 
 def _masks(panel: Panel, taxonomy: Taxonomy) -> dict[str, dict[str, Any]]:
     labels = {c.index: c.name for c in taxonomy.classes}
-    labels[taxonomy.ignore_index] = "no label"
+    labels[IGNORE] = "no label"
     return {
         "prediction": {"mask_data": panel.prediction, "class_labels": labels},
         "ground_truth": {"mask_data": panel.truth, "class_labels": labels},

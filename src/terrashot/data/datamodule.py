@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,7 +79,7 @@ class FewShotDataModule(LightningDataModule):
         self.taxonomy = taxonomy
         self.split = split
         self.train_transform = train_transform
-        self.eval_transform = EvalTransform(eval_size, taxonomy.ignore_index)
+        self.eval_transform = EvalTransform(eval_size)
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.num_workers = num_workers
@@ -231,7 +231,7 @@ class FewShotDataModule(LightningDataModule):
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers > 0 else None,
             pin_memory=pinned,
-            collate_fn=collate_fn or partial(collate, ignore_index=self.taxonomy.ignore_index),
+            collate_fn=collate_fn or collate,
             # A loader draws from the global generator otherwise, and the network's own draws
             # would depend on how many loaders were started before.
             generator=torch.Generator().manual_seed(self.seed),

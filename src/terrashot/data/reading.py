@@ -55,7 +55,7 @@ def read_label(path: Path, allowed: Set[int] | None = None) -> np.ndarray:
 
     Args:
         path: a raster with one band.
-        allowed: the ids that may occur, the ignore index included; None takes any.
+        allowed: the ids that may occur, ``IGNORE`` included; None takes any.
 
     Raises:
         DataError: the file is missing or damaged, has several bands or another pixel type, or

@@ -14,7 +14,7 @@ from terrashot.data.layout import Tile
 from terrashot.data.reading import read_label
 from terrashot.errors import DataError
 from terrashot.files import write_json
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 
 def label_counts(
@@ -28,7 +28,7 @@ def label_counts(
 
     Args:
         tiles: tiles; those without a label count nothing.
-        taxonomy: the classes; pixels of the ignore index are not counted.
+        taxonomy: the classes; pixels of ``IGNORE`` are not counted.
         root: the dataset's folder.
         base_only: count novel pixels as background, as stage 1 sees them.
 
@@ -42,7 +42,7 @@ def label_counts(
     name = f"label_counts_{_fingerprint(files)}.json"
     places = [root / ".terrashot" / name, cache_folder() / name]
     counts = next((found for place in places if (found := _load(place)) is not None), None)
-    allowed = {*range(taxonomy.num_classes), taxonomy.ignore_index}
+    allowed = {*range(taxonomy.num_classes), IGNORE}
     # Kept counts are by label id and serve any taxonomy; an id this one lacks is looked for
     # again, so that the error names the file.
     if counts is None or not set(np.flatnonzero(counts).tolist()) <= allowed:

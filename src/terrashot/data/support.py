@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from terrashot.data.layout import Tile
 from terrashot.data.tiles import Sample, TileDataset
 from terrashot.errors import DataError
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 
 class SupportSample(Sample):
@@ -22,7 +22,7 @@ class SupportSample(Sample):
 class SupportSet(Dataset[SupportSample]):
     """Support tiles in the order of their class ids, checked when the set is made.
 
-    A tile shows 0, the ignore index, and the novel class it was chosen for. Another label would
+    A tile shows 0, ``IGNORE``, and the novel class it was chosen for. Another label would
     have to be guessed away, so it is an error.
 
     Args:
@@ -86,12 +86,12 @@ class SupportSet(Dataset[SupportSample]):
                 f"no pixel of it; its label ids are {found}. Label the class in this tile, or "
                 "list another tile under 'support_set' in the split's JSON file."
             )
-        allowed = {0, own, self.taxonomy.ignore_index}
+        allowed = {0, own, IGNORE}
         others = [int(i) for i in np.flatnonzero(counts) if int(i) not in allowed]
         if others:
             found = ", ".join(f"{i} '{names[i]}' ({int(counts[i])} pixels)" for i in others)
             raise DataError(
                 f"The support tile {tile.label} was chosen for class {own} '{names[own]}' but also "
                 f"has pixels of {found}. In a support tile only its own class is labelled: set "
-                f"the other pixels to 0, or to {self.taxonomy.ignore_index} to leave them out."
+                f"the other pixels to 0, or to {IGNORE} to leave them out."
             )

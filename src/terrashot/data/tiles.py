@@ -14,7 +14,7 @@ from terrashot.data.memory import TileMemory, free_memory
 from terrashot.data.reading import image_size, read_image, read_label
 from terrashot.data.transforms import EvalTransform
 from terrashot.errors import ConfigError, DataError
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 FILLER = -1
 """Seed of a sample that only keeps ranks in step: its mask is all ignore, so it never counts."""
@@ -69,7 +69,7 @@ class TileDataset(Dataset[Sample]):
         self.tiles = list(tiles)
         self.taxonomy = taxonomy
         self.transform = transform
-        self._allowed = {*range(taxonomy.num_classes), taxonomy.ignore_index}
+        self._allowed = {*range(taxonomy.num_classes), IGNORE}
         self._table = np.arange(256, dtype=np.uint8)
         if base_only:
             self._table[taxonomy.novel_ids] = 0
@@ -111,7 +111,7 @@ class TileDataset(Dataset[Sample]):
         plain = plain.float().div_(255) if plain.dtype == torch.uint8 else plain
         target = mask.as_subclass(Tensor).long()
         if seed == FILLER:
-            target = torch.full_like(target, self.taxonomy.ignore_index)
+            target = torch.full_like(target, IGNORE)
         return {"image": plain, "mask": target, "name": self.tiles[index].name}
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +128,7 @@ class TileDataset(Dataset[Sample]):
         image = read_image(tile.image)
         height, width = image.shape[1:]
         if tile.label is None:
-            label = np.full((height, width), self.taxonomy.ignore_index, dtype=np.uint8)
+            label = np.full((height, width), IGNORE, dtype=np.uint8)
         else:
             label = self.label(index)
         if label.shape != (height, width):
@@ -148,7 +148,7 @@ class TileDataset(Dataset[Sample]):
         if held is not None:
             return held[1]
         if tile.label is None:
-            return np.full(image_size(tile.image), self.taxonomy.ignore_index, dtype=np.uint8)
+            return np.full(image_size(tile.image), IGNORE, dtype=np.uint8)
         return np.asarray(self._table[read_label(tile.label, self._allowed)])
 
     def mask(self, index: int, expected: tuple[int, ...] | None = None) -> Tensor:
@@ -178,17 +178,17 @@ class TileDataset(Dataset[Sample]):
         )
 
 
-def collate(samples: Sequence[Sample], ignore_index: int) -> dict[str, Any]:
+def collate(samples: Sequence[Sample]) -> dict[str, Any]:
     """Stack samples; smaller ones are filled up at the right and bottom.
 
     Returns:
-        ``image`` [B, 3, H, W] filled with 0, ``mask`` [B, H, W] filled with ``ignore_index``,
+        ``image`` [B, 3, H, W] filled with 0, ``mask`` [B, H, W] filled with ``IGNORE``,
         ``name`` a list. H and W are the largest of the batch.
     """
     height = max(s["image"].shape[1] for s in samples)
     width = max(s["image"].shape[2] for s in samples)
     images = torch.zeros(len(samples), 3, height, width)
-    masks = torch.full((len(samples), height, width), ignore_index, dtype=torch.int64)
+    masks = torch.full((len(samples), height, width), IGNORE, dtype=torch.int64)
     for image, mask, sample in zip(images, masks, samples, strict=True):
         h, w = sample["mask"].shape
         image[:, :h, :w] = sample["image"]

@@ -10,6 +10,7 @@ from torchvision.transforms.v2 import functional as F
 from terrashot.data.photometry import add_noise, blur, jitter_colors, multiply_noise
 from terrashot.data.windows import Window
 from terrashot.errors import ConfigError
+from terrashot.taxonomy import IGNORE
 
 # Lowest and highest value of a setting; 0 and 1 for those that do not stand here.
 _LIMITS = {
@@ -17,7 +18,6 @@ _LIMITS = {
     "scale": (0, 0.9),
     "rotation": (0, 180),
     "blur_sigma": (0, 50),
-    "ignore_index": (0, 255),
 }
 
 
@@ -26,7 +26,7 @@ class TrainTransform:
 
     Same result as padding the tile to the crop size, an affine map of the whole tile about its
     middle, and a random crop of that, but only the crop's pixels are computed. Whatever lies
-    beyond the tile becomes the ignore index, never a class. All draws come from torch's global
+    beyond the tile becomes ``IGNORE``, never a class. All draws come from torch's global
     generator.
 
     Args:
@@ -45,7 +45,6 @@ class TrainTransform:
         brightness: factor from 1 - brightness to 1 + brightness.
         contrast: the same for contrast.
         saturation: the same for saturation.
-        ignore_index: the mask's value beyond the tile.
 
     Raises:
         ConfigError: a probability outside 0..1, or a size or a limit that makes no sense.
@@ -68,7 +67,6 @@ class TrainTransform:
         brightness: float = 0.0,
         contrast: float = 0.0,
         saturation: float = 0.0,
-        ignore_index: int = 255,
     ) -> None:
         self.crop = crop
         self.scale, self.shift, self.rotation, self.affine_p = scale, shift, rotation, affine_p
@@ -76,7 +74,6 @@ class TrainTransform:
         self.noise_p, self.noise_std, self.noise_gain = noise_p, noise_std, noise_gain
         self.blur_sigma = blur_sigma
         self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
-        self.ignore_index = ignore_index
         for name, value in vars(self).items():
             lowest, highest = _LIMITS.get(name, (0, 1))
             if not lowest <= value <= highest:
@@ -97,7 +94,7 @@ class TrainTransform:
         """
         image, mask = image.as_subclass(Tensor), mask.as_subclass(Tensor)
         window = self._draw_window(*mask.shape)
-        image, mask = window.cut(image, mask, self.ignore_index)
+        image, mask = window.cut(image, mask)
         if _happens(self.hflip_p):
             image, mask = image.flip(-1), mask.flip(-1)
         if _happens(self.vflip_p):
@@ -146,12 +143,10 @@ class EvalTransform:
 
     Args:
         size: side of the square output in pixels, None for the tile's own size.
-        ignore_index: the mask's value in the padding (right and bottom; the image there is 0).
     """
 
-    def __init__(self, size: int | None = None, ignore_index: int = 255) -> None:
+    def __init__(self, size: int | None = None) -> None:
         self.size = size
-        self.ignore_index = ignore_index
 
     def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Transform a tile: uint8 [3, H, W] and [H, W] in, uint8 [3, h, w] and [h, w] out."""
@@ -172,7 +167,7 @@ class EvalTransform:
         if tuple(sides) != tuple(mask.shape):
             # NEAREST_EXACT: torch's older "nearest" shifts a mask by half a pixel.
             mask = F.resize(mask[None], sides, InterpolationMode.NEAREST_EXACT)[0]
-        return F.pad(mask[None], padding, fill=self.ignore_index)[0] if any(padding) else mask
+        return F.pad(mask[None], padding, fill=IGNORE)[0] if any(padding) else mask
 
     def tile_part(self, ids: Tensor, size: tuple[int, int]) -> Tensor:
         """The part of a map [h, w] of the transformed tile that is the tile, without padding.

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from terrashot.taxonomy import IGNORE
+
 
 @dataclass(frozen=True)
 class Window:
@@ -24,8 +26,8 @@ class Window:
     angle: float = 0.0
     scale: float = 1.0
 
-    def cut(self, image: Tensor, mask: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
-        """Read the window from a tile; beyond the tile the image is 0 and the mask is ignored.
+    def cut(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Read the window from a tile; beyond the tile the image is 0 and the mask is ``IGNORE``.
 
         Only the part of the tile under the window is touched, so the cost follows the window's
         size and not the tile's.
@@ -33,13 +35,12 @@ class Window:
         Args:
             image: uint8 [3, H, W].
             mask: uint8 [H, W].
-            ignore_index: the mask's value beyond the tile.
 
         Returns:
             image float32 [3, size, size] in 0..1 (bilinear), mask uint8 [size, size] (nearest).
         """
         if self.angle == 0 and self.scale == 1:
-            return self._cut_straight(image, mask, ignore_index)
+            return self._cut_straight(image, mask)
         size, radians = self.size, math.radians(self.angle)
         cos, sin = math.cos(radians) / self.scale, math.sin(radians) / self.scale
         left, right = self._extent(self.center[0], (abs(cos) + abs(sin)), mask.shape[1])
@@ -60,12 +61,10 @@ class Window:
         # Classes move up by one, so that what grid_sample fills in (0) marks the border.
         labels = mask[None, None, top:bottom, left:right].float().add_(1)
         labels = F.grid_sample(labels, grid, mode="nearest", align_corners=False)[0, 0]
-        labels = torch.where(labels == 0, ignore_index, labels - 1).to(torch.uint8)
+        labels = torch.where(labels == 0, IGNORE, labels - 1).to(torch.uint8)
         return pixels, labels
 
-    def _cut_straight(
-        self, image: Tensor, mask: Tensor, ignore_index: int
-    ) -> tuple[Tensor, Tensor]:
+    def _cut_straight(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Without turn and scale the window is a copy of pixels, no interpolation."""
         size, (height, width) = self.size, mask.shape
         x0 = math.floor(self.center[0] - size / 2 + 0.5)
@@ -76,7 +75,7 @@ class Window:
         labels = mask[top:bottom, left:right]
         margins = [left - x0, x0 + size - right, top - y0, y0 + size - bottom]
         if any(margins):
-            inside, labels = F.pad(inside, margins), F.pad(labels, margins, value=ignore_index)
+            inside, labels = F.pad(inside, margins), F.pad(labels, margins, value=IGNORE)
         return inside, labels.clone()
 
     def _extent(self, center: float, spread: float, limit: int) -> tuple[int, int]:

@@ -25,7 +25,6 @@ NOVEL = tuple(Land(i) for i in range(8, 12))
 
 TAXONOMY = {
     "name": "demo",
-    "ignore_index": 255,
     "background": {"name": "background", "color": "#000000"},
     "base": [
         {"name": "tree", "color": "#226126"},

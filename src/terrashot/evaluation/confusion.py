@@ -4,6 +4,7 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from terrashot.errors import DataError
+from terrashot.taxonomy import IGNORE
 
 
 class ConfusionMatrix(MulticlassConfusionMatrix):
@@ -13,22 +14,21 @@ class ConfusionMatrix(MulticlassConfusionMatrix):
 
     Args:
         num_classes: K, background included.
-        ignore_index: Label of pixels that are not counted.
     """
 
-    def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
+    def __init__(self, num_classes: int) -> None:
         # torchmetrics' own validation sorts every pixel (torch.unique); the check below does not.
-        super().__init__(num_classes=num_classes, ignore_index=ignore_index, validate_args=False)
+        super().__init__(num_classes=num_classes, ignore_index=IGNORE, validate_args=False)
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Count the pixels of one tile or batch.
 
         Args:
             prediction: Predicted class ids, any integer type, any shape.
-            target: True class ids, the same shape; ``ignore_index`` where unlabelled.
+            target: True class ids, the same shape; ``IGNORE`` where unlabelled.
 
         Raises:
-            DataError: unlike shapes, or a class id that is neither a class nor the ignore index.
+            DataError: unlike shapes, or a class id that is neither a class nor ``IGNORE``.
         """
         if prediction.shape != target.shape:
             raise DataError(
@@ -38,13 +38,13 @@ class ConfusionMatrix(MulticlassConfusionMatrix):
         if target.numel() == 0:
             return
         # An id out of range would be counted in another class' cell, silently.
-        labelled = target != self.ignore_index
+        labelled = target != IGNORE
         for what, ids in (("label", target[labelled]), ("prediction", prediction[labelled])):
             if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < self.num_classes:
                 raise DataError(
                     f"evaluation: a {what} holds class id "
                     f"{int(ids.max()) if int(ids.max()) >= self.num_classes else int(ids.min())}, "
                     f"but the taxonomy has ids 0 to {self.num_classes - 1} (and "
-                    f"{self.ignore_index} for ignore). Mend the label or the taxonomy."
+                    f"{IGNORE} for ignore). Mend the label or the taxonomy."
                 )
         super().update(prediction, target)

@@ -4,6 +4,7 @@ from segmentation_models_pytorch.losses import DiceLoss
 from torch import Tensor, nn
 
 from terrashot.losses.cross_entropy import CrossEntropy
+from terrashot.taxonomy import IGNORE
 
 
 class CrossEntropyDice(nn.Module):
@@ -16,15 +17,12 @@ class CrossEntropyDice(nn.Module):
     Args:
         label_smoothing: Of the cross entropy.
         dice_weight: Factor of the Dice term.
-        ignore_index: Label of pixels that do not count.
     """
 
-    def __init__(
-        self, label_smoothing: float = 0.1, dice_weight: float = 1.0, ignore_index: int = 255
-    ) -> None:
+    def __init__(self, label_smoothing: float = 0.1, dice_weight: float = 1.0) -> None:
         super().__init__()
-        self.cross_entropy = CrossEntropy(label_smoothing, ignore_index)
-        self.dice = DiceLoss(mode="multiclass", ignore_index=ignore_index)
+        self.cross_entropy = CrossEntropy(label_smoothing)
+        self.dice = DiceLoss(mode="multiclass", ignore_index=IGNORE)
         self.dice_weight = dice_weight
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:

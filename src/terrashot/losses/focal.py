@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
+from terrashot.taxonomy import IGNORE
+
 
 class Focal(nn.Module):
     """Multiclass focal loss: the mean of ``-alpha (1 - p_y)^gamma log p_y`` over labelled pixels.
@@ -13,22 +15,20 @@ class Focal(nn.Module):
     Args:
         gamma: How strongly well classified pixels are played down.
         alpha: Factor of the whole loss.
-        ignore_index: Label of pixels that do not count.
     """
 
-    def __init__(self, gamma: float = 2.0, alpha: float = 1.0, ignore_index: int = 255) -> None:
+    def __init__(self, gamma: float = 2.0, alpha: float = 1.0) -> None:
         super().__init__()
         self.gamma = gamma
         self.alpha = alpha
-        self.ignore_index = ignore_index
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Logits ``[B, K, H, W]`` and labels ``[B, H, W]`` to a scalar."""
         cross_entropy = functional.cross_entropy(
-            logits, target, ignore_index=self.ignore_index, reduction="none"
+            logits, target, ignore_index=IGNORE, reduction="none"
         )  # [B, H, W], 0 where ignored
         # 1 - p_y through expm1: exact where p_y is close to 1, and its power has a finite slope.
         missed = -(-cross_entropy).expm1()
         weight = missed.clamp(min=1e-12) ** self.gamma
-        valid = (target != self.ignore_index).sum().clamp(min=1)
+        valid = (target != IGNORE).sum().clamp(min=1)
         return self.alpha * (weight * cross_entropy).sum() / valid

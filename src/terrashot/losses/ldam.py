@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from terrashot.errors import ConfigError
+from terrashot.taxonomy import IGNORE
 
 
 class LDAM(nn.Module):
@@ -25,7 +26,6 @@ class LDAM(nn.Module):
         start_iteration: Stage 2: plain cross entropy before this iteration (counted from 0).
         base_count_scale: Stage 2: weight of the training labels' counts beside the support's. At 1
             they are brought to the size of the support set; at 0 the support counts alone.
-        ignore_index: Label of pixels that do not count.
     """
 
     class_margins: Tensor | None
@@ -37,7 +37,6 @@ class LDAM(nn.Module):
         start_epoch: int = 0,
         start_iteration: int = 101,
         base_count_scale: float = 1.0,
-        ignore_index: int = 255,
     ) -> None:
         super().__init__()
         self.max_margin = max_margin
@@ -45,7 +44,6 @@ class LDAM(nn.Module):
         self.start_epoch = start_epoch
         self.start_iteration = start_iteration
         self.base_count_scale = base_count_scale
-        self.ignore_index = ignore_index
         self.epoch = 0
         # Follows from the data's label statistics, so it does not belong into a checkpoint.
         self.register_buffer("class_margins", None, persistent=False)
@@ -115,13 +113,11 @@ class LDAM(nn.Module):
         """
         if self.epoch >= self.start_epoch:
             margins = self._margins_for(logits)
-            index = target.where(target != self.ignore_index, torch.zeros_like(target))
+            index = target.where(target != IGNORE, torch.zeros_like(target))
             shift = margins[index].unsqueeze(1)  # [B, 1, H, W]
             logits = self.scale * logits.scatter_add(1, index.unsqueeze(1), -shift)
-        total = functional.cross_entropy(
-            logits, target, ignore_index=self.ignore_index, reduction="sum"
-        )
-        return total / (target != self.ignore_index).sum().clamp(min=1)
+        total = functional.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum")
+        return total / (target != IGNORE).sum().clamp(min=1)
 
     def _margins_for(self, logits: Tensor) -> Tensor:
         found = None if self.class_margins is None else len(self.class_margins)

@@ -25,7 +25,6 @@ class PaperLDAM(LDAM):
         scale: As in LDAM.
         start_epoch: As in LDAM.
         start_iteration: As in LDAM.
-        ignore_index: As in LDAM.
     """
 
     def __init__(
@@ -37,9 +36,8 @@ class PaperLDAM(LDAM):
         scale: float = 1.0,
         start_epoch: int = 0,
         start_iteration: int = 101,
-        ignore_index: int = 255,
     ) -> None:
-        super().__init__(max_margin, scale, start_epoch, start_iteration, ignore_index=ignore_index)
+        super().__init__(max_margin, scale, start_epoch, start_iteration)
         self.base_counts = [float(count) / base_divisor for count in base_counts]
         self.novel_counts = [float(count) for count in novel_counts]
 

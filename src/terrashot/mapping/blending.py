@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from terrashot.mapping.plan import WindowPlan
+from terrashot.mapping.postprocess.block_map import NODATA
 
-NODATA = 255
 _CHUNK = 64
 """Rows whose classes are chosen at once: their probabilities then stay in the processor's cache."""
 

@@ -14,7 +14,7 @@ from rasterio.errors import RasterioError
 
 from terrashot.errors import DataError
 from terrashot.files import atomic_write
-from terrashot.mapping.blending import NODATA
+from terrashot.mapping.postprocess.block_map import NODATA
 from terrashot.mapping.rows import RowStore
 from terrashot.mapping.scene import Scene, reason
 from terrashot.taxonomy import Taxonomy

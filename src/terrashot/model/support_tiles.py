@@ -56,7 +56,6 @@ class SupportTiles:
             [*(self._labels(index) for index in range(len(self._tiles))), *more_labels],
             num_base=self._taxonomy.num_base,
             num_novel=self._taxonomy.num_novel,
-            ignore_index=self._taxonomy.ignore_index,
             class_names=self._taxonomy.names,
             stride=self._network.segmenter.stride * self._factor,
             storage=self._storage,

@@ -9,7 +9,7 @@ from rasterio.enums import Resampling
 
 from terrashot.files import atomic_write
 from terrashot.reporting.legend import Legend
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 SIDE = 2000
 """Pixels of the longer side, at most."""
@@ -31,7 +31,7 @@ def draw_map(class_map: Path, picture: Path, taxonomy: Taxonomy) -> Path:
         shape = [max(1, round(side * scale)) for side in (source.height, source.width)]
         ids = source.read(1, out_shape=tuple(shape), resampling=Resampling.nearest)
     colors = taxonomy.palette()
-    colors[taxonomy.ignore_index] = 255
+    colors[IGNORE] = 255
     present = set(np.unique(ids).tolist())
     entries = [(c.name, c.rgb) for c in taxonomy.classes if c.index in present]
     height, width = ids.shape

@@ -11,7 +11,7 @@ from torch import Tensor
 from terrashot.evaluation.scores import gfss_scores
 from terrashot.files import atomic_write
 from terrashot.reporting.legend import GAP, INK, Entry, Legend, font
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 WRONG = (214, 39, 40)
 IGNORED = (128, 128, 128)
@@ -65,15 +65,15 @@ class Panel:
         )
 
 
-def error_map(panel: Panel, ignore_index: int) -> np.ndarray:
+def error_map(panel: Panel) -> np.ndarray:
     """The image in pale grey where the prediction is right, red where wrong, uint8 [H, W, 3].
 
-    Pixels without a truth (``ignore_index``) are mid-grey.
+    Pixels without a truth (``IGNORE``) are mid-grey.
     """
     grey = panel.image.astype(np.float32).mean(axis=2, keepdims=True)
     pale = np.repeat(255 - 0.22 * (255 - grey), 3, axis=2).round().astype(np.uint8)
     pale[panel.truth != panel.prediction] = WRONG
-    pale[panel.truth == ignore_index] = IGNORED
+    pale[panel.truth == IGNORE] = IGNORED
     return pale
 
 
@@ -81,7 +81,7 @@ def legend_entries(panel: Panel, taxonomy: Taxonomy) -> list[Entry]:
     """Name and colour of the classes that the truth or the prediction of the tile shows."""
     seen = set(np.unique(panel.truth)) | set(np.unique(panel.prediction))
     entries = [(c.name, c.rgb) for c in taxonomy.classes if c.index in seen]
-    if taxonomy.ignore_index in seen:
+    if IGNORE in seen:
         entries.append(("no label", IGNORED))
     return [*entries, ("wrong", WRONG)]
 
@@ -89,7 +89,7 @@ def legend_entries(panel: Panel, taxonomy: Taxonomy) -> list[Entry]:
 def tile_miou(panel: Panel, taxonomy: Taxonomy) -> float:
     """Mean IoU over the base and novel classes that the tile shows; nan without any."""
     size = taxonomy.num_classes
-    labelled = panel.truth != taxonomy.ignore_index
+    labelled = panel.truth != IGNORE
     truth = panel.truth[labelled].astype(np.int64)
     pairs = truth * size + panel.prediction[labelled]
     counts = np.bincount(pairs, minlength=size * size)[: size * size].reshape(size, size)
@@ -114,7 +114,7 @@ def panel_picture(panel: Panel, taxonomy: Taxonomy, side: int = 512) -> np.ndarr
         "image": small.image,
         "truth": colors[small.truth],
         "prediction": colors[small.prediction],
-        "error": error_map(small, taxonomy.ignore_index),
+        "error": error_map(small),
     }
     height, width = small.truth.shape
     step = max(width, 110) + GAP

@@ -14,14 +14,14 @@ from terrashot.losses.ldam import LDAM
 from terrashot.model.stage1_file import KEY, describe
 from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.optimization import OptimizationPlan
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 
 class BaseSegmentation(LightningModule):
     """Trains encoder, decoder and head; validates with mIoU over the base classes.
 
     Batches hold ``image`` [B, 3, H, W] in 0..1 and ``mask`` [B, H, W] with ids below ``num_base``
-    or the ignore index. Logs ``train/loss``, ``val/loss``, ``val/base_miou``,
+    or ``IGNORE``. Logs ``train/loss``, ``val/loss``, ``val/base_miou``,
     ``val/pixel_accuracy`` and ``val/iou/<class>``.
     """
 
@@ -34,7 +34,7 @@ class BaseSegmentation(LightningModule):
         self.loss = loss
         self.plan = plan
         self.taxonomy = taxonomy.base_only()
-        self.confusion = ConfusionMatrix(self.taxonomy.num_classes, taxonomy.ignore_index)
+        self.confusion = ConfusionMatrix(self.taxonomy.num_classes)
         self._last_confusion = torch.zeros(self.taxonomy.num_classes, self.taxonomy.num_classes)
 
     @property
@@ -64,7 +64,7 @@ class BaseSegmentation(LightningModule):
         self.confusion.update(prediction, batch["mask"])
         # Weighted by labelled pixels: tiles differ in size, and a filler tile, which evens out
         # the steps of several processes, has none.
-        labelled = int((batch["mask"] != self.taxonomy.ignore_index).sum())
+        labelled = int((batch["mask"] != IGNORE).sum())
         self.log("val/loss", self.loss(logits, batch["mask"]), batch_size=labelled, sync_dist=True)
         return {**batch, "prediction": prediction}
 

@@ -271,8 +271,7 @@ class NovelAdaptation(LightningModule):
         return mean_transition(head, reduce_stride(features, self.factor))
 
     def _count(self, prediction: Tensor, mask: Tensor) -> Tensor:
-        single = ConfusionMatrix(self.taxonomy.num_classes, self.taxonomy.ignore_index)
-        single = single.to(self.device)
+        single = ConfusionMatrix(self.taxonomy.num_classes).to(self.device)
         single.update(prediction, mask)
         return single.confmat.cpu()
 

@@ -12,7 +12,7 @@ CLASSES = tuple(LandClass(i, name, "#000000") for i, name in [(3, "a"), (4, "b")
 def test_counts_leave_out_ignored_pixels():
     target = torch.tensor([[1, 1, 0, 0, 255]])
     prediction = torch.tensor([[True, False, True, False, True]])
-    assert binary_counts(prediction, target, 255).tolist() == [[1, 1], [1, 1]]
+    assert binary_counts(prediction, target).tolist() == [[1, 1], [1, 1]]
 
 
 def test_classes_count_alike_and_backgrounds_are_joined():

@@ -18,7 +18,6 @@ from terrashot.taxonomy import Taxonomy
 EVIL = "<b>bold</b> & \"quoted\" </script><script>alert('x')</script>"
 TAXONOMY = {
     "name": "tiny",
-    "ignore_index": 255,
     "background": {"name": "background", "color": "#000000"},
     "base": [{"name": "tree", "color": "#226126"}, {"name": "road", "color": "#ffffff"}],
     "novel": [{"name": EVIL, "color": "#ffd500"}, {"name": "pool", "color": "#00e6d2"}],

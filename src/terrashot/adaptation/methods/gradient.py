@@ -23,10 +23,10 @@ from terrashot.adaptation.striding import labels_to_size
 from terrashot.adaptation.support.checks import all_finite
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.adaptation.support.scaling import FeatureScale, standardised, to_norm, unscaled
+from terrashot.adaptation.support.weighting import SupportWeighting
 from terrashot.adaptation.transition.base import Transition
 from terrashot.adaptation.transition.none import NoTransition
 from terrashot.errors import ConfigError, DataError, TerrashotError
-from terrashot.adaptation.support.weighting import SupportWeighting
 from terrashot.similarity.estimator import SimilarityEstimator
 
 TRANSITION_LIMIT = 1e3

@@ -16,6 +16,7 @@ from terrashot.adaptation.objective.support_loss import EPSILON, SupportLoss
 from terrashot.adaptation.objective.transduction import Transduction
 from terrashot.adaptation.transition.base import Transition
 from terrashot.adaptation.transition.rank_one import RankOneTransition
+from terrashot.taxonomy import IGNORE
 
 
 class PlainObjective:
@@ -32,7 +33,6 @@ class PlainObjective:
         support_weight: Its weight.
         transition: What is added to the classification logits.
         transduction: Weights and options of the query losses.
-        ignore_index: Label of pixels that do not count.
         pixel_weights: Factor of each support pixel's loss ``[S, h, w]``; None: 1.
     """
 
@@ -48,7 +48,6 @@ class PlainObjective:
         support_weight: float,
         transition: Transition,
         transduction: Transduction,
-        ignore_index: int = 255,
         pixel_weights: Tensor | None = None,
     ) -> None:
         self.features = features
@@ -60,7 +59,7 @@ class PlainObjective:
         self.support_weight = support_weight
         self.transition = transition
         self.transduction = transduction
-        self.valid = labels != ignore_index
+        self.valid = labels != IGNORE
         self.labels = torch.where(self.valid, labels, torch.zeros_like(labels))
         self._targets(tile_classes)
         self.pi: Tensor | None = None

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from terrashot.errors import DataError
+from terrashot.taxonomy import IGNORE
 
 
-def check_labels(maps: list[Tensor], num_classes: int, ignore_index: int) -> None:
+def check_labels(maps: list[Tensor], num_classes: int) -> None:
     """Refuse an empty support and labels that are no class."""
     if not maps:
         raise DataError(
@@ -16,11 +17,11 @@ def check_labels(maps: list[Tensor], num_classes: int, ignore_index: int) -> Non
             "novel class."
         )
     for number, label in enumerate(maps):
-        bad = label[((label < 0) | (label >= num_classes)) & (label != ignore_index)]
+        bad = label[((label < 0) | (label >= num_classes)) & (label != IGNORE)]
         if bad.numel():
             raise DataError(
                 f"support: tile {number} holds label {int(bad[0])}, but labels go from 0 to "
-                f"{num_classes - 1}, or are {ignore_index} for ignore. Mend the label or "
+                f"{num_classes - 1}, or are {IGNORE} for ignore. Mend the label or "
                 "choose the taxonomy that it was drawn with."
             )
 

@@ -19,6 +19,7 @@ from terrashot.adaptation.support.checks import (
     paired,
 )
 from terrashot.errors import DataError
+from terrashot.taxonomy import IGNORE
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,10 @@ class SupportPixels:
         features: One map ``[C, h, w]`` a tile, read one after the other and not kept, so that a
             generator never holds more than one; a tensor ``[S, C, h, w]`` will do. Sizes may
             differ.
-        labels: One map ``[h, w]`` a tile, integers: 0, the tile's novel class, ``ignore_index``.
+        labels: One map ``[h, w]`` a tile, integers: 0, the tile's novel class, ``IGNORE``.
             A base class is allowed too; the method says what becomes of it.
         num_base: Base classes, background included.
         num_novel: Novel classes.
-        ignore_index: Label of pixels that do not count.
         class_names: All classes in label order, for messages and text embeddings.
         stride: Pixels of the image between two features, for messages.
         storage: dtype of the stored features; None: that of the features, at least float32.
@@ -76,7 +76,6 @@ class SupportPixels:
         labels: Sequence[Tensor] | Tensor,
         num_base: int,
         num_novel: int,
-        ignore_index: int = 255,
         class_names: Sequence[str] | None = None,
         stride: int | None = None,
         storage: torch.dtype | None = None,
@@ -90,13 +89,13 @@ class SupportPixels:
         # Numpy-like uint8 labels must not wrap around.
         maps = [label.to(torch.int64) for label in labels]
         self.num_tiles = len(maps) if num_tiles is None else num_tiles
-        self.validity_maps = [label != ignore_index for label in maps[: self.num_tiles]]
-        check_labels(maps, self.num_classes, ignore_index)
-        self.counts = _bincount(maps, ignore_index, self.num_classes)
+        self.validity_maps = [label != IGNORE for label in maps[: self.num_tiles]]
+        check_labels(maps, self.num_classes)
+        self.counts = _bincount(maps, self.num_classes)
         check_classes(self.counts, num_base, self.num_tiles, self.class_names, stride)
         if tile_classes is not None:
             check_tile_classes(tile_classes, len(maps), range(num_base, self.num_classes))
-        self._fill(features, maps, ignore_index, storage, tile_classes)
+        self._fill(features, maps, storage, tile_classes)
 
     @property
     def num_labelled(self) -> int:
@@ -172,15 +171,14 @@ class SupportPixels:
         self,
         features: Iterable[Tensor] | Tensor,
         maps: list[Tensor],
-        ignore_index: int,
         storage: torch.dtype | None,
         tile_classes: Sequence[int | None] | None,
     ) -> None:
         """Read the tiles one by one into blocks of one label and tile class each."""
-        own: list[int | None] = [_only_novel(m, self.num_base, ignore_index) for m in maps]
+        own: list[int | None] = [_only_novel(m, self.num_base) for m in maps]
         if tile_classes is not None:
             own = list(tile_classes)
-        order = [*range(self.num_classes), ignore_index]
+        order = [*range(self.num_classes), IGNORE]
         self.tile_counts: dict[tuple[int, int | None], list[tuple[int, int]]] = {}
         kinds = sorted(set(own), key=lambda c: (c is None, c or 0))
         for label in order:
@@ -219,7 +217,7 @@ class SupportPixels:
         self.blocks: list[PixelBlock] = []
         self.ignored: list[PixelBlock] = []
         for (label, tile_class), writer in writers.items():
-            ignored = label == ignore_index
+            ignored = label == IGNORE
             target = self.ignored if ignored else self.blocks
             for pixels in writer.blocks:
                 target.append(PixelBlock(None if ignored else label, tile_class, pixels))
@@ -227,15 +225,15 @@ class SupportPixels:
         self.validity_maps = [v.to(self.counts.device) for v in self.validity_maps]
 
 
-def _bincount(maps: list[Tensor], ignore_index: int, num_classes: int) -> Tensor:
+def _bincount(maps: list[Tensor], num_classes: int) -> Tensor:
     counts = torch.zeros(num_classes, dtype=torch.int64)
     for label in maps:
-        valid = label[label != ignore_index]
+        valid = label[label != IGNORE]
         counts += torch.bincount(valid, minlength=num_classes).cpu()
     return counts
 
 
-def _only_novel(label: Tensor, num_base: int, ignore_index: int) -> int | None:
+def _only_novel(label: Tensor, num_base: int) -> int | None:
     """The one novel class in a label map; None where there are none or several."""
-    found = torch.unique(label[(label >= num_base) & (label != ignore_index)])
+    found = torch.unique(label[(label >= num_base) & (label != IGNORE)])
     return int(found[0]) if len(found) == 1 else None

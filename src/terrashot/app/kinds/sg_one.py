@@ -137,5 +137,4 @@ def episode_rules(settings: Settings, taxonomy: Taxonomy) -> EpisodeRules:
         min_pixels=episodes.min_pixels,
         max_foreground=episodes.max_foreground,
         zero_as_background=episodes.zero_as_background,
-        ignore_index=taxonomy.ignore_index,
     )

@@ -9,14 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from terrashot.data.checks.report import DatasetReport, Finding, Level
+from terrashot.taxonomy import IGNORE
 
 _STYLES: dict[Level, str] = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
-def render(report: DatasetReport, names: list[str], ignore_index: int, console: Console) -> None:
+def render(report: DatasetReport, names: list[str], console: Console) -> None:
     """Print shares, sizes, findings by kind, and the verdict as the last line."""
     if report.splits:
-        console.print(_shares(report, names, ignore_index))
+        console.print(_shares(report, names))
         console.print()
         console.print(_images(report), highlight=False)
         console.print()
@@ -28,28 +29,28 @@ def render(report: DatasetReport, names: list[str], ignore_index: int, console: 
     console.print(Text(report.verdict, style=style))
 
 
-def _shares(report: DatasetReport, names: list[str], ignore_index: int) -> Table:
+def _shares(report: DatasetReport, names: list[str]) -> Table:
     """Per cent of the labelled pixels (ignored ones apart) by class and split."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("% of pixels")
     for role in report.splits:
         table.add_column(role.replace(" ", "\n"), justify="right", vertical="bottom")
     summaries = list(report.splits.values())
-    totals = [int(s.counts.sum() - s.counts[ignore_index]) for s in summaries]
+    totals = [int(s.counts.sum() - s.counts[IGNORE]) for s in summaries]
     for index, name in enumerate(names):
         cells = [
             _share(int(s.counts[index]), total) for s, total in zip(summaries, totals, strict=True)
         ]
         table.add_row(f"[dim]{index:>3}[/] {escape(name)}", *cells)
     strange = [
-        sum(int(n) for i, n in enumerate(s.counts) if i >= len(names) and i != ignore_index)
+        sum(int(n) for i, n in enumerate(s.counts) if i >= len(names) and i != IGNORE)
         for s in summaries
     ]
     if any(strange):
         cells = [_share(n, total) for n, total in zip(strange, totals, strict=True)]
         table.add_row("[bold red]    unknown ids[/]", *cells)
-    ignored = [_share(int(s.counts[ignore_index]), int(s.counts.sum())) for s in summaries]
-    table.add_row(f"[dim]{ignore_index:>3} ignored[/]", *ignored, end_section=True)
+    ignored = [_share(int(s.counts[IGNORE]), int(s.counts.sum())) for s in summaries]
+    table.add_row(f"[dim]{IGNORE:>3} ignored[/]", *ignored, end_section=True)
     table.add_row("[dim]    tiles[/]", *[f"[bold]{s.tiles}[/]" for s in summaries])
     if any(s.labelled != s.tiles for s in summaries):
         table.add_row("[dim]    with label[/]", *[str(s.labelled) for s in summaries])

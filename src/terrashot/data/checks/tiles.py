@@ -10,7 +10,7 @@ from terrashot.data.checks.report import Finding, Level
 from terrashot.data.layout import SUFFIXES
 from terrashot.data.reading import check_label_ids, read_georeference, read_image, read_label
 from terrashot.errors import DataError
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _judge_ids(facts: TileFacts, label: np.ndarray, taxonomy: Taxonomy) -> None:
     if path is None:
         return
     try:
-        check_label_ids(label, {*range(taxonomy.num_classes), taxonomy.ignore_index}, path)
+        check_label_ids(label, {*range(taxonomy.num_classes), IGNORE}, path)
     except DataError as error:
         _add(facts, "error", "label ids", _tail(error, path), path)
     if {"train", "stage1_val"} & set(facts.tile.roles):

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-NODATA = 255
-"""Value of a pixel without a class, and of everything beyond the map."""
+from terrashot.taxonomy import IGNORE
+
+NODATA = IGNORE
+"""255, the value of a pixel without a class, and of everything beyond the map."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from terrashot.mapping.postprocess.block_map import Block, blocks_of
+from terrashot.mapping.postprocess.block_map import NODATA, Block, blocks_of
 
-SKIP = 255
+SKIP = NODATA
 """Key of a pixel that belongs to no area."""
 KEEP = 255
 """Decision: the area stays as it is."""

@@ -8,7 +8,7 @@ from typing import Any
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
-from terrashot.mapping.postprocess.block_map import Block, BlockMap
+from terrashot.mapping.postprocess.block_map import NODATA, Block, BlockMap
 from terrashot.mapping.postprocess.chain import PostProcess
 from terrashot.mapping.postprocess.rule import Draft
 from terrashot.taxonomy import Taxonomy
@@ -59,7 +59,7 @@ def _profile(raster: Any) -> dict[str, Any]:  # noqa: ANN401 - rasterio has no t
         "width": raster.width,
         "count": 1,
         "dtype": "uint8",
-        "nodata": 255,
+        "nodata": NODATA,
         "crs": raster.crs,
         "tiled": True,
         "blockxsize": 512,

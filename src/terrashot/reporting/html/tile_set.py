@@ -15,7 +15,7 @@ from torch import Tensor
 from terrashot.evaluation.scores import gfss_scores
 from terrashot.reporting.html import formats
 from terrashot.reporting.panels import Panel
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def tile_set(
         {"id": c.index, "name": c.name, "color": c.color, "rgb": list(c.rgb)}
         for c in taxonomy.classes
     ]
-    return TileSet({"ignore": taxonomy.ignore_index, "classes": classes, "tiles": tiles})
+    return TileSet({"ignore": IGNORE, "classes": classes, "tiles": tiles})
 
 
 def _packed(group: str, line: TileLine, panel: Panel) -> Mapping[str, Any]:

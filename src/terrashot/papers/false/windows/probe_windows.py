@@ -10,6 +10,7 @@ from terrashot.data.tiles import FILLER, TileDataset
 from terrashot.errors import DataError
 from terrashot.papers.false.windows.two_views import TwoViews
 from terrashot.papers.false.windows.unlabelled_windows import check_sizes
+from terrashot.taxonomy import IGNORE
 
 NO_CLASS = -1
 """Class of a filler window, which keeps ranks in step and counts nowhere."""
@@ -89,7 +90,7 @@ class ProbeWindows(Dataset[dict[str, Any]]):
             for left in range(0, label.shape[1] - self.window + 1, self.window):
                 part = label[top : top + self.window, left : left + self.window]
                 counts = np.bincount(part.reshape(-1), minlength=256)
-                counts[[0, self.tiles.taxonomy.ignore_index]] = 0
+                counts[[0, IGNORE]] = 0
                 if counts.max() >= _DOMINANT * part.size:
                     places.append((index, top, left, int(counts.argmax())))
         return places

@@ -13,14 +13,14 @@ from terrashot.data.tiles import FILLER, TileDataset
 from terrashot.data.windows import Window
 from terrashot.papers.sg_one.episodes.index import EpisodeIndex
 from terrashot.papers.sg_one.episodes.sampler import Episode
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 
 class EpisodeSample(TypedDict):
     """One episode.
 
     Images float32 [3, crop, crop] in 0..1; masks int64 [crop, crop]: 1 the class, 0 not the class,
-    the ignore index where that is not known. ``name`` says class and tiles.
+    ``IGNORE`` where that is not known. ``name`` says class and tiles.
     """
 
     support_image: Tensor
@@ -69,7 +69,7 @@ class EpisodeDataset(Dataset[EpisodeSample]):
         support = self._window(episode.support, episode.class_id, generator)
         query = self._window(episode.query, episode.class_id, generator)
         if filler:
-            query[1].fill_(self.index.rules.ignore_index)
+            query[1].fill_(IGNORE)
         names = [self.tiles.tiles[i].name for i in (episode.support, episode.query)]
         return {
             "support_image": support[0],
@@ -98,7 +98,7 @@ class EpisodeDataset(Dataset[EpisodeSample]):
                 return turned.as_subclass(Tensor), moved.as_subclass(Tensor).long()
         # A tile smaller than the window is filled up all around.
         middle = (mask.shape[1] / 2, mask.shape[0] / 2)
-        image, mask = Window(rules.crop, middle).cut(image, mask, rules.ignore_index)
+        image, mask = Window(rules.crop, middle).cut(image, mask)
         return image, mask.long()
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from terrashot.errors import ConfigError
+from terrashot.taxonomy import IGNORE
 
 _STEPS = 8
 
@@ -20,7 +21,6 @@ class EpisodeRules:
             tiles, and a window without background teaches nothing.
         zero_as_background: Whether label 0 is background in training. It may hide novel objects,
             so by default it is ignored.
-        ignore_index: Label of pixels that do not count.
 
     Raises:
         ConfigError: a number out of its range.
@@ -30,7 +30,6 @@ class EpisodeRules:
     min_pixels: int = 1024
     max_foreground: float = 0.9
     zero_as_background: bool = False
-    ignore_index: int = 255
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -56,18 +55,18 @@ class EpisodeRules:
     def windows(self, label: np.ndarray, class_id: int) -> np.ndarray:
         """Which windows of a label ``[H, W]`` show the class, bool [rows, columns] of the grid."""
         own = label == class_id
-        labelled = label != self.ignore_index
+        labelled = label != IGNORE
         if not self.zero_as_background:
             labelled &= label != 0
         found, total = self._sums(own), self._sums(labelled)
         return (found >= self.min_pixels) & (found <= self.max_foreground * total)
 
     def binary(self, label: np.ndarray, class_id: int) -> np.ndarray:
-        """Mask uint8 [H, W]: 1 the class, 0 other classes, the ignore index elsewhere."""
+        """Mask uint8 [H, W]: 1 the class, 0 other classes, ``IGNORE`` elsewhere."""
         mask = (label == class_id).astype(np.uint8)
-        mask[label == self.ignore_index] = self.ignore_index
+        mask[label == IGNORE] = IGNORE
         if not self.zero_as_background:
-            mask[label == 0] = self.ignore_index
+            mask[label == 0] = IGNORE
         return mask
 
     def _sums(self, flags: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from terrashot.taxonomy import LandClass
+from terrashot.taxonomy import IGNORE, LandClass
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,14 @@ class EpisodeScores:
         return {f"{prefix}_miou": self.miou, f"{prefix}_fb_iou": self.fb_iou, **classes}
 
 
-def binary_counts(prediction: Tensor, target: Tensor, ignore_index: int) -> Tensor:
+def binary_counts(prediction: Tensor, target: Tensor) -> Tensor:
     """Pixels by truth and prediction ``[2, 2]``, int64.
 
     Args:
         prediction: Foreground ``[...]``, bool.
-        target: 1 foreground, 0 background, ``ignore_index`` not counted; the same shape.
-        ignore_index: Label of pixels that do not count.
+        target: 1 foreground, 0 background, ``IGNORE`` not counted; the same shape.
     """
-    counted = target != ignore_index
+    counted = target != IGNORE
     cells = 2 * target[counted].long() + prediction[counted].long()
     return torch.bincount(cells, minlength=4).reshape(2, 2)
 

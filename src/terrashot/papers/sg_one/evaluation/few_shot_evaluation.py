@@ -30,7 +30,7 @@ from terrashot.papers.sg_one.evaluation.reference_maps import ReferenceMaps
 from terrashot.papers.sg_one.guidance.guided_prediction import EncodedQuery, NovelScores
 from terrashot.papers.sg_one.guidance.shot_fusion import checked_fusion
 from terrashot.papers.sg_one.network.network import SGOneNetwork
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 ONE, ALL, ONE_IMPRINTED, ALL_IMPRINTED = range(4)
 MERGED, BASE, IMPRINTED = range(3)
@@ -213,8 +213,7 @@ class FewShotEvaluation(LightningModule):
                 self._references.all_shots, features, size
             )
         for kind, prediction in found.items():
-            single = ConfusionMatrix(self.taxonomy.num_classes, self.taxonomy.ignore_index)
-            single = single.to(self.device)
+            single = ConfusionMatrix(self.taxonomy.num_classes).to(self.device)
             single.update(prediction, mask)
             self._maps[kind] += single.confmat.cpu()
         return merged
@@ -233,7 +232,7 @@ class FewShotEvaluation(LightningModule):
         size = (mask.shape[0], mask.shape[1])
 
         def count(kind: int, foreground: Tensor, times: int) -> None:
-            counts = binary_counts(foreground, target, self.taxonomy.ignore_index)
+            counts = binary_counts(foreground, target)
             self._binary[kind, class_id - self.taxonomy.num_base] += times * counts.cpu()
 
         def imprinted(kind: int, head: AdaptedHead | None, times: int) -> None:
@@ -252,7 +251,7 @@ class FewShotEvaluation(LightningModule):
 
     def _target(self, mask: Tensor, class_id: int) -> Tensor:
         """In a query tile every class is labelled, so all but the class is background."""
-        ignored = mask == self.taxonomy.ignore_index
+        ignored = mask == IGNORE
         return torch.where(ignored, mask, (mask == class_id).to(mask))
 
     def _episode(self, batch: dict[str, Any], answers: dict[int, NovelScores]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from terrashot.papers.sg_one.guidance.guided_prediction import EpisodePrediction
 from terrashot.papers.sg_one.network.network import SGOneNetwork
 from terrashot.papers.sg_one.training.optimizer import FaithfulPlan
 from terrashot.tasks.optimization import OptimizationPlan
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 
 class SGOneSegmentation(LightningModule):
@@ -26,7 +26,7 @@ class SGOneSegmentation(LightningModule):
 
     Args:
         network: The network.
-        loss: Takes logits ``[B, 2, H, W]`` and targets ``[B, H, W]`` of 0, 1 and the ignore index.
+        loss: Takes logits ``[B, 2, H, W]`` and targets ``[B, H, W]`` of 0, 1 and ``IGNORE``.
         plan: Optimizer and schedule.
         taxonomy: The classes.
     """
@@ -62,11 +62,11 @@ class SGOneSegmentation(LightningModule):
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
         """Count one batch of episodes; maps go to the pictures."""
         loss, predicted = self._step(batch)
-        masks, ignored = self._foreground(predicted), self.taxonomy.ignore_index
+        masks = self._foreground(predicted)
         for row, class_id in enumerate(batch["class_id"].tolist()):
-            counts = binary_counts(masks[row], batch["query_mask"][row], ignored)
+            counts = binary_counts(masks[row], batch["query_mask"][row])
             self._counts[class_id - 1] += counts.cpu()
-        labelled = int((batch["query_mask"] != ignored).sum())  # 0 in a filler
+        labelled = int((batch["query_mask"] != IGNORE).sum())  # 0 in a filler
         self.log("val/loss", loss, batch_size=labelled, sync_dist=True)
         return {
             "episodes": {**batch, "prediction": masks, "similarity": predicted.similarity[:, 0]}
@@ -103,7 +103,7 @@ class SGOneSegmentation(LightningModule):
     def _step(self, batch: dict[str, Any]) -> tuple[Tensor, EpisodePrediction]:
         predicted = self(batch)
         # A support without a pixel of the class asks nothing, so its query can't be answered.
-        ignored = torch.full_like(batch["query_mask"], self.taxonomy.ignore_index)
+        ignored = torch.full_like(batch["query_mask"], IGNORE)
         target = torch.where(predicted.valid[:, None, None], batch["query_mask"], ignored)
         return self.loss(predicted.logits.float(), target), predicted
 
