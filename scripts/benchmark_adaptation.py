@@ -33,7 +33,7 @@ from benchmarking.machine import (
 )
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.method import Query
-from terrashot.adaptation.methods.gradient import GradientAdapter
+from terrashot.adaptation.methods.gradient import GradientMethod
 from terrashot.adaptation.objective.plain_oracle import PlainObjective
 from terrashot.adaptation.objective.support_loss import make_support_loss
 from terrashot.adaptation.objective.transduction import Transduction
@@ -51,9 +51,9 @@ STEP = {"lr": 9e-5, "momentum": 0.9, "weight_decay": 5e-4, "decay_to": "snapshot
 ITERATIONS = 130
 
 
-def adapter(solver: Sgd) -> GradientAdapter:
+def make_method(solver: Sgd) -> GradientMethod:
     """ClassTrans with cross entropy, whose settings keep the descent stable."""
-    return GradientAdapter(
+    return GradientMethod(
         solver=solver,
         loss=CrossEntropy(),
         similarity=Transport(),
@@ -67,13 +67,13 @@ def adapter(solver: Sgd) -> GradientAdapter:
     )
 
 
-def engine(scene: FeatureScene, storage: torch.dtype, solver: Sgd) -> GradientAdapter:
-    """The adapter with the support taken in."""
+def engine(scene: FeatureScene, storage: torch.dtype, solver: Sgd) -> GradientMethod:
+    """The method with the support taken in."""
     support = SupportPixels(
         scene.tiles(), scene.support_labels(), BASE, NOVEL, storage=storage,
         tile_classes=scene.classes,
     )  # fmt: skip
-    method = adapter(solver)
+    method = make_method(solver)
     method.fit_support(scene.snapshot, support)
     return method
 

@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from terrashot.adaptation.head import LinearHead
-from terrashot.adaptation.methods.gradient import GradientAdapter
+from terrashot.adaptation.methods.gradient import GradientMethod
 from terrashot.adaptation.objective.transduction import Transduction
 from terrashot.adaptation.solver.sgd import Sgd
 from terrashot.adaptation.support.pixels import SupportPixels
@@ -60,7 +60,7 @@ def load(folder, case, dtype):
 
 def classtrans(stored, iterations):
     solver = {**settings("solver/classtrans_paper"), "iterations": iterations}
-    return GradientAdapter(
+    return GradientMethod(
         solver=Sgd(**solver),
         loss=StoredMargins(stored["ldam_margins"]),
         similarity=Transport(**settings("similarity/transport_paper")),
@@ -72,14 +72,14 @@ def classtrans(stored, iterations):
 
 def adapted(folder, case, dtype, iterations):
     stored, support, snapshot, query = load(folder, case, dtype)
-    adapter = classtrans(stored, iterations)
-    adapter.fit_support(snapshot, support)
+    method = classtrans(stored, iterations)
+    method.fit_support(snapshot, support)
     # The random start is given, since generators differ; all else follows from the inputs.
     start = {
         "row_weight": torch.from_numpy(stored["init_row_weight"].T),
         "col_weight": torch.from_numpy(stored["init_col_weight"].T),
     }
-    return stored, adapter.adapt(query, start=start), query
+    return stored, method.adapt(query, start=start), query
 
 
 @pytest.fixture
@@ -90,11 +90,11 @@ def golden(repository):
 @pytest.mark.parametrize("case", ["full", "padded"])
 def test_golden_transport_plan_and_start(golden, case):
     stored, support, snapshot, _ = load(golden, case, torch.float64)
-    adapter = classtrans(stored, 1)
-    adapter.fit_support(snapshot, support)
-    plan = adapter.similarity.numpy().T / 4
+    method = classtrans(stored, 1)
+    method.fit_support(snapshot, support)
+    plan = method.similarity.numpy().T / 4
     assert np.abs(plan - stored["transport_plan"]).max() < 1e-12
-    novel = adapter.start_parameters()["novel_weight"].numpy().T
+    novel = method.start_parameters()["novel_weight"].numpy().T
     assert np.abs(novel - stored["init_novel_weight"]).max() < 1e-12
 
 
@@ -126,16 +126,16 @@ def test_golden_diam(golden, case, dtype, tolerance):
     _, support, snapshot, query = load(golden, case, dtype)
     stored = np.load(golden / f"diam_{case}.npz")
     options = {**settings("method/diam"), "reference_norm": None}
-    adapter = GradientAdapter(
+    method = GradientMethod(
         solver=Sgd(**settings("solver/diam")),
         loss=CrossEntropy(),
         transduction=Transduction(**settings("transduction/diam")),
         **options,
     )
-    adapter.fit_support(snapshot, support)
-    start = adapter.start_parameters()["novel_weight"].numpy().T
+    method.fit_support(snapshot, support)
+    start = method.start_parameters()["novel_weight"].numpy().T
     assert np.abs(start - stored["init_novel_weight"]).max() < tolerance
-    head = adapter.adapt(query)
+    head = method.adapt(query)
     for name in ("novel_weight", "base_weight"):
         assert np.abs(head.parameters[name].numpy().T - stored[name]).max() < tolerance, name
     logits = head.logits(query).numpy()

@@ -29,10 +29,10 @@ METRIC = "optimized_metric=test/weighted_miou"
 
 @pytest.mark.slow
 def test_a_stopped_search_goes_on_and_counts_what_is_done(search, tmp_path, monkeypatch):
-    from terrashot.adaptation.methods.gradient import GradientAdapter
+    from terrashot.adaptation.methods.gradient import GradientMethod
 
     adapted = []
-    original = GradientAdapter.adapt_together
+    original = GradientMethod.adapt_together
 
     def stop_once(self, *arguments, **named):
         adapted.append(1)
@@ -40,7 +40,7 @@ def test_a_stopped_search_goes_on_and_counts_what_is_done(search, tmp_path, monk
             raise KeyboardInterrupt
         return original(self, *arguments, **named)
 
-    monkeypatch.setattr(GradientAdapter, "adapt_together", stop_once)
+    monkeypatch.setattr(GradientMethod, "adapt_together", stop_once)
     # A trial is 2 seeds x 5 queries in 2 passes: the second one is cut off in its second job.
     with pytest.raises(BaseException):  # noqa: B017, PT011 - Lightning makes of it what it likes
         search(3, METRIC)

@@ -99,16 +99,16 @@ def test_several_queries_in_a_pass_are_each_mapped_as_if_alone(stage2):
 def test_only_methods_that_learn_from_the_query_take_several_in_a_pass(
     stage2, monkeypatch, method, sizes
 ):
-    from terrashot.adaptation.methods.gradient import GradientAdapter
+    from terrashot.adaptation.methods.gradient import GradientMethod
 
     passes = []
-    original = GradientAdapter.adapt_together
+    original = GradientMethod.adapt_together
 
     def counted(self, queries):
         passes.append(len(queries))
         return original(self, queries)
 
-    monkeypatch.setattr(GradientAdapter, "adapt_together", counted)
+    monkeypatch.setattr(GradientMethod, "adapt_together", counted)
     stage2(f"method={method}", "solver.iterations=2")
     assert passes == sizes
 
@@ -116,12 +116,12 @@ def test_only_methods_that_learn_from_the_query_take_several_in_a_pass(
 def test_an_interrupted_evaluation_goes_on_with_the_queries_that_are_left(
     stage2, run_here, monkeypatch
 ):
-    from terrashot.adaptation.methods.gradient import GradientAdapter
+    from terrashot.adaptation.methods.gradient import GradientMethod
 
     logs = stage2("solver.iterations=5")
     whole = results_of(logs)
     adapted = []
-    original = GradientAdapter.adapt_together
+    original = GradientMethod.adapt_together
 
     def stop_at_the_third(self, *arguments, **named):
         adapted.append(1)
@@ -129,7 +129,7 @@ def test_an_interrupted_evaluation_goes_on_with_the_queries_that_are_left(
             raise RuntimeError("the power went out")
         return original(self, *arguments, **named)
 
-    monkeypatch.setattr(GradientAdapter, "adapt_together", stop_at_the_third)
+    monkeypatch.setattr(GradientMethod, "adapt_together", stop_at_the_third)
     with pytest.raises(RuntimeError, match="power"):
         run_here(
             logs,

@@ -97,10 +97,10 @@ def test_a_sweep_ends_in_a_table_and_started_again_it_runs_what_is_missing(sweep
 def test_an_interrupted_job_goes_on_with_its_other_queries_and_a_failed_one_is_named(
     sweep, monkeypatch
 ):
-    from terrashot.adaptation.methods.gradient import GradientAdapter
+    from terrashot.adaptation.methods.gradient import GradientMethod
 
     adapted = []
-    original = GradientAdapter.adapt_together
+    original = GradientMethod.adapt_together
 
     def stop_at_the_fourth_pass(self, *arguments, **named):
         adapted.append(1)
@@ -108,7 +108,7 @@ def test_an_interrupted_job_goes_on_with_its_other_queries_and_a_failed_one_is_n
             raise RuntimeError("the power went out")
         return original(self, *arguments, **named)
 
-    monkeypatch.setattr(GradientAdapter, "adapt_together", stop_at_the_fourth_pass)
+    monkeypatch.setattr(GradientMethod, "adapt_together", stop_at_the_fourth_pass)
     code, logs, said = sweep("data.support_draw=0", "transition=none,rank_one")
     assert code == 1
     assert "no result: data.support_draw=0" not in said  # it does not vary

@@ -28,7 +28,7 @@ class Query:
     start: Parameters | None = None
 
 
-class Adapter(Protocol):
+class Method(Protocol):
     """Snapshot head + support, once; then a query in, an adapted head out."""
 
     name: str

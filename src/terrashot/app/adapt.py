@@ -8,9 +8,9 @@ from rich.console import Console
 
 from terrashot.adaptation.support.storage import storage_type
 from terrashot.app.build import (
-    build_adapter,
     build_data,
     build_feature_cache,
+    build_method,
     build_part,
     build_trainer,
     uses_query,
@@ -121,12 +121,12 @@ def _adapt(
         data.feature_cache,
         trainer.precision_plugin.forward_context,
     )
-    adaptation, adapter = settings.adaptation, build_adapter(settings)
+    adaptation, method = settings.adaptation, build_method(settings)
     factor = stride_factor(base.segmenter, adaptation.feature_stride)
     began = time.perf_counter()
     with console.status("adapting", spinner="line"):
         fit = SupportFit(
-            adapter, network, data, factor, storage_type(adaptation.storage), settings.seed
+            method, network, data, factor, storage_type(adaptation.storage), settings.seed
         )
         unlabelled = unlabelled_tiles(settings, fit, data)
         head = adapt_once(
@@ -140,7 +140,7 @@ def _adapt(
         adaptation.align_corners,
     )
     info = {
-        "method": adapter.name,
+        "method": method.name,
         "stage1": {
             "name": "/".join(checkpoint.resolve().parts[-4:]),  # stage1/DATE/checkpoints/best.ckpt
             "sha256": file_digest(checkpoint),
@@ -156,7 +156,7 @@ def _adapt(
         "seed": settings.seed,
         "seconds": round(time.perf_counter() - began, 3),
         "diverged": head.diverged,
-        "similarity": publish_similarity(settings, folder, trainer, adapter, data.taxonomy),
+        "similarity": publish_similarity(settings, folder, trainer, method, data.taxonomy),
         "git": git_revision(),
         "run": folder.path.name,
     }

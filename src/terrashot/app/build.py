@@ -24,7 +24,7 @@ from terrashot.data.transforms import TrainTransform
 from terrashot.demo import make_demo
 from terrashot.errors import ConfigError, TerrashotError
 from terrashot.files import file_digest
-from terrashot.papers.sg_one.guidance.guided_method import GuidedAdapter
+from terrashot.papers.sg_one.guidance.guided_method import GuidedMethod
 from terrashot.tasks.optimization import OptimizationPlan
 from terrashot.taxonomy import Taxonomy
 
@@ -51,7 +51,7 @@ def build_part(group: str, config: dict[str, Any] | None, **extra: Any) -> Any: 
         ) from error
 
 
-def build_adapter(settings: Settings) -> Any:  # noqa: ANN401 - what the method's _target_ names
+def build_method(settings: Settings) -> Any:  # noqa: ANN401 - what the method's _target_ names
     """The stage-2 method with its parts, guided where that is asked for."""
     parts = {
         group: build_part(group, part_config(settings, group))
@@ -64,9 +64,9 @@ def build_adapter(settings: Settings) -> Any:  # noqa: ANN401 - what the method'
             "support_weighting",
         ]
     }
-    adapter = build_part("method", settings.method, **parts)
+    method = build_part("method", settings.method, **parts)
     guidance = build_part("guidance", settings.guidance)
-    return adapter if guidance is None else GuidedAdapter(adapter, guidance)
+    return method if guidance is None else GuidedMethod(method, guidance)
 
 
 def uses_query(settings: Settings) -> bool:

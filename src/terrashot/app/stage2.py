@@ -1,9 +1,9 @@
 """Stage 2 from settings to results.json and the closing table."""
 
 from terrashot.app.build import (
-    build_adapter,
     build_data,
     build_feature_cache,
+    build_method,
     build_part,
     build_trainer,
     uses_query,
@@ -36,7 +36,7 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
     maps = folder.path / "maps" if settings.adaptation.save_maps else None
     module = NovelAdaptation(
         segmenter=base.segmenter,
-        adapter=build_adapter(settings),
+        method=build_method(settings),
         taxonomy=taxonomy,
         store=QueryStore(folder.path / "queries"),
         feature_stride=settings.adaptation.feature_stride,
@@ -74,6 +74,6 @@ def run_novel_adaptation(settings: Settings, folder: RunFolder) -> None:
         rules,
         protocol="joint" if settings.adaptation.joint else "per query",
         checkpoint=str(path),
-        similarity=publish_similarity(settings, folder, trainer, module.adapter, taxonomy),
+        similarity=publish_similarity(settings, folder, trainer, module.method, taxonomy),
         transition=publish_transition(settings, folder, trainer, module.store, taxonomy),
     )

@@ -85,11 +85,11 @@ def publish_similarity(
     settings: Settings,
     folder: RunFolder,
     trainer: Trainer,
-    adapter: Any,  # noqa: ANN401 - what the method's _target_ names
+    method: Any,  # noqa: ANN401 - what the method's _target_ names
     taxonomy: Taxonomy,
 ) -> dict[str, Any] | None:
     """Draw the similarity that a method started from, if it did; for results.json too."""
-    similarity = getattr(adapter, "similarity", None)
+    similarity = getattr(method, "similarity", None)
     if similarity is None:
         return None
     name = str((settings.similarity or {})["_target_"]).rpartition(".")[2]

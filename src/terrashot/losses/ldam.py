@@ -17,7 +17,7 @@ class LDAM(nn.Module):
     NeurIPS 2019; the margins ``m_k = max_margin n_k^(-1/4) / max_j n_j^(-1/4)`` as in ClassTrans.
 
     As a stage-1 loss it needs ``set_counts`` once before the first batch and may be told the epoch.
-    In stage 2 the adapter asks it for ``support_margins`` and folds the background itself.
+    In stage 2 the method asks it for ``support_margins`` and folds the background itself.
 
     Args:
         max_margin: Margin of the rarest class that is present.

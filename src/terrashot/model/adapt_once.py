@@ -53,7 +53,7 @@ def adapt_once(
         query = pool_pixels(unlabelled.tiles(), unlabelled.count, unlabelled.pixels, seed)
     else:
         query = _probe(fit.pixels)
-    return fit.adapter.adapt(query, seed=seed)
+    return fit.method.adapt(query, seed=seed)
 
 
 def _probe(support: SupportPixels) -> Tensor:

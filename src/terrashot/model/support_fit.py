@@ -7,7 +7,7 @@ from torch import Tensor
 
 from terrashot.adaptation.head import AdaptedHead
 from terrashot.adaptation.joint import JointSelfTraining
-from terrashot.adaptation.method import Adapter
+from terrashot.adaptation.method import Method
 from terrashot.adaptation.striding import labels_to_size, reduce_stride
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.data.datamodule import FewShotDataModule
@@ -22,7 +22,7 @@ class SupportFit:
     """Fits one method to the support tiles of a dataset.
 
     Args:
-        adapter: The method.
+        method: The method.
         network: Makes features.
         data: The support tiles, and the training labels where a loss counts them.
         factor: The adaptation's stride is so many times as coarse as the network's.
@@ -37,14 +37,14 @@ class SupportFit:
 
     def __init__(
         self,
-        adapter: Adapter,
+        method: Method,
         network: TileNetwork,
         data: FewShotDataModule,
         factor: int,
         storage: torch.dtype,
         seed: int,
     ) -> None:
-        self.adapter = adapter
+        self.method = method
         self.network = network
         self._data = data
         self._factor = factor
@@ -57,7 +57,7 @@ class SupportFit:
     def fit(self, more_features: Sequence[Tensor] = (), more_labels: Sequence[Tensor] = ()) -> None:
         """Fit to the support, and to further labelled features ``[C, h, w]`` beside it."""
         self.pixels = self._tiles.pixels(more_features, more_labels)
-        self.adapter.fit_support(
+        self.method.fit_support(
             self.network.head, self.pixels, seed=self._seed, base_counts=self._base_counts
         )
 
@@ -65,7 +65,7 @@ class SupportFit:
         """Let the method learn from unlabelled tiles together; ``fit`` comes first."""
 
         def adapt(features: Tensor, valid: Tensor) -> AdaptedHead:
-            return self.adapter.adapt(features, valid, seed=self._seed)
+            return self.method.adapt(features, valid, seed=self._seed)
 
         joint.run(queries, adapt, self.fit)
 

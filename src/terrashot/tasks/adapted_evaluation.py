@@ -36,7 +36,7 @@ class AdaptedEvaluation(NovelAdaptation):
     ) -> None:
         super().__init__(
             segmenter=model.segmenter,
-            adapter=_FixedHead(model.head),
+            method=_FixedHead(model.head),
             taxonomy=model.taxonomy,
             store=store,
             align_corners=model.align_corners,

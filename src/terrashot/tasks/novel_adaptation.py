@@ -11,7 +11,7 @@ from torch import Tensor
 from terrashot.adaptation.head import AdaptedHead
 from terrashot.adaptation.inference import Inference, PixelHead
 from terrashot.adaptation.joint import JointSelfTraining
-from terrashot.adaptation.method import Adapter, Query
+from terrashot.adaptation.method import Method, Query
 from terrashot.adaptation.methods.base_only import frozen_head
 from terrashot.adaptation.striding import reduce_stride
 from terrashot.adaptation.support.storage import storage_type
@@ -58,7 +58,7 @@ class NovelAdaptation(LightningModule):
 
     Args:
         segmenter: the stage-1 network; frozen.
-        adapter: the method.
+        method: the method.
         taxonomy: the classes of the data, novel ones included.
         store: where counts of finished queries are kept.
         feature_stride: the adaptation runs on features of this stride (average pooling); None:
@@ -84,7 +84,7 @@ class NovelAdaptation(LightningModule):
     def __init__(
         self,
         segmenter: Segmenter,
-        adapter: Adapter,
+        method: Method,
         taxonomy: Taxonomy,
         store: QueryStore,
         feature_stride: int | None = None,
@@ -101,7 +101,7 @@ class NovelAdaptation(LightningModule):
         super().__init__()
         self.segmenter = segmenter.eval().requires_grad_(False)
         self.factor = stride_factor(segmenter, feature_stride)
-        self.adapter = adapter
+        self.method = method
         self.taxonomy = taxonomy
         self.store = store
         self.align_corners = align_corners
@@ -152,7 +152,7 @@ class NovelAdaptation(LightningModule):
 
     def learn(self, data: FewShotDataModule) -> None:
         """Let the method take in the support, and where asked all queries together."""
-        fit = SupportFit(self.adapter, self.network, data, self.factor, self.storage, self.seed)
+        fit = SupportFit(self.method, self.network, data, self.factor, self.storage, self.seed)
         fit.fit()
         if self.joint is not None:
             fit.learn_jointly(self.joint, fit.query_tiles)
@@ -175,7 +175,7 @@ class NovelAdaptation(LightningModule):
         began = self.network.now()
         # Autocast would take the adaptation to half precision, where its small steps are lost.
         with torch.autocast(self.device.type, enabled=False):
-            heads = self.adapter.adapt_together(queries)
+            heads = self.method.adapt_together(queries)
         seconds = (self.network.now() - began) / len(batch)
         maps = [
             self._finish(query, found, head, seconds)

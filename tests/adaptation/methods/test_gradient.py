@@ -5,7 +5,7 @@ import torch
 
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.inference import predict_map
-from terrashot.adaptation.methods.gradient import GradientAdapter
+from terrashot.adaptation.methods.gradient import GradientMethod
 from terrashot.adaptation.objective.transduction import Transduction
 from terrashot.adaptation.solver.anchored import AnchoredSgd
 from terrashot.adaptation.solver.lbfgs import Lbfgs
@@ -20,8 +20,8 @@ from terrashot.similarity.transport import Transport
 QUERY_LOSSES = {"entropy": 3.0, "kl": 16.0, "distillation": 7.0, "refresh_after": [10, 20]}
 
 
-def adapter(lr=9e-5, iterations=40, transduction=None, loss=None, transition=True, **options):
-    return GradientAdapter(
+def make_method(lr=9e-5, iterations=40, transduction=None, loss=None, transition=True, **options):
+    return GradientMethod(
         solver=Sgd(lr, iterations, 0.9, 5e-4, "snapshot"),
         loss=loss or CrossEntropy(),
         similarity=Transport(),
@@ -32,7 +32,7 @@ def adapter(lr=9e-5, iterations=40, transduction=None, loss=None, transition=Tru
 
 
 def fitted(scene, support=None, **options):
-    found = adapter(**options)
+    found = make_method(**options)
     found.fit_support(scene.snapshot, support or scene.support, seed=1)
     return found
 
@@ -240,10 +240,10 @@ def test_bad_queries_and_heads_are_errors(scene):
         method.adapt(broken)
     foreign = LinearHead(torch.zeros(4, 12), torch.zeros(4))
     with pytest.raises(DataError, match="one stage-1 checkpoint"):
-        adapter().fit_support(foreign, scene.support)
+        make_method().fit_support(foreign, scene.support)
     dead = SupportPixels([torch.zeros(12, 10, 10)] * 4, scene.labels, 3, 2)
     with pytest.raises(DataError, match="features are all 0"):
-        adapter().fit_support(scene.snapshot, dead)
+        make_method().fit_support(scene.snapshot, dead)
 
 
 @pytest.mark.parametrize(
@@ -263,15 +263,15 @@ def test_bad_queries_and_heads_are_errors(scene):
 )
 def test_impossible_settings_are_errors(options, message):
     with pytest.raises(ConfigError, match=message):
-        adapter(**options)
+        make_method(**options)
 
 
 def test_parts_that_exclude_each_other_are_errors(scene):
     fast = AnchoredSgd(lr=0.1, iterations=5)
     with pytest.raises(ConfigError, match="start_seed=shared"):
-        GradientAdapter(solver=fast, loss=CrossEntropy(), start="zeros", start_seed="query")
+        GradientMethod(solver=fast, loss=CrossEntropy(), start="zeros", start_seed="query")
     own = Transduction(self_training=1.0, refresh_after=[10])
-    bottom = GradientAdapter(solver=Lbfgs(), loss=CrossEntropy(), start="zeros", transduction=own)
+    bottom = GradientMethod(solver=Lbfgs(), loss=CrossEntropy(), start="zeros", transduction=own)
     with pytest.raises(ConfigError, match="self_training"):
         bottom.fit_support(scene.snapshot, scene.support)
 
@@ -279,11 +279,11 @@ def test_parts_that_exclude_each_other_are_errors(scene):
 def test_a_stage_1_head_that_is_not_finite_is_an_error(scene):
     head = LinearHead(scene.snapshot.weight * float("nan"), scene.snapshot.bias)
     with pytest.raises(DataError, match="stage-1 head holds NaN"):
-        adapter().fit_support(head, scene.support)
+        make_method().fit_support(head, scene.support)
 
 
 def test_missing_parts_are_errors():
     with pytest.raises(ConfigError, match="solver is null"):
-        GradientAdapter(loss=CrossEntropy(), similarity=Transport())
+        GradientMethod(loss=CrossEntropy(), similarity=Transport())
     with pytest.raises(ConfigError, match="similarity=transport"):
-        GradientAdapter(loss=CrossEntropy(), solver=Sgd(0.1, 1))
+        GradientMethod(loss=CrossEntropy(), solver=Sgd(0.1, 1))

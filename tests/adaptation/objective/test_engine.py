@@ -7,7 +7,7 @@ import torch
 
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.method import Query
-from terrashot.adaptation.methods.gradient import GradientAdapter
+from terrashot.adaptation.methods.gradient import GradientMethod
 from terrashot.adaptation.objective.plain_oracle import PlainObjective
 from terrashot.adaptation.objective.query_pass import QueryPass
 from terrashot.adaptation.objective.support_loss import make_support_loss
@@ -34,8 +34,8 @@ def name(value):
     return value if isinstance(value, str) else type(value).__name__
 
 
-def adapter(transition=None, transduction=None, loss=None, solver=None, **options):
-    return GradientAdapter(
+def make_method(transition=None, transduction=None, loss=None, solver=None, **options):
+    return GradientMethod(
         solver=solver or Sgd(9e-5, 30, 0.9, 5e-4, "snapshot"),
         loss=loss or CrossEntropy(),
         similarity=Transport(),
@@ -46,7 +46,7 @@ def adapter(transition=None, transduction=None, loss=None, solver=None, **option
 
 
 def fitted(scene, support=None, **options):
-    method = adapter(**options)
+    method = make_method(**options)
     method.fit_support(scene.snapshot, support or scene.support, seed=1)
     return method
 
@@ -79,7 +79,7 @@ def oracle(method, scene):
 
 
 def engine(method, queries):
-    """Its objective, on real pixels, through the adapter's own preparation."""
+    """Its objective, on real pixels, through the method's own preparation."""
     return method._problem.objective([method._pixels(Query(query)) for query in queries])
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from terrashot.adaptation.methods.options import AdapterOptions
+from terrashot.adaptation.methods.options import GradientOptions
 from terrashot.adaptation.objective import query_losses
 from terrashot.adaptation.objective.support_loss import SupportLoss, check_loss, make_support_loss
 from terrashot.errors import ConfigError
@@ -105,7 +105,7 @@ def test_balanced_weights_grow_for_rare_classes_and_have_mean_one(scene):
     scene.labels[0][:9][scene.labels[0][:9] == 3] = 0
     support = scene.support
     loss = make_support_loss(
-        CrossEntropy(), support, AdapterOptions(class_balance=0.5, background_weight=1.0)
+        CrossEntropy(), support, GradientOptions(class_balance=0.5, background_weight=1.0)
     )
     rare, usual = loss.novel_weights
     assert rare > usual > loss.background_weight

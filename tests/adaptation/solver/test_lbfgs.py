@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from terrashot.adaptation.methods.gradient import GradientAdapter
+from terrashot.adaptation.methods.gradient import GradientMethod
 from terrashot.adaptation.objective.transduction import Transduction
 from terrashot.adaptation.solver.lbfgs import Lbfgs
 from terrashot.errors import ConfigError
@@ -12,7 +12,7 @@ from terrashot.losses.ldam import LDAM
 
 
 def fitted(scene, transduction=None, **settings):
-    method = GradientAdapter(
+    method = GradientMethod(
         solver=Lbfgs(**{"iterations": 300, "tolerance": 1e-9, **settings}),
         loss=CrossEntropy(),
         transduction=transduction,
@@ -66,7 +66,7 @@ def test_a_transductive_objective_is_minimised_for_each_query(scene):
 
 def test_margins_act_from_the_start(scene):
     def weight(loss):
-        method = GradientAdapter(
+        method = GradientMethod(
             solver=Lbfgs(),
             loss=loss,
             start="zeros",

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from terrashot.adaptation.head import LinearHead
-from terrashot.adaptation.methods.gradient import GradientAdapter
+from terrashot.adaptation.methods.gradient import GradientMethod
 from terrashot.adaptation.methods.imprinting import Imprinting
 from terrashot.adaptation.methods.label_shift import support_shares
 from terrashot.adaptation.objective.plain_oracle import PlainObjective
@@ -46,7 +46,7 @@ def weighted(scene, solver=None, loss=None, **options):
     maps = torch.rand(4, 10, 10, generator=torch.Generator().manual_seed(5)).double() * 2
     given = Given(maps)
     given.labels = scene.labels
-    method = GradientAdapter(
+    method = GradientMethod(
         solver=solver or Sgd(9e-5, 30, 0.9, 5e-4, "snapshot"),
         loss=loss or CrossEntropy(),
         transition=options.pop("transition", None) or NoTransition(),
@@ -106,13 +106,13 @@ def test_gradient_and_loss_with_weights_equal_the_oracle(scene, support_label, l
 
 
 def test_weights_of_one_change_no_bit(scene):
-    plain = GradientAdapter(
+    plain = GradientMethod(
         solver=Sgd(9e-5, 10, 0.9, 5e-4, "snapshot"), loss=CrossEntropy(), start="prototype"
     )
     plain.fit_support(scene.snapshot, scene.support)
     ones = Given(torch.ones(4, 10, 10).double())
     ones.labels = scene.labels
-    same = GradientAdapter(
+    same = GradientMethod(
         solver=Sgd(9e-5, 10, 0.9, 5e-4, "snapshot"),
         loss=CrossEntropy(),
         start="prototype",
@@ -133,7 +133,7 @@ def test_pixels_of_weight_0_might_as_well_be_ignored(scene):
     whole.fit_support(scene.snapshot, scene.support, seed=1)
     labels = [label.clone() for label in scene.labels]
     labels[1][:, :4] = 255
-    without = GradientAdapter(
+    without = GradientMethod(
         solver=Sgd(9e-5, 30, 0.9, 5e-4, "snapshot"),
         loss=CrossEntropy(),
         **{"support_weight": 650.0, **options},

@@ -1,4 +1,4 @@
-"""What holds for every transition: closed-form gradients and leading dimensions."""
+"""What holds for every transition: analytic gradients and leading dimensions."""
 
 import pytest
 import torch

@@ -11,7 +11,7 @@ from terrashot.papers.false.evaluation.embeddings import (
 )
 
 
-def test_alignment_and_uniformity_have_their_closed_forms():
+def test_alignment_and_uniformity_have_their_analytic_values():
     axes = torch.eye(4)
     assert alignment(axes, axes) == 0
     assert alignment(axes, axes.roll(1, 0)) == pytest.approx(2)

@@ -11,7 +11,7 @@ from terrashot.adaptation.methods.imprinting import Imprinting
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.errors import ConfigError
 from terrashot.papers.sg_one.guidance.cosine_guidance import CosineGuidance
-from terrashot.papers.sg_one.guidance.guided_method import GuidedAdapter
+from terrashot.papers.sg_one.guidance.guided_method import GuidedMethod
 
 NUM_BASE, CHANNELS = 3, 6
 
@@ -91,9 +91,9 @@ def test_base_logits_stay_and_strength_0_changes_nothing(support, query, mode):
 def test_any_method_can_be_guided(support, query):
     generator = torch.Generator().manual_seed(3)
     snapshot = LinearHead(torch.randn(NUM_BASE, CHANNELS, generator=generator), torch.zeros(3))
-    plain, guided = Imprinting(), GuidedAdapter(Imprinting(), CosineGuidance("add", 4.0))
-    for adapter in (plain, guided):
-        adapter.fit_support(snapshot, support)
+    plain, guided = Imprinting(), GuidedMethod(Imprinting(), CosineGuidance("add", 4.0))
+    for method in (plain, guided):
+        method.fit_support(snapshot, support)
     head = guided.adapt(query)
     assert guided.name == "imprinting, guided"
     assert head.diverged is False

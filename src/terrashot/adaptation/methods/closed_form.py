@@ -44,7 +44,7 @@ class ClosedFormMethod:
         seed: int = 0,
         base_counts: Tensor | None = None,
     ) -> None:
-        """Make the head; see ``Adapter``."""
+        """Make the head; see ``Method``."""
         frozen = snapshot.to(support.like)
         found = self.head(frozen, support)
         if not bool(torch.isfinite(found.weight).all() & torch.isfinite(found.bias).all()):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from terrashot.adaptation.head import AdaptedHead, LinearHead
 from terrashot.adaptation.method import Query
 from terrashot.adaptation.methods.label_shift import shift_of_biases, support_shares
-from terrashot.adaptation.methods.options import AdapterOptions
+from terrashot.adaptation.methods.options import GradientOptions
 from terrashot.adaptation.methods.start import base_to_novel, prototype_start, similarity_start
 from terrashot.adaptation.objective.parameters import ParameterLayout
 from terrashot.adaptation.objective.pixel_logits import Parameters, full_logits
@@ -33,7 +33,7 @@ TRANSITION_LIMIT = 1e3
 """Transition logits beyond this drown every other logit: the descent has diverged."""
 
 
-class GradientAdapter:
+class GradientMethod:
     """Adapts head and transition to the support and, transductively, to one query.
 
     Args:
@@ -44,7 +44,7 @@ class GradientAdapter:
         transduction: Query losses; None for none.
         support_weighting: How far each support pixel is trusted; None: all alike.
         workers: Threads; None: as many as torch uses.
-        options: All further settings by name, see ``AdapterOptions``.
+        options: All further settings by name, see ``GradientOptions``.
 
     Raises:
         ConfigError: parts or settings that do not go together.
@@ -62,7 +62,7 @@ class GradientAdapter:
         workers: int | None = None,
         **options: str | float | int | None,
     ) -> None:
-        self.options = AdapterOptions.from_dict(options)
+        self.options = GradientOptions.from_dict(options)
         self.name = self.options.name
         if solver is None:
             raise ConfigError(
@@ -147,7 +147,7 @@ class GradientAdapter:
         seed: int = 0,
         start: Parameters | None = None,
     ) -> AdaptedHead:
-        """Adapt to one query; see ``Adapter``. ``start`` replaces parameters of the start."""
+        """Adapt to one query; see ``Method``. ``start`` replaces parameters of the start."""
         return self.adapt_together([Query(query_features, query_valid, seed, start)])[0]
 
     @torch.no_grad()

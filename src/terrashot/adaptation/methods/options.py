@@ -28,8 +28,8 @@ _RANGES = {
 
 
 @dataclass(frozen=True)
-class AdapterOptions:
-    """Plain settings of ``GradientAdapter``; where the published code is odd, both ways.
+class GradientOptions:
+    """Plain settings of ``GradientMethod``; where the published code is odd, both ways.
 
     Args:
         name: The method's name, for tables and messages.
@@ -74,7 +74,7 @@ class AdapterOptions:
     history_every: int = 10
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "AdapterOptions":
+    def from_dict(cls, values: Mapping[str, Any]) -> "GradientOptions":
         """Build from plain values.
 
         Raises:

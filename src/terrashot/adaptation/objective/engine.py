@@ -1,4 +1,4 @@
-"""The stage-2 objective in closed form, one pass over the pixels an iteration."""
+"""The stage-2 objective with analytic gradients, one pass over the pixels an iteration."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from terrashot.adaptation.objective.workers import WorkerPool, shares
 from terrashot.adaptation.support.scaling import FeatureScale
 
 
-class ClosedFormObjective:
+class AnalyticObjective:
     """Support loss and query losses of Q queries in one pass, without autograd.
 
     Each worker walks over its own blocks: first those of the queries, whose class shares belong

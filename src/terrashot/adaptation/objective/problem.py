@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from terrashot.adaptation.head import LinearHead
-from terrashot.adaptation.objective.engine import ClosedFormObjective
+from terrashot.adaptation.objective.engine import AnalyticObjective
 from terrashot.adaptation.objective.parameters import ParameterLayout
 from terrashot.adaptation.objective.query_pass import QueryBlock, QueryPass
 from terrashot.adaptation.objective.support_loss import EPSILON, SupportLoss
@@ -87,7 +87,7 @@ class AdaptationProblem:
         self,
         queries: Sequence[QueryPixels] = (),
         blocks: Sequence[LabelledBlock] | None = None,
-    ) -> ClosedFormObjective:
+    ) -> AnalyticObjective:
         """The objective of some queries, stacked; without any: that of the support alone.
 
         Args:
@@ -95,7 +95,7 @@ class AdaptationProblem:
             blocks: Support pixels to use in place of all.
         """
         chosen = self._blocks if blocks is None else blocks
-        return ClosedFormObjective(
+        return AnalyticObjective(
             support=SupportPass(
                 chosen, self.loss, self.layout, self.transition, self._snapshot.bias
             ),

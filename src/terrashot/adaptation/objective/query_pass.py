@@ -1,4 +1,4 @@
-"""The transductive losses of one query and their gradient in closed form, in two phases."""
+"""The transductive losses of one query and their analytic gradient, in two phases."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from terrashot.adaptation.methods.options import AdapterOptions
+from terrashot.adaptation.methods.options import GradientOptions
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.errors import ConfigError
 from terrashot.losses.cross_entropy import CrossEntropy
@@ -125,7 +125,7 @@ class SupportLoss:
 def make_support_loss(
     loss: nn.Module | None,
     support: SupportPixels,
-    options: AdapterOptions,
+    options: GradientOptions,
     base_counts: Tensor | None = None,
 ) -> SupportLoss:
     """The loss of a support set.

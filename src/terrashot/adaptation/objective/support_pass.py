@@ -1,4 +1,4 @@
-"""One pass over support blocks: the support loss and its gradient in closed form."""
+"""One pass over support blocks: the support loss and its analytic gradient."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -124,7 +124,7 @@ def map_values(
 class SupportPass:
     """Loss and gradient of the support under Q parameter vectors, block by block.
 
-    Closed form. With p = softmax(z), P the probability of the classes that a label allows, F that
+    By hand. With p = softmax(z), P the probability of the classes that a label allows, F that
     of the others and c = omega/V, the gradient of ``-c log(P + eps)`` by z_k is ``-c p_k F /
     (P + eps)`` where k is allowed and ``c p_k P / (P + eps)`` where it is not. A pixel's weight
     is a further factor of its c.

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from terrashot.adaptation.objective.engine import ClosedFormObjective
+from terrashot.adaptation.objective.engine import AnalyticObjective
 from terrashot.adaptation.objective.objective import QueryObjective, Terms
 from terrashot.adaptation.objective.problem import AdaptationProblem, QueryPixels
 from terrashot.adaptation.objective.support_pass import LabelledBlock
@@ -60,7 +60,7 @@ class AnchoredSgd(Sgd):
 class _Recorder:
     """The full support objective, noting what the subset's gradient misses."""
 
-    def __init__(self, full: ClosedFormObjective, subset: ClosedFormObjective) -> None:
+    def __init__(self, full: AnalyticObjective, subset: AnalyticObjective) -> None:
         self.full = full
         self.subset = subset
         self.missed: list[Tensor] = []

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from terrashot.adaptation.objective.engine import ClosedFormObjective
+from terrashot.adaptation.objective.engine import AnalyticObjective
 from terrashot.adaptation.objective.objective import Terms
 from terrashot.adaptation.objective.problem import AdaptationProblem, QueryPixels
 from terrashot.adaptation.solver.sgd import History
@@ -71,7 +71,7 @@ class Lbfgs:
         return torch.cat(vectors), histories, pi
 
     def _minimise(
-        self, problem: AdaptationProblem, start: Tensor, objective: ClosedFormObjective
+        self, problem: AdaptationProblem, start: Tensor, objective: AnalyticObjective
     ) -> tuple[Tensor, History]:
         layout = problem.layout
         vector = start.clone()

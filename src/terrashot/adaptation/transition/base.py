@@ -74,7 +74,7 @@ class Transition(Protocol):
         gradient: Tensor,
         out: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The gradient of a loss in closed form; the inputs stay as they are.
+        """The analytic gradient of a loss; the inputs stay as they are.
 
         Args:
             parameters: As for ``logits``.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from terrashot.adaptation.head import AdaptedHead, LinearHead
-from terrashot.adaptation.method import Adapter, Query
+from terrashot.adaptation.method import Method, Query
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.papers.sg_one.guidance.cosine_guidance import CosineGuidance
 
@@ -37,23 +37,23 @@ class GuidedHead:
         return self._guidance.apply(self.head.logits(features), features)
 
 
-class GuidedAdapter:
+class GuidedMethod:
     """Fits a method as it is, then guides what it makes; the descent knows nothing of it.
 
     Args:
-        adapter: The method.
+        method: The method.
         guidance: What guides its novel logits.
     """
 
-    def __init__(self, adapter: Adapter, guidance: CosineGuidance) -> None:
-        self.adapter = adapter
+    def __init__(self, method: Method, guidance: CosineGuidance) -> None:
+        self.method = method
         self.guidance = guidance
-        self.name = f"{adapter.name}, guided"
+        self.name = f"{method.name}, guided"
 
     @property
     def similarity(self) -> Tensor | None:
         """The base-to-novel similarity that the method started from, if any."""
-        return getattr(self.adapter, "similarity", None)
+        return getattr(self.method, "similarity", None)
 
     def fit_support(
         self,
@@ -63,16 +63,16 @@ class GuidedAdapter:
         seed: int = 0,
         base_counts: Tensor | None = None,
     ) -> None:
-        """See ``Adapter``."""
-        self.adapter.fit_support(snapshot, support, seed=seed, base_counts=base_counts)
+        """See ``Method``."""
+        self.method.fit_support(snapshot, support, seed=seed, base_counts=base_counts)
         self.guidance.fit(support)
 
     def adapt(
         self, query_features: Tensor, query_valid: Tensor | None = None, *, seed: int = 0
     ) -> Any:  # noqa: ANN401 - a head that can be asked for logits, as an AdaptedHead
-        """See ``Adapter``."""
-        return GuidedHead(self.adapter.adapt(query_features, query_valid, seed=seed), self.guidance)
+        """See ``Method``."""
+        return GuidedHead(self.method.adapt(query_features, query_valid, seed=seed), self.guidance)
 
     def adapt_together(self, queries: Sequence[Query]) -> list[Any]:
-        """See ``Adapter``."""
-        return [GuidedHead(head, self.guidance) for head in self.adapter.adapt_together(queries)]
+        """See ``Method``."""
+        return [GuidedHead(head, self.guidance) for head in self.method.adapt_together(queries)]
