@@ -1,4 +1,4 @@
-"""The stage-2 objective as the papers write it down, its gradient by autograd.
+"""Read this first: the stage-2 objective as the papers write it down, its gradient by autograd.
 
 Slow and large on purpose: the reference that the engine is tested and measured against. It builds
 one tensor for each quantity over all support pixels, the transition matrix of each pixel included.
