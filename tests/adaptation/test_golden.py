@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from tests.fixtures.heads import started
 
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.methods.gradient import GradientMethod
@@ -79,7 +80,7 @@ def adapted(folder, case, dtype, iterations):
         "row_weight": torch.from_numpy(stored["init_row_weight"].T),
         "col_weight": torch.from_numpy(stored["init_col_weight"].T),
     }
-    return stored, method.adapt(query, start=start), query
+    return stored, started(method, start).adapt(query), query
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import pytest
 import torch
+from tests.fixtures.heads import classifier, plain_map
 from torch.nn import functional
 
 from terrashot.adaptation.head import AdaptedHead, LinearHead
-from terrashot.adaptation.inference import predict_map
 from terrashot.adaptation.support.scaling import FeatureScale
 from terrashot.adaptation.transition.none import NoTransition
 
@@ -23,7 +23,7 @@ def head(seed=0):
 @pytest.mark.parametrize("align_corners", [True, False])
 def test_the_map_is_the_argmax_of_upsampled_probabilities(align_corners):
     features, size = torch.randn(4, 6, 7), (23, 27)  # stride 4: 24 x 28 are covered
-    classes, probabilities = predict_map(head(), features, size, 4, align_corners, True)
+    classes, probabilities = plain_map(head(), features, size, 4, align_corners, True)
     part = head().parameters
     weight = 2.0 * torch.cat([part["base_weight"], part["novel_weight"]])
     bias = torch.cat([part["base_bias"], part["novel_bias"]])
@@ -35,12 +35,12 @@ def test_the_map_is_the_argmax_of_upsampled_probabilities(align_corners):
     assert torch.allclose(probabilities, expected, atol=1e-6)
     assert torch.equal(classes, expected.argmax(dim=0).to(torch.uint8))
     assert classes.dtype == torch.uint8
-    assert predict_map(head(), features, size, 4)[1] is None
+    assert plain_map(head(), features, size, 4)[1] is None
 
 
 def test_the_classifier_takes_unscaled_features():
     features = torch.randn(4, 3, 3)
-    assert torch.allclose(head().classifier.logits(features), head().logits(features), atol=1e-5)
+    assert torch.allclose(classifier(head()).logits(features), head().logits(features), atol=1e-5)
 
 
 def test_a_linear_head_is_a_one_by_one_convolution():

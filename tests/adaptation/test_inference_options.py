@@ -4,11 +4,12 @@ import pytest
 import torch
 import yaml
 from hydra.utils import instantiate
+from tests.fixtures.heads import plain_map
 from torch import nn
 from torch.nn import functional
 
 from terrashot.adaptation.head import LinearHead
-from terrashot.adaptation.inference import Inference, flip, predict_map, smooth, upsample
+from terrashot.adaptation.inference import Inference, flip, smooth, upsample
 from terrashot.errors import ConfigError
 
 
@@ -75,7 +76,7 @@ def test_the_map_is_the_mean_of_the_views_flipped_back(size):
     _, found = predict(Inference("hv"), network, tile)
     expected = torch.zeros_like(found)
     for view in [(), (-1,), (-2,), (-2, -1)]:
-        turned = predict_map(network.head, network.features(flip(tile, view)), size, 4, False, True)
+        turned = plain_map(network.head, network.features(flip(tile, view)), size, 4, False, True)
         expected += flip(turned[1], view) / 4
     assert torch.allclose(found, expected)
     assert not torch.allclose(found, predict(Inference(), network, tile)[1], atol=1e-3)

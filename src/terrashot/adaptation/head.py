@@ -59,11 +59,3 @@ class AdaptedHead:
             self.parameters, self.transition, pixels, scores, self.scale
         )
         return (classification + transition).unflatten(1, features.shape[1:])
-
-    @property
-    def classifier(self) -> LinearHead:
-        """The classification part alone, for unscaled features."""
-        part = self.parameters
-        weight = torch.cat([part["base_weight"], part["novel_weight"]])
-        bias = torch.cat([part["base_bias"], part["novel_bias"]])
-        return LinearHead(*self.scale.to_raw(weight, bias))

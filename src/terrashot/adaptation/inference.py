@@ -107,20 +107,6 @@ class Inference:
         return classes, probabilities if return_probabilities else None
 
 
-def predict_map(
-    head: PixelHead,
-    features: Tensor,
-    size: tuple[int, int],
-    stride: int,
-    align_corners: bool = False,
-    return_probabilities: bool = False,
-) -> tuple[Tensor, Tensor | None]:
-    """The plain ``Inference`` of features ``[C, h, w]``, without flips and smoothing."""
-    return Inference().predict_map(
-        head, [features], size, stride, align_corners, return_probabilities
-    )
-
-
 def flip(image: Tensor, view: View) -> Tensor:
     """A view of an image, mask or map ``[..., H, W]``; applied twice it is the image again."""
     return image.flip(view) if view else image

@@ -7,7 +7,6 @@ from typing import Protocol
 from torch import Tensor
 
 from terrashot.adaptation.head import AdaptedHead, LinearHead
-from terrashot.adaptation.objective.pixel_logits import Parameters
 from terrashot.adaptation.support.pixels import SupportPixels
 
 
@@ -19,13 +18,11 @@ class Query:
         features: ``[C, h, w]``.
         valid: Pixels that hold image content ``[h, w]``, bool; all where None.
         seed: Tells queries apart where the method draws a start for each.
-        start: Replaces parameters of the start, by name.
     """
 
     features: Tensor
     valid: Tensor | None = None
     seed: int = 0
-    start: Parameters | None = None
 
 
 class Method(Protocol):

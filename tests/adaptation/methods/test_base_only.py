@@ -1,6 +1,6 @@
 import torch
+from tests.fixtures.heads import plain_map
 
-from terrashot.adaptation.inference import predict_map
 from terrashot.adaptation.methods.base_only import BaseOnly
 
 
@@ -11,7 +11,7 @@ def test_base_only_is_the_stage_1_map(scene):
     logits = head.logits(scene.query)
     assert logits.shape == (5, 10, 10)
     assert torch.allclose(logits[:3], scene.snapshot.logits(scene.query))
-    classes, probabilities = predict_map(
+    classes, probabilities = plain_map(
         head, scene.query, (20, 20), stride=2, return_probabilities=True
     )
     assert classes.max() < 3

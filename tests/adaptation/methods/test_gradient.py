@@ -2,9 +2,9 @@ import warnings
 
 import pytest
 import torch
+from tests.fixtures.heads import classifier, plain_map, started
 
 from terrashot.adaptation.head import LinearHead
-from terrashot.adaptation.inference import predict_map
 from terrashot.adaptation.methods.gradient import GradientMethod
 from terrashot.adaptation.objective.transduction import Transduction
 from terrashot.adaptation.solver.anchored import AnchoredSgd
@@ -48,7 +48,7 @@ def largest(difference):
 def test_novel_classes_are_learnt(scene):
     method = fitted(scene, iterations=130)
     head = method.adapt(scene.query)
-    classes, _ = predict_map(head, scene.query, scene.truth.shape, stride=1)
+    classes, _ = plain_map(head, scene.query, scene.truth.shape, stride=1)
     before = scene.snapshot.logits(scene.query).argmax(dim=0)
     novel = scene.truth >= 3
     assert (classes == scene.truth)[novel].float().mean() > 0.9
@@ -108,9 +108,9 @@ def test_the_query_mask_decides_which_query_pixels_count(scene):
     method = fitted(scene)
     broken = scene.query.clone()
     broken[:, :4] = 7.0
-    masked = method.adapt(scene.query, valid).classifier.weight
-    assert torch.allclose(masked, method.adapt(broken, valid).classifier.weight)
-    assert not torch.allclose(masked, method.adapt(broken).classifier.weight)
+    masked = classifier(method.adapt(scene.query, valid)).weight
+    assert torch.allclose(masked, classifier(method.adapt(broken, valid)).weight)
+    assert not torch.allclose(masked, classifier(method.adapt(broken)).weight)
 
 
 def test_a_mask_at_image_size_is_brought_to_the_features(scene):
@@ -119,15 +119,15 @@ def test_a_mask_at_image_size_is_brought_to_the_features(scene):
     small = torch.ones(10, 10, dtype=torch.bool)
     small[:4] = False
     method = fitted(scene)
-    large = method.adapt(scene.query, valid).classifier.weight
-    assert torch.equal(large, method.adapt(scene.query, small).classifier.weight)
+    large = classifier(method.adapt(scene.query, valid)).weight
+    assert torch.equal(large, classifier(method.adapt(scene.query, small)).weight)
 
 
 def test_a_query_without_a_valid_pixel_adapts_to_the_support_alone(scene):
     nothing = torch.zeros(10, 10, dtype=torch.bool)
-    masked = fitted(scene).adapt(scene.query, nothing).classifier.weight
+    masked = classifier(fitted(scene).adapt(scene.query, nothing)).weight
     silent = {"entropy": 0.0, "kl": 0.0, "distillation": 0.0}
-    alone = fitted(scene, transduction=silent).adapt(scene.query).classifier.weight
+    alone = classifier(fitted(scene, transduction=silent).adapt(scene.query)).weight
     assert torch.allclose(masked, alone)
 
 
@@ -136,7 +136,7 @@ def test_support_validity_as_query_weights_ignores_the_mask(scene):
     method = fitted(scene, transduction={"query_weights": "support_validity"})
     nothing = torch.zeros(10, 10, dtype=torch.bool)
     one = method.adapt(scene.query, nothing)
-    assert torch.equal(one.classifier.weight, method.adapt(scene.query).classifier.weight)
+    assert torch.equal(classifier(one).weight, classifier(method.adapt(scene.query)).weight)
     weights = scene.support.validity((10, 10)).double()
     start = method.start_parameters()
     pixels = scene.query.flatten(1) * float(method.scale.factor)
@@ -172,8 +172,8 @@ def test_pi_is_refreshed_when_its_gate_is_open(scene, options, finished, refresh
 def test_query_losses_can_see_the_transition(scene):
     start = {"layer_scale": torch.ones(5)}
     seen = {
-        name: fitted(scene, transduction={"query_logits": name})
-        .adapt(scene.query, start=start)
+        name: started(fitted(scene, transduction={"query_logits": name}), start)
+        .adapt(scene.query)
         .history[0]
         for name in ("classification", "full")
     }
@@ -223,7 +223,7 @@ def test_divergence_warns_or_raises(scene):
 def test_transition_logits_beyond_the_limit_are_reported(scene):
     start = {"layer_scale": torch.full((5,), 1e6)}
     with pytest.warns(UserWarning, match="transition logits of"):
-        head = fitted(scene, iterations=0).adapt(scene.query, start=start)
+        head = started(fitted(scene, iterations=0), start).adapt(scene.query)
     assert head.diverged
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -140,15 +140,10 @@ class GradientMethod:
         self._known: tuple[Tensor, Tensor, History] | None = None
 
     def adapt(
-        self,
-        query_features: Tensor,
-        query_valid: Tensor | None = None,
-        *,
-        seed: int = 0,
-        start: Parameters | None = None,
+        self, query_features: Tensor, query_valid: Tensor | None = None, *, seed: int = 0
     ) -> AdaptedHead:
-        """Adapt to one query; see ``Method``. ``start`` replaces parameters of the start."""
-        return self.adapt_together([Query(query_features, query_valid, seed, start)])[0]
+        """Adapt to one query; see ``Method``."""
+        return self.adapt_together([Query(query_features, query_valid, seed)])[0]
 
     @torch.no_grad()
     def adapt_together(self, queries: Sequence[Query]) -> list[AdaptedHead]:
@@ -159,12 +154,10 @@ class GradientMethod:
         times as long as one (`scripts/benchmark_adaptation.py`).
         """
         pixels = [self._pixels(query) for query in queries]
-        starts = []
-        for query in queries:
-            parameters = self.start_parameters(query.seed)
-            for name, value in (query.start or {}).items():
-                parameters[name] = value
-            starts.append(self._layout.pack(parameters, self.support.like))
+        starts = [
+            self._layout.pack(self.start_parameters(query.seed), self.support.like)
+            for query in queries
+        ]
         watched = pixels if self.transduction.active else []
         if watched:
             vectors, history, pi = self.solver.solve(
