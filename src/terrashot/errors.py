@@ -23,3 +23,9 @@ class CheckpointError(TerrashotError):
 
 class StoppedError(TerrashotError):
     """Someone stopped the run; what comes after it in a sweep should not start either."""
+
+
+def one_line(error: BaseException, limit: int = 160) -> str:
+    """What an error says, in one line, for a message of one paragraph."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 3] + "..."

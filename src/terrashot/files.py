@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +41,11 @@ def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - anything that 
     """Write ``value`` as indented JSON, atomically."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def without_nan(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Metrics as JSON can hold them: it has no nan, so an absent class is null."""
+    return {k: None if math.isnan(v) else round(v, 6) for k, v in metrics.items()}
 
 
 def file_digest(path: Path) -> str:

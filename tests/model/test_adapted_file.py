@@ -45,7 +45,9 @@ def test_a_stage1_checkpoint_says_how_to_adapt_it(tmp_path, make_adapted):
     path = tmp_path / "checkpoints" / "best.ckpt"
     path.parent.mkdir()
     torch.save({"terrashot": {"format": 1, "network": {}}, "state_dict": {}}, path)
-    with pytest.raises(CheckpointError, match=rf"not adapted.*experiment=adapt checkpoint={path}"):
+    with pytest.raises(
+        CheckpointError, match=rf"not an adapted.*experiment=adapt checkpoint={path}"
+    ):
         load_adapted_model(path)
     with pytest.raises(CheckpointError, match="folder of a stage-1 run"):
         load_adapted_model(tmp_path)

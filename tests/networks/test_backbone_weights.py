@@ -212,7 +212,7 @@ def test_an_open_clip_tag_loads_the_downloaded_file(monkeypatch, tmp_path):
     visual = published(TimmModel(TINY, embed_dim=8, pool="", proj="mlp"))
     state = {f"visual.{key}": value for key, value in visual.state_dict().items()}
     path = saved(tmp_path / "downloaded.bin", state)
-    monkeypatch.setattr("terrashot.networks.weight_tags.download_pretrained", lambda _: path)
+    monkeypatch.setattr("open_clip.pretrained.download_pretrained", lambda _: path)
     network = segmenter()
     tag = "laion2b_s29b_b131k_ft_soup"
     report = load_backbone_weights(network, tag, "open_clip", "convnext_large_d_320")

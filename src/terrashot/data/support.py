@@ -1,7 +1,8 @@
 """The support set: the few labelled tiles from which a novel class is learned."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -17,6 +18,31 @@ class SupportSample(Sample):
     """A sample of the support set, with the class the tile was chosen for."""
 
     class_id: int
+
+
+class SupportTileSource(Protocol):
+    """Support tiles, wherever they come from."""
+
+    @property
+    def class_ids(self) -> Sequence[int]:
+        """The novel class that each tile was labelled for."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of tiles."""
+        ...
+
+    def __getitem__(self, index: int) -> SupportSample:
+        """Image float32 [3, H, W] in 0..1, mask int64 [H, W], name and class id."""
+        ...
+
+    def mask(self, index: int) -> Tensor:
+        """The mask [H, W] of a sample, without its image."""
+        ...
+
+    def path(self, index: int) -> Path | None:
+        """The file by which the features of a tile are kept; None: they are not."""
+        ...
 
 
 class SupportSet(Dataset[SupportSample]):
@@ -49,7 +75,7 @@ class SupportSet(Dataset[SupportSample]):
                     f"'{land_class.name}'; it has tiles for the ids {sorted(tiles)}. List at "
                     "least one labelled tile for it under 'support_set' in the split's JSON file."
                 )
-        self.class_ids = [i for i in sorted(tiles) for _ in tiles[i]]
+        self.class_ids: Sequence[int] = [i for i in sorted(tiles) for _ in tiles[i]]
         ordered = [tile for i in sorted(tiles) for tile in tiles[i]]
         self._dataset = TileDataset(ordered, taxonomy, transform, cache=True)
         for index in range(len(self)):
@@ -74,6 +100,10 @@ class SupportSet(Dataset[SupportSample]):
     def mask(self, index: int, expected: tuple[int, ...] | None = None) -> Tensor:
         """The mask [H, W] of a sample; its image is not read. See ``TileDataset.mask``."""
         return self._dataset.mask(index, expected)
+
+    def path(self, index: int) -> Path | None:
+        """The image file of a sample, by which its features are kept."""
+        return self.tiles[index].image
 
     def _check(self, index: int) -> None:
         tile, own = self.tiles[index], self.class_ids[index]

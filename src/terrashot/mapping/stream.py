@@ -1,7 +1,7 @@
 """Batches of windows, read in the background in the order in which they are blended."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ class WindowBatch(TypedDict):
     error: str
 
 
-class WindowStream(IterableDataset[dict[str, Any]]):
+class WindowStream(IterableDataset[WindowBatch]):
     """The windows of some rows of some scenes, in batches that never mix rows.
 
     A batch's windows are then the same in a run that goes on in the middle of a scene, and with
@@ -66,7 +66,7 @@ class WindowStream(IterableDataset[dict[str, Any]]):
         """Batches where no window is without data: what a progress bar counts to."""
         return count_batches(self.jobs, self.runs, self.batch_size) + 1
 
-    def __iter__(self) -> Iterator[WindowBatch]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[WindowBatch]:
         """Batches, in order."""
         return iter(ReadAhead(self._batches, self.ahead))
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from terrashot.errors import ConfigError, TerrashotError
+from terrashot.errors import ConfigError, TerrashotError, one_line
 from terrashot.files import atomic_write
 from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.views import Views
@@ -75,7 +75,7 @@ def export_program(program: MapProgram, size: int, free_sides: bool = True) -> E
         if not free_sides:
             raise
         raise ConfigError(
-            f"This network can't be exported with free height and width ({_first_line(error)}). "
+            f"This network can't be exported with free height and width ({one_line(error)}). "
             "Add --fixed-size: the program then takes images of --size x --size alone."
         ) from error
 
@@ -101,7 +101,7 @@ def save_onnx(exported: ExportedProgram, path: Path, metadata: dict[str, str]) -
         )
     except torch.onnx.errors.OnnxExporterError as error:
         raise TerrashotError(
-            f"The network can't be written as ONNX ({_first_line(error)}). --format torch can do "
+            f"The network can't be written as ONNX ({one_line(error)}). --format torch can do "
             "without; --fixed-size may help."
         ) from error
     assert program is not None
@@ -134,8 +134,3 @@ def describe_export(model: AdaptedModel, views: str) -> dict[str, str]:
         "views": views,
         "provenance": json.dumps(model.provenance),
     }
-
-
-def _first_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 160 else text[:157] + "..."

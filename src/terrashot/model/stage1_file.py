@@ -1,19 +1,16 @@
 """What a stage-1 checkpoint says of itself, and how stage 2 gets the network back."""
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from terrashot.errors import CheckpointError
+from terrashot.errors import CheckpointError, one_line
+from terrashot.model.checkpoints import STAGE1, read_checkpoint
 from terrashot.networks.build import build_segmenter
 from terrashot.networks.segmenter import Segmenter
 from terrashot.taxonomy import Taxonomy
 
-KEY = "terrashot"
-_PREFIX = "segmenter."
+KEY = STAGE1.key
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class BaseModel:
 
 def describe(segmenter: Segmenter, taxonomy: Taxonomy) -> dict[str, Any]:
     """Plain values that rebuild the network; kept in the checkpoint under ``terrashot``."""
-    return {"format": 1, "network": segmenter.description, "taxonomy": taxonomy.to_dict()}
+    return STAGE1.header({"network": segmenter.description, "taxonomy": taxonomy.to_dict()})
 
 
 def find_checkpoint(value: str) -> Path:
@@ -64,34 +61,16 @@ def load_base_model(path: Path, taxonomy: Taxonomy | None = None) -> BaseModel:
     Raises:
         CheckpointError: the file is no checkpoint of a base segmentation, or of other classes.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} can't be read as a checkpoint ({_first_line(error)}). Expected is a file that "
-            "`python run.py experiment=stage1` wrote, whole and untouched."
-        ) from error
-    header = content.get(KEY) if isinstance(content, dict) else None
-    if not isinstance(header, dict) or "network" not in header or "state_dict" not in content:
-        raise CheckpointError(
-            f"{path} is a PyTorch file, but no terrashot stage-1 checkpoint: it lacks the network's"
-            " description. Give a file that `python run.py experiment=stage1` wrote; plain encoder "
-            "weights go to stage 1 as backbone.weights=PATH."
-        )
+    header, state = read_checkpoint(path, STAGE1)
     known = Taxonomy.from_dict(header["taxonomy"])
     if taxonomy is not None:
         _check_same_base(path, known, taxonomy)
     segmenter = build_segmenter(header["network"])
-    state = {
-        key.removeprefix(_PREFIX): value
-        for key, value in content["state_dict"].items()
-        if key.startswith(_PREFIX)
-    }
     try:
         segmenter.load_state_dict(state, strict=True)
     except RuntimeError as error:
         raise CheckpointError(
-            f"{path}: its weights do not fit the network it describes ({_first_line(error)}). The "
+            f"{path}: its weights do not fit the network it describes ({one_line(error)}). The "
             "file was changed, or written by another version; train stage 1 again."
         ) from error
     return BaseModel(segmenter, known, path)
@@ -105,8 +84,3 @@ def _check_same_base(path: Path, known: Taxonomy, wanted: Taxonomy) -> None:
             f"the data has {', '.join(expected)} (taxonomy '{wanted.name}'). Train stage 1 on this "
             "data, or give a checkpoint of the same base classes with checkpoint=PATH."
         )
-
-
-def _first_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 160 else text[:157] + "..."

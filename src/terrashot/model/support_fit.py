@@ -11,23 +11,29 @@ from terrashot.adaptation.method import Method
 from terrashot.adaptation.striding import labels_to_size, reduce_stride
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.data.datamodule import FewShotDataModule
+from terrashot.data.feature_cache import TileFeatures
+from terrashot.data.support import SupportTileSource
 from terrashot.model.support_tiles import SupportTiles
 from terrashot.model.tile_network import TileNetwork
+from terrashot.taxonomy import Taxonomy
 
 Queries = Callable[[], Iterable[tuple[Tensor, Tensor]]]
 """Features ``[C, h, w]`` and valid pixels ``[h, w]`` of each unlabelled tile, anew each time."""
 
 
 class SupportFit:
-    """Fits one method to the support tiles of a dataset.
+    """Fits one method to support tiles, those of a dataset or arrays in memory.
 
     Args:
         method: The method.
         network: Makes features.
-        data: The support tiles, and the training labels where a loss counts them.
+        tiles: The support tiles.
+        taxonomy: The classes, novel ones included.
         factor: The adaptation's stride is so many times as coarse as the network's.
         storage: dtype the support's features are kept in.
         seed: Of everything random in the method.
+        base_counts: Pixels ``[num_base]`` of the training labels, where a loss counts them.
+        queries: Features of the query tiles, anew each time, for what learns from all of them.
 
     Attributes:
         pixels: The support that the method was last fitted to.
@@ -39,20 +45,50 @@ class SupportFit:
         self,
         method: Method,
         network: TileNetwork,
+        tiles: SupportTileSource,
+        taxonomy: Taxonomy,
+        factor: int,
+        storage: torch.dtype,
+        seed: int,
+        base_counts: Tensor | None = None,
+        queries: Callable[[], Iterable[TileFeatures]] = tuple,
+    ) -> None:
+        self.method = method
+        self.network = network
+        self._factor = factor
+        self._seed = seed
+        self._tiles = SupportTiles(tiles, taxonomy, network, factor=factor, storage=storage)
+        self._base_counts = base_counts
+        self._queries = queries
+
+    @classmethod
+    def of_data(
+        cls,
+        method: Method,
+        network: TileNetwork,
         data: FewShotDataModule,
         factor: int,
         storage: torch.dtype,
         seed: int,
-    ) -> None:
-        self.method = method
-        self.network = network
-        self._data = data
-        self._factor = factor
-        self._seed = seed
-        self._tiles = SupportTiles(
-            data.support, data.taxonomy, network, factor=factor, storage=storage
+    ) -> "SupportFit":
+        """The same for a dataset: its support, its training labels, its query tiles."""
+
+        def queries() -> Iterator[TileFeatures]:
+            for batch in data.all_queries():
+                yield network.query(batch, data.feature_views)[0]
+
+        counts = data.train_label_counts() if data.has_training_tiles else None
+        return cls(
+            method,
+            network,
+            data.support,
+            data.taxonomy,
+            factor,
+            storage,
+            seed,
+            counts,
+            queries,
         )
-        self._base_counts = data.train_label_counts() if data.has_training_tiles else None
 
     def fit(self, more_features: Sequence[Tensor] = (), more_labels: Sequence[Tensor] = ()) -> None:
         """Fit to the support, and to further labelled features ``[C, h, w]`` beside it."""
@@ -71,8 +107,7 @@ class SupportFit:
 
     def query_tiles(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All query tiles of the data, without their labels."""
-        for batch in self._data.all_queries():
-            found = self.network.query(batch, self._data.feature_views)[0]
+        for found in self._queries():
             yield self._coarse(found.features, found.content)
 
     def windows(self, images: Iterable[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:

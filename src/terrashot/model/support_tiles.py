@@ -7,7 +7,7 @@ from torch import Tensor
 
 from terrashot.adaptation.striding import labels_to_size, reduce_stride
 from terrashot.adaptation.support.pixels import SupportPixels
-from terrashot.data.support import SupportSet
+from terrashot.data.support import SupportTileSource
 from terrashot.model.tile_network import TileNetwork
 from terrashot.taxonomy import Taxonomy
 
@@ -25,7 +25,7 @@ class SupportTiles:
 
     def __init__(
         self,
-        tiles: SupportSet,
+        tiles: SupportTileSource,
         taxonomy: Taxonomy,
         network: TileNetwork,
         factor: int,

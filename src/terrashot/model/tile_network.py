@@ -12,7 +12,7 @@ from torch import Tensor
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.inference import View, flip
 from terrashot.data.feature_cache import FeatureCache, TileFeatures
-from terrashot.data.support import SupportSet
+from terrashot.data.support import SupportTileSource
 from terrashot.data.tiles import TileDataset
 from terrashot.errors import ConfigError
 from terrashot.networks.segmenter import Segmenter
@@ -47,10 +47,12 @@ class TileNetwork:
         assert head.bias is not None
         return LinearHead(head.weight[:, :, 0, 0], head.bias)
 
-    def support(self, tiles: SupportSet | TileDataset, index: int) -> Tensor:
+    def support(self, tiles: SupportTileSource | TileDataset, index: int) -> Tensor:
         """Features [C, h, w] of a labelled tile, kept or extracted now."""
-        path = tiles.tiles[index].image
-        found = self._cache.load(path) if self._cache is not None else None
+        path = tiles.tiles[index].image if isinstance(tiles, TileDataset) else tiles.path(index)
+        found = None
+        if self._cache is not None and path is not None:
+            found = self._cache.load(path)
         if found is None:
             found = self.extract(tiles[index]["image"].unsqueeze(0), path)
         return self._here(found).features

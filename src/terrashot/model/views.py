@@ -5,9 +5,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from terrashot.adaptation.inference import Inference
 from terrashot.errors import ConfigError
 
-VIEWS = ("plain", "flips", "dihedral")
+VIEWS = ("plain", "flips", "dihedral", "mirror")
+_OF_INFERENCE = {"none": "plain", "h": "mirror", "hv": "flips"}
+
+
+def own_views(inference: Inference) -> str:
+    """The name of the views that a method's maps are scored with."""
+    return _OF_INFERENCE[inference.flips]
 
 
 class Views:
@@ -15,8 +22,8 @@ class Views:
 
     Args:
         name: ``plain``: the window as it is; ``flips``: all four mirrorings; ``dihedral``: these
-            and the same turned by 90 degrees, eight in all. Seen from above, land has no
-            upright.
+            and the same turned by 90 degrees, eight in all; ``mirror``: as it is and left to
+            right. Seen from above, land has no upright.
 
     Raises:
         ConfigError: another name.
@@ -27,7 +34,9 @@ class Views:
             raise ConfigError(f"mapping.views is '{name}'; choose {', '.join(VIEWS)}.")
         self.turns = (0, 1) if name == "dihedral" else (0,)
         self.flips: list[tuple[int, ...]] = [()]
-        if name != "plain":
+        if name == "mirror":
+            self.flips = [(), (-1,)]
+        elif name != "plain":
             self.flips = [(), (-1,), (-2,), (-2, -1)]
 
     def __call__(self, model: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:

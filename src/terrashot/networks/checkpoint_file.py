@@ -1,4 +1,4 @@
-"""Reading the tensors of a weight file, whatever wraps them."""
+"""Reading and writing files of tensors, and the tensors of a weight file, whatever wraps them."""
 
 import pickle
 from pathlib import Path
@@ -9,10 +9,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from terrashot.errors import CheckpointError
+from terrashot.errors import CheckpointError, one_line
+from terrashot.files import atomic_write
 
 # What training scripts wrap a state dict in.
 _WRAPPERS = ("state_dict", "model", "encoder")
+_GIVE = (
+    "Give the path of a .pth, .pt, .ckpt, .bin or .safetensors file; a relative path starts at the "
+    "folder you are in."
+)
+_AGAIN = "Download or copy it again."
+_STRIP = (
+    "Where you trust it, load it yourself and save only its state dict: "
+    "torch.save(model.state_dict(), path)."
+)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -26,22 +36,27 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return _unwrap(path, read_content(path))
 
 
-def read_content(path: Path) -> Any:  # noqa: ANN401 - whatever stands in the file
-    """What stands in a file of weights; no code of it is run (``weights_only``).
+def read_content(path: Path, what: str = "weight file", how: str = "", mmap: bool = False) -> Any:  # noqa: ANN401 - whatever stands in the file
+    """What stands in a file of tensors and plain values; no code of it is run (``weights_only``).
+
+    The one place that opens such a file, for foreign weights and for all that terrashot writes.
+
+    Args:
+        path: The file.
+        what: What is expected, for messages.
+        how: A sentence that says how to get one; empty: one for weights of any origin.
+        mmap: Read only what is asked for, where most of the file is not needed.
 
     Raises:
-        CheckpointError: missing, cut off, or not a file of weights.
+        CheckpointError: missing, cut off, or not a file of tensors.
     """
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise CheckpointError(
-            f"The weight file {path} {what}. Give the path of a .pth, .pt, .ckpt, .bin or "
-            ".safetensors file; a relative path starts at the folder you are in."
-        )
+        state = "is a folder" if path.is_dir() else "does not exist"
+        raise CheckpointError(f"The {what} {path} {state}. {how or _GIVE}")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except (
         RuntimeError,  # torch's reader on a zip archive that is cut off
         EOFError,
@@ -51,16 +66,22 @@ def read_content(path: Path) -> Any:  # noqa: ANN401 - whatever stands in the fi
         pickle.UnpicklingError,
         SafetensorError,
     ) as error:
+        size = f"{path} ({path.stat().st_size} bytes) can't be read as a {what}"
         if "Weights only load failed" in str(error) and "GLOBAL" in str(error):
             raise CheckpointError(
-                f"The weight file {path} holds Python objects beside tensors, which is refused "
-                "since loading them could run any code. Where you trust it, load it yourself and "
-                "save only its state dict: torch.save(model.state_dict(), path)."
+                f"{size}: it holds Python objects beside tensors, which is refused since loading "
+                f"them could run any code. {how or _STRIP}"
             ) from error
         raise CheckpointError(
-            f"The weight file {path} ({path.stat().st_size} bytes) cannot be read: it is cut off "
-            "or no file of torch or safetensors. Download or copy it again."
+            f"{size}: it is cut off, or no file of PyTorch or safetensors ({one_line(error)}). "
+            f"{how or _AGAIN}"
         ) from error
+
+
+def write_content(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain values to a file; it appears whole or not at all."""
+    with atomic_write(path) as temporary:
+        torch.save(content, temporary)
 
 
 def _unwrap(path: Path, content: object) -> dict[str, Tensor]:

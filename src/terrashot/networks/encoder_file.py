@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from terrashot.errors import CheckpointError
-from terrashot.files import atomic_write
-from terrashot.networks.checkpoint_file import read_content
+from terrashot.networks.checkpoint_file import read_content, write_content
 from terrashot.networks.key_match import whole_model_names
 
 KEY = "terrashot_encoder"
@@ -34,8 +32,7 @@ def save_encoder(
     names = whole_model_names(model, name)
     tensors = {names[key]: value.detach().cpu() for key, value in model.state_dict().items()}
     header = encoder_header(description, about)
-    with atomic_write(path) as temporary:
-        torch.save({KEY: header, "state_dict": tensors}, temporary)
+    write_content(path, {KEY: header, "state_dict": tensors})
 
 
 def encoder_header(description: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,7 @@
 import difflib
 from pathlib import Path
 
-import open_clip
 import timm
-from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 from torch import Tensor
 
 from terrashot.errors import CheckpointError, ConfigError
@@ -57,6 +55,9 @@ def _timm_tensors(name: str, tag: str) -> tuple[str, dict[str, Tensor]]:
 
 
 def _open_clip_tensors(tag: str, clip_model: str | None) -> tuple[str, dict[str, Tensor]]:
+    import open_clip  # late: it takes as long to import as timm does, and few ask for its weights
+    from open_clip.pretrained import download_pretrained, get_pretrained_cfg
+
     models = open_clip.list_models()
     if clip_model not in models:
         close = difflib.get_close_matches(str(clip_model), models, n=3) or ["convnext_large_d_320"]

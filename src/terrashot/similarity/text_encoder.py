@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import open_clip
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -29,6 +28,8 @@ def check_names(model: str, weights: str) -> None:
     Raises:
         ConfigError: no such model, or no such tag of it.
     """
+    import open_clip  # late, as below: every stage-2 run imports this module
+
     models = open_clip.list_models()
     if model not in models:
         close = difflib.get_close_matches(str(model), models, n=3) or ["ViT-B-32"]
@@ -77,6 +78,8 @@ def embed(
 
 def _load(model: str, weights: str, kept_in: Path) -> tuple[Any, Any]:
     """The model and its tokenizer."""
+    import open_clip
+
     source = str(Path(weights).expanduser()) if is_weight_file(weights) else weights
     try:
         with _quiet():

@@ -11,7 +11,7 @@ import pytest
 def command(repository):
     def run(*arguments):
         wide = {**os.environ, "COLUMNS": "200"}
-        line = [sys.executable, repository / "scripts" / "check_data.py", *arguments]
+        line = [sys.executable, repository / "run.py", "check-data", *arguments]
         return subprocess.run(line, capture_output=True, text=True, check=False, env=wide)
 
     return run

@@ -173,7 +173,7 @@ def test_an_empty_split_folder_in_the_way_is_told_at_once(server, download, root
 
 @pytest.mark.usefixtures("record")
 def test_the_command_reports_by_its_exit_code(server, root, repository):
-    command = [sys.executable, repository / "scripts" / "download_openearthmap.py"]
+    command = [sys.executable, repository / "run.py", "download", "openearthmap"]
 
     def run(*arguments):
         return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)

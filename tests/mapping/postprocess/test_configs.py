@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from terrashot.app.compose import compose_settings
-from terrashot.app.postprocess import build_postprocess
+from terrashot.app.config.compose import compose_settings
+from terrashot.app.run.bench import SettingsBench
 from terrashot.mapping.postprocess.block_map import BlockMap
 from terrashot.mapping.postprocess.rule import Draft
 from terrashot.taxonomy import Taxonomy
@@ -16,7 +16,9 @@ def build(repository):
     def run(*overrides):
         fixed = ["experiment=stage2", "data=openearthmap"]
         settings = compose_settings(repository / "configs", [*fixed, *overrides])
-        return build_postprocess(settings), Taxonomy.from_dict(settings.data.taxonomy)
+        return SettingsBench(settings).build("postprocess"), Taxonomy.from_dict(
+            settings.data.taxonomy
+        )
 
     return run
 

@@ -1,0 +1,110 @@
+"""Georeferenced maps of whole scenes from Python: what ``experiment=predict`` does."""
+
+import copy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from terrashot.mapping.blending import Layers
+from terrashot.mapping.checks import check_scenes, class_ids
+from terrashot.mapping.ledger import Ledger
+from terrashot.mapping.mapper import describe_failures
+from terrashot.mapping.products import ProductOptions
+from terrashot.mapping.radiometry import parse_scale
+from terrashot.mapping.request import MapRequest, WindowOptions, prepare_model
+from terrashot.mapping.scene_products import SceneProducts
+from terrashot.model.model import Model
+
+_PRECISION = "32-true"
+
+
+def map_scene(
+    model: Model,
+    scene: str | Path,
+    folder: str | Path,
+    *,
+    views: str | None = None,
+    window: int = 1024,
+    overlap: int = 256,
+    norm_side: int | None = 256,
+    batch_size: int = 1,
+    bands: Sequence[int] | None = None,
+    scale: Sequence[float] | str | None = None,
+    confidence: bool = False,
+    probabilities: Sequence[str] = (),
+    picture: bool = True,
+    style: bool = True,
+    areas: bool = True,
+    polygons: bool = False,
+    minimum_mapping_unit: float | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> list[Path]:
+    """Map scenes of any size in constant memory, in full precision.
+
+    Called again, it goes on with what is left; finished scenes are left as they are. The bytes are
+    those of ``experiment=predict`` with the same settings.
+
+    Args:
+        model: Adapted, or a stage-1 network, which maps its base classes.
+        scene: A raster, a folder of rasters, a VRT or a glob.
+        folder: Of the maps; it is made.
+        views: ``plain``, ``mirror``, ``flips`` or ``dihedral``; None: those that the model was
+            scored with.
+        window: Side of a window in pixels, a multiple of 32.
+        overlap: Of neighbouring windows, a multiple of 32 up to half a window.
+        norm_side: Group normalisation looks at a square of this side; None: at the whole window.
+        batch_size: Windows at once.
+        bands: Numbers of the red, green and blue band; None: 1, 2, 3 and no other.
+        scale: For pixels that are not 8-bit: ``(low, high)``, or ``percentile``.
+        confidence: Also write the probability of the mapped class, in percent.
+        probabilities: Also write those of these classes.
+        picture: Also draw a PNG with a legend.
+        style: Also write a QGIS style.
+        areas: Also write the area of each class as CSV.
+        polygons: Also write a GeoPackage of polygons.
+        minimum_mapping_unit: Of the polygons: square metres of a projected scene, else pixels.
+        progress: Called with the batches done and those that there are.
+
+    Returns:
+        The maps: a GeoTIFF of class ids a scene, in the order of the scenes.
+
+    Raises:
+        ConfigError: settings that don't go together, or the folder is that of the scenes.
+        DataError: no scene, one that can't be read or mapped, or no space; the others have maps.
+    """
+    options = WindowOptions(window, overlap, norm_side, views, batch_size)
+    own = copy.deepcopy(model.network)  # prepared for windows, which `model.predict` does without
+    prepare_model(own, options)
+    request = MapRequest(
+        model=own,
+        name="adapted in memory" if model.path is None else model.path.name,
+        digest=model.digest,
+        scenes=check_scenes(str(scene), bands, parse_scale(scale)),
+        output=Path(folder),
+        layers=Layers(confidence, class_ids(probabilities, own.taxonomy)),
+        options=options,
+        products=SceneProducts(
+            own.taxonomy, ProductOptions(style, areas, polygons, minimum_mapping_unit), picture
+        ),
+    )
+    request.check()
+    ledger = Ledger(request.output)
+    jobs = request.jobs(ledger, _PRECISION)
+    left = [job for job in jobs if not ledger.is_finished(job.output.stem, job.digest)]
+    for job in left:
+        ledger.forget_others(job.output.stem, job.digest)
+    request.products.complete([job for job in jobs if job not in left], ledger, lambda _: None)
+    mapper = request.mapper(left, ledger)
+    stream = mapper.share()
+    with torch.no_grad():
+        for number, batch in enumerate(stream, start=1):
+            batch["images"] = batch["images"].to(model.device)
+            batch["valid"] = batch["valid"].to(model.device)
+            mapper.step(batch)
+            if progress is not None:
+                progress(min(number, len(stream)), len(stream))
+    missing = [j.scene.path for j in jobs if not ledger.is_finished(j.output.stem, j.digest)]
+    if missing:
+        raise describe_failures(mapper.failures, missing, len(jobs))
+    return [job.output for job in jobs]

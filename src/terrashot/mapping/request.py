@@ -1,0 +1,152 @@
+"""A mapping run, looked at as a whole: model, scenes, folder, and what is to be written."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from terrashot.errors import ConfigError
+from terrashot.mapping.blending import Layers
+from terrashot.mapping.checks import check_output
+from terrashot.mapping.finish import Finisher
+from terrashot.mapping.job import SceneJob
+from terrashot.mapping.ledger import Ledger, scene_digest
+from terrashot.mapping.mapper import SceneMapper
+from terrashot.mapping.plan import WindowPlan, check_window
+from terrashot.mapping.rows import RowStore
+from terrashot.mapping.scene import Scene
+from terrashot.mapping.scene_products import SceneProducts
+from terrashot.model.adapted_model import AdaptedModel
+from terrashot.model.even_upsampling import upsample_evenly
+from terrashot.model.local_norm import normalise_locally
+from terrashot.model.views import Views, own_views
+
+_FORMAT = 2
+"""Raised when the same settings would give another map."""
+
+
+@dataclass(frozen=True)
+class WindowOptions:
+    """How scenes are cut into windows and put together again.
+
+    Args:
+        window: Side of a window in pixels, a multiple of 32.
+        overlap: Of neighbouring windows, a multiple of 32 up to half a window.
+        norm_side: Group normalisation looks at a square of this side; None: at the whole window.
+        views: ``plain``, ``mirror``, ``flips`` or ``dihedral``; None: those that the model was
+            scored with.
+        batch_size: Windows at once.
+        ahead: Batches read ahead.
+
+    Raises:
+        ConfigError: a value that can't be.
+    """
+
+    window: int = 1024
+    overlap: int = 256
+    norm_side: int | None = 256
+    views: str | None = None
+    batch_size: int = 1
+    ahead: int = 4
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        check_window(self.window, self.overlap)
+        for key in ("batch_size", "ahead"):
+            if getattr(self, key) < 1:
+                raise ConfigError(f"mapping.{key} is {getattr(self, key)}; it must be 1 or more.")
+        if self.views is not None:
+            Views(self.views)
+
+
+@dataclass(frozen=True)
+class MapRequest:
+    """Everything that the maps depend on, and where they go.
+
+    Args:
+        model: Maps; changed in place by ``prepare_model``.
+        name: Of its file, for the maps' metadata.
+        digest: SHA-256 that tells it from every other model.
+        scenes: The scenes, looked at.
+        output: The folder of the maps.
+        layers: What is kept of the probabilities.
+        options: The windows.
+        products: What is made beside the maps.
+        rules: The settings of the rules that mend them, plain values.
+    """
+
+    model: AdaptedModel
+    name: str
+    digest: str
+    scenes: Sequence[Scene]
+    output: Path
+    layers: Layers
+    options: WindowOptions
+    products: SceneProducts
+    rules: dict[str, Any] | None = None
+
+    @property
+    def views(self) -> str:
+        """The views, the model's own where none are asked for."""
+        return self.options.views or own_views(self.model.inference)
+
+    def check(self) -> None:
+        """Look at the folder and at what goes beside the maps, before anything is computed.
+
+        Raises:
+            ConfigError: classes or a folder that don't go with the model or the scenes.
+            DataError: no space, or an external mask is missing.
+        """
+        check_output(self.output, self.scenes, self.layers)
+        self.products.check(self.scenes)
+
+    def jobs(self, ledger: Ledger, precision: str) -> list[SceneJob]:
+        """A job a scene, in order; one with the digest of a finished map need not be run."""
+        # All that changes a pixel of the rasters; what else is made of them can be made later.
+        settings = {
+            "format": _FORMAT,
+            "model": self.digest,
+            "precision": precision,
+            "layers": asdict(self.layers),
+            "postprocess": self.rules,
+            **{f.name: getattr(self.options, f.name) for f in fields(self.options)},
+            "views": self.views,
+        }
+        del settings["ahead"]
+        jobs = []
+        for scene in self.scenes:
+            digest = scene_digest(scene, settings)
+            windows = WindowPlan.of(
+                scene.height, scene.width, self.options.window, self.options.overlap
+            )
+            store = RowStore(ledger.rows(scene.path.stem, digest), windows)
+            output = self.output / f"{scene.path.stem}.tif"
+            jobs.append(SceneJob(scene, windows, store, output, digest))
+        return jobs
+
+    def mapper(self, jobs: Sequence[SceneJob], ledger: Ledger) -> SceneMapper:
+        """What computes these jobs."""
+        tags = {"SOFTWARE": "terrashot", "MODEL": self.name, **self.products.marks}
+        finish = Finisher(
+            self.model.taxonomy, self.layers, tags, self.products.makers, self.products.mend
+        )
+        return SceneMapper(
+            self.model,
+            jobs,
+            ledger,
+            finish,
+            self.layers,
+            Views(self.views),
+            self.options.batch_size,
+            self.options.ahead,
+        )
+
+
+def prepare_model(model: AdaptedModel, options: WindowOptions) -> None:
+    """Let a model see each window as a part of the scene; it is changed in place.
+
+    Raises:
+        ConfigError: ``norm_side`` is too small.
+    """
+    normalise_locally(model, options.norm_side)
+    upsample_evenly(model)

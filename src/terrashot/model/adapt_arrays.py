@@ -1,0 +1,85 @@
+"""From support arrays and a method's name to an adapted model."""
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from terrashot.adaptation.inference import Inference
+from terrashot.adaptation.method import Method
+from terrashot.build import build_part
+from terrashot.data.support_arrays import SupportArrays
+from terrashot.model.adapt_once import adapt_once
+from terrashot.model.adapted_model import AdaptedModel
+from terrashot.model.method_settings import PARTS, method_settings
+from terrashot.model.support_fit import SupportFit
+from terrashot.model.tile_network import TileNetwork, stride_factor
+from terrashot.networks.segmenter import Segmenter
+from terrashot.taxonomy import Taxonomy
+
+
+def adapt_arrays(
+    segmenter: Segmenter,
+    tiles: SupportArrays,
+    taxonomy: Taxonomy,
+    method: str,
+    stage1: Mapping[str, Any],
+    *,
+    feature_stride: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    base_counts: Sequence[int] | None = None,
+    seed: int = 0,
+) -> AdaptedModel:
+    """Adapt a frozen network to support tiles, inductively.
+
+    Args:
+        segmenter: The stage-1 network, in eval mode, on its device.
+        tiles: The support.
+        taxonomy: Base and novel classes.
+        method: Name of the method.
+        stage1: ``name`` and ``sha256`` of the network's file, for the provenance.
+        feature_stride: Of the features that are learned from; None: the network's.
+        changes: See ``method_settings``.
+        base_counts: Pixels of each base class in the training labels, where a loss counts them.
+        seed: Of everything random.
+
+    Raises:
+        ConfigError: unknown settings, or ones that do not go together.
+        DataError: see ``SupportPixels``.
+    """
+    settings = method_settings(method, changes)
+    parts = {group: build_part(group, settings[group]) for group in PARTS}
+    fitted: Method = build_part("method", settings["method"], **parts)
+    inference: Inference | None = build_part("inference", settings["inference"])
+    factor = stride_factor(segmenter, feature_stride)
+    device = segmenter.head.weight.device
+    network = TileNetwork(segmenter, device, None, contextlib.nullcontext)
+    began = time.perf_counter()
+    counts = None if base_counts is None else torch.tensor(base_counts, dtype=torch.int64)
+    fit = SupportFit(fitted, network, tiles, taxonomy, factor, torch.float32, seed, counts)
+    head = adapt_once(fit, seed=seed)
+    similarity = getattr(fitted, "similarity", None)
+    info = {
+        "method": fitted.name,
+        "stage1": dict(stage1),
+        "data": {"name": "arrays", "split": None},
+        "support": {c.name: tiles.summary(c.index) for c in taxonomy.novel},
+        "scenes": None,
+        "joint": None,
+        "feature_stride": factor * segmenter.stride,
+        "seed": seed,
+        "seconds": round(time.perf_counter() - began, 3),
+        "diverged": head.diverged,
+        "similarity": None
+        if similarity is None
+        else {
+            "name": str(settings["similarity"]["_target_"]).rpartition(".")[2],
+            "matrix": similarity.tolist(),
+        },
+        "git": None,
+        "run": None,
+    }
+    align = bool(settings["adaptation"].get("align_corners", False))
+    return AdaptedModel(segmenter, head, taxonomy, inference, align, info)

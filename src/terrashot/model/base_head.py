@@ -1,0 +1,30 @@
+"""A stage-1 network as a model without novel classes, so that both map in the same way."""
+
+import torch
+
+from terrashot.adaptation.head import AdaptedHead
+from terrashot.adaptation.support.scaling import FeatureScale
+from terrashot.adaptation.transition.none import NoTransition
+from terrashot.model.adapted_model import AdaptedModel
+from terrashot.networks.segmenter import Segmenter
+from terrashot.taxonomy import Taxonomy
+
+
+def as_adapted(segmenter: Segmenter, taxonomy: Taxonomy) -> AdaptedModel:
+    """The network with its own head.
+
+    Args:
+        segmenter: A stage-1 network.
+        taxonomy: Its classes; novel ones are left out, for it has no output for them.
+    """
+    head = segmenter.head
+    assert head.bias is not None
+    weight, bias = head.weight[:, :, 0, 0].detach(), head.bias.detach()
+    parameters = {
+        "base_weight": weight,
+        "base_bias": bias,
+        "novel_weight": weight[:0],
+        "novel_bias": bias[:0],
+    }
+    adapted = AdaptedHead(parameters, NoTransition(), weight, FeatureScale(torch.ones(())))
+    return AdaptedModel(segmenter, adapted, taxonomy.base_only())

@@ -1,0 +1,235 @@
+"""The front door: a model from a file, adapted to new classes, mapping pictures."""
+
+import contextlib
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from terrashot.adaptation.inference import Inference
+from terrashot.data.support_arrays import SupportArrays, Tile, check_image
+from terrashot.errors import ConfigError
+from terrashot.files import file_digest
+from terrashot.model.adapt_arrays import adapt_arrays
+from terrashot.model.adapted_file import load_adapted_model, save_adapted_model
+from terrashot.model.adapted_model import AdaptedModel
+from terrashot.model.base_head import as_adapted
+from terrashot.model.checkpoints import ADAPTED, STAGE1, kind_of
+from terrashot.model.find import find_model_file
+from terrashot.model.new_classes import with_novel
+from terrashot.model.stage1_file import load_base_model
+from terrashot.model.tile_network import TileNetwork
+from terrashot.taxonomy import Taxonomy
+
+
+def load(path: str | Path, device: str | torch.device = "cpu") -> "Model":
+    """Load a stage-1 network or an adapted model.
+
+    Args:
+        path: A file; the folder of a run of ``experiment=stage1`` or ``experiment=adapt``;
+            ``logs/stage1/latest``; or ``latest``, the newest of all of them in ``logs/``.
+        device: Where it computes, such as ``cuda``.
+
+    Raises:
+        CheckpointError: no such file, cut off, foreign, or of another kind.
+    """
+    file = find_model_file(path)
+    if kind_of(file, (STAGE1, ADAPTED)) == ADAPTED:
+        network = load_adapted_model(file)
+    else:
+        base = load_base_model(file)
+        network = as_adapted(base.segmenter, base.taxonomy)
+    return Model(network.to(device), file)
+
+
+class Model:
+    """A network that maps land cover; without novel classes until it is adapted.
+
+    Made by ``terrashot.load`` and by ``adapt``, which leaves the model that it starts from as it
+    is. Images are NumPy arrays, uint8 [H, W, 3], of any size.
+
+    Args:
+        network: Network and head; a stage-1 network has one without novel classes.
+        path: The file that it comes from; None: it was made here.
+    """
+
+    def __init__(self, network: AdaptedModel, path: Path | None = None) -> None:
+        self.network = network
+        self.path = path
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The classes with their colours."""
+        return self.network.taxonomy
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes; a class's place is its id on a map."""
+        return self.taxonomy.names
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether it has learned novel classes."""
+        return self.taxonomy.num_novel > 0
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How it was adapted, plain values: method, stage-1 file, support; empty if it was not."""
+        return dict(self.network.provenance)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.network.segmenter.head.weight.device
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its file; of its tensors and settings where it has none."""
+        if self.path is not None and self.path.is_file():
+            return file_digest(self.path)
+        total = hashlib.sha256(repr(self.network.description).encode())
+        for name, value in sorted(self.network.state_dict().items()):
+            total.update(name.encode())
+            total.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return total.hexdigest()
+
+    def adapt(
+        self,
+        support: Mapping[str, Sequence[Tile]],
+        method: str = "terrashot",
+        colors: Mapping[str, str] | None = None,
+        feature_stride: int | None = None,
+        settings: Mapping[str, Any] | None = None,
+        base_counts: Sequence[int] | None = None,
+        seed: int = 0,
+    ) -> "Model":
+        """Learn novel classes from a few labelled tiles; what ``experiment=adapt`` does.
+
+        Args:
+            support: For each novel class its tiles: pairs of an image, uint8 [H, W, 3], and a mask
+                [H, W] of where the class is, bool, or uint8 with 255 where a pixel does not count.
+                Whatever lies outside the mask counts as anything but this class.
+            method: An option of ``configs/method``.
+            colors: ``#rrggbb`` of a novel class on a map, by its name; the others get one of a
+                palette that no class has yet.
+            feature_stride: Image pixels between the features that are learned from, a multiple of
+                the network's stride: less memory and time. None: the network's.
+            settings: Other settings of the method, such as ``{"solver.iterations": 50}``.
+            base_counts: Pixels of each base class in the labels that stage 1 was trained on, the
+                background first, for methods whose loss counts them (``classtrans``).
+            seed: Of everything random.
+
+        Returns:
+            A model of base and novel classes.
+
+        Raises:
+            ConfigError: adapted already, a name or colour that can't be, or unknown settings.
+            DataError: no class, no tile, or arrays of another type, shape or content.
+        """
+        if self.is_adapted:
+            raise ConfigError(
+                f"This model was adapted already: it has learned "
+                f"{', '.join(c.name for c in self.taxonomy.novel)}. Adapt the stage-1 network "
+                "again, with the tiles of all novel classes together."
+            )
+        taxonomy = with_novel(self.taxonomy, list(support), colors or {})
+        if base_counts is not None and len(base_counts) != taxonomy.num_base:
+            raise ConfigError(
+                f"base_counts has {len(base_counts)} numbers, but the network has "
+                f"{taxonomy.num_base} base classes, background included: one number for each."
+            )
+        tiles = SupportArrays(support, taxonomy.num_base)
+        file = None if self.path is None else self.path.resolve()
+        stage1 = {
+            "name": None if file is None else "/".join(file.parts[-4:]),
+            "sha256": self.digest,
+        }
+        network = adapt_arrays(
+            self.network.segmenter,
+            tiles,
+            taxonomy,
+            method,
+            stage1,
+            feature_stride=feature_stride,
+            changes=settings,
+            base_counts=base_counts,
+            seed=seed,
+        )
+        return Model(network.to(self.device))
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        """Class ids, uint8 [H, W], of an image, made as the method's maps are scored.
+
+        The whole image goes through the network at once; ``terrashot.map_scene`` maps pictures of
+        any size in constant memory.
+
+        Raises:
+            DataError: the image is no uint8 [H, W, 3].
+        """
+        return self._map(image, probabilities=False)[0].cpu().numpy()
+
+    def probabilities(self, image: np.ndarray) -> np.ndarray:
+        """Probabilities of all classes, float32 [K, H, W]; see ``predict``.
+
+        Raises:
+            DataError: the image is no uint8 [H, W, 3].
+        """
+        found = self._map(image, probabilities=True)[1]
+        assert found is not None
+        return found.float().cpu().numpy()
+
+    def save(self, path: str | Path) -> None:
+        """Write the file that ``experiment=adapt`` writes and ``experiment=predict`` maps with.
+
+        Raises:
+            ConfigError: it was not adapted, and its file is there already.
+        """
+        if not self.is_adapted:
+            raise ConfigError(
+                f"This model was not adapted, so there is nothing new to save; its file is "
+                f"{self.path}. Call `adapt` first."
+            )
+        save_adapted_model(Path(path), self.network, self.network.provenance)
+
+    def _map(self, image: object, probabilities: bool) -> tuple[Tensor, Tensor | None]:
+        array = check_image("the image", image)
+        pixels = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+        batch = pixels.unsqueeze(0).float().div_(255)
+        own, how = self.network, self.network.inference
+        network = TileNetwork(own.segmenter, self.device, None, contextlib.nullcontext)
+        features = [network.extract(batch, None, view).features for view in how.views()]
+        size = (array.shape[0], array.shape[1])
+        return how.predict_map(
+            own.head.adapted, features, size, own.stride, own.align_corners, probabilities
+        )
+
+    def __repr__(self) -> str:
+        """What it holds: network, classes, file, and how it was adapted."""
+        network = self.network.segmenter.description
+        parts = f"{network['backbone']['name']} + {(network.get('decoder') or {}).get('name')}"
+        kind = "adapted model" if self.is_adapted else "stage-1 network"
+        lines = [
+            f"{kind}: {parts}, features at stride {self.network.stride}",
+            f"  base classes: {', '.join(self.classes[: self.taxonomy.num_base])}",
+        ]
+        if self.is_adapted:
+            lines.append(f"  novel classes: {', '.join(c.name for c in self.taxonomy.novel)}")
+            lines.append(f"  {_how(self.provenance, self.network.inference)}")
+        where = "made here, not saved" if self.path is None else str(self.path)
+        lines.append(f"  file: {where}, sha256 {self.digest[:12]}, on {self.device}")
+        return "\n".join(lines)
+
+
+def _how(info: Mapping[str, Any], inference: Inference) -> str:
+    """How a model was adapted, in a line."""
+    tiles = sum(map(len, (info.get("support") or {}).values()))
+    stage1 = info.get("stage1") or {}
+    views = len(inference.views())
+    return (
+        f"adapted with {info.get('method')} from {tiles} tile(s), stage 1 "
+        f"{str(stage1.get('sha256'))[:12]}; maps are the mean over {views} view(s)"
+    )
