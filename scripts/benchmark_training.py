@@ -22,16 +22,18 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.table import Table
 
-from terrashot.app.build import build_data, build_plan, build_trainer
-from terrashot.app.compose import compose_settings
-from terrashot.app.hardware import resolve_precision
-from terrashot.app.loggers import build_loggers
-from terrashot.app.run_folder import RunFolder
-from terrashot.app.settings import Settings
+from terrashot.app.config.compose import compose_settings
+from terrashot.app.run.build import build_plan, build_trainer, resolve_precision, tile_options
+from terrashot.app.run.folder import RunFolder
+from terrashot.app.run.loggers import build_loggers
+from terrashot.app.tasks.base_segmentation import BaseSegmentationSettings
 from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.epoch_seed import EpochSeed
+from terrashot.data.datamodule import FewShotDataModule
+from terrashot.data.transforms import TrainTransform
 from terrashot.losses.cross_entropy import CrossEntropy
 from terrashot.networks.build import build_segmenter
+from terrashot.tasks.augmentation import build_augmentation
 from terrashot.tasks.base_segmentation import BaseSegmentation
 from terrashot.taxonomy import Taxonomy
 
@@ -56,7 +58,7 @@ class StepClock(Callback):
         self.starts.append(time.perf_counter())
 
 
-def make_module(settings: Settings) -> BaseSegmentation:
+def make_module(settings: BaseSegmentationSettings) -> BaseSegmentation:
     """The network and task of ``experiment=stage1``, equal each time."""
     torch.manual_seed(settings.seed)
     classes = len(settings.data.taxonomy["base"]) + 1
@@ -73,23 +75,29 @@ def make_module(settings: Settings) -> BaseSegmentation:
     return BaseSegmentation(segmenter, CrossEntropy(), build_plan(settings), taxonomy)
 
 
-def lightning_step(settings: Settings, steps: int, folder: Path) -> float:
+def make_data(settings: BaseSegmentationSettings) -> FewShotDataModule:
+    """The tiles of ``experiment=stage1``, augmented as there."""
+    transform = build_augmentation(TrainTransform, settings.augmentation, "default")
+    return FewShotDataModule(train_transform=transform, **tile_options(settings))
+
+
+def lightning_step(settings: BaseSegmentationSettings, steps: int, folder: Path) -> float:
     """Median seconds a step of the product's loop, loggers and progress included."""
     clock = StepClock()
     run = RunFolder(folder)
     run.update_info(wandb_id="benchmark")
     callbacks = [EpochSeed(settings.seed), console_progress(), clock]
-    trainer = build_trainer(settings, run, build_loggers(settings, run), callbacks)
+    trainer = build_trainer(settings, folder, build_loggers(settings, run), callbacks)
     trainer.fit_loop.epoch_loop.max_steps = steps
-    trainer.fit(make_module(settings), build_data(settings))
+    trainer.fit(make_module(settings), make_data(settings))
     gaps = [b - a for a, b in zip(clock.starts, clock.starts[1:], strict=False)]
     return statistics.median(gaps[WARM_UP:])
 
 
-def bare_step(settings: Settings, steps: int) -> float:
+def bare_step(settings: BaseSegmentationSettings, steps: int) -> float:
     """Median seconds a step of the loop one would write by hand."""
     module = make_module(settings).train()
-    data = build_data(settings)
+    data = make_data(settings)
     data.setup("fit")
     parameters = [p for p in module.parameters() if p.requires_grad]
     rest = [module.segmenter.decoder, module.segmenter.head]
@@ -125,7 +133,8 @@ def main() -> None:
     fixed = ["experiment=stage1", "logger=csv", "trainer.accelerator=cpu"]
     fixed += ["trainer.limit_val_batches=0", "trainer.max_epochs=1000"]
     settings = compose_settings(CONFIGS, [*fixed, *arguments.overrides])
-    build_data(settings).prepare_data()
+    assert isinstance(settings, BaseSegmentationSettings)
+    make_data(settings).prepare_data()
     sides: dict[str, list[float]] = {"bare loop": [], "experiment=stage1": []}
     for _ in range(arguments.rounds):
         sides["bare loop"].append(bare_step(settings, arguments.steps))

@@ -1,14 +1,14 @@
 """Look a dataset over before training: lists, files, sizes, label ids, splits, class shares.
 
-python scripts/check_data.py data/openearthmap
-python scripts/check_data.py FOLDER --config dubai
-python scripts/check_data.py FOLDER --num-base 8 --num-novel 4 --json report.json
+terrashot check-data data/openearthmap
+terrashot check-data FOLDER --config dubai
+terrashot check-data FOLDER --num-base 8 --num-novel 4 --json report.json
 
 Exit code: 0 no error (there may be warnings), 1 errors in the dataset, 2 wrong usage.
 """
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -16,20 +16,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from terrashot.cli.command import make_parser, run_command
+from terrashot.configs_folder import find_option, options_of
 from terrashot.data.checks.dataset import check_dataset
 from terrashot.data.checks.render import render
-from terrashot.errors import ConfigError, TerrashotError
+from terrashot.errors import ConfigError
 from terrashot.files import write_json
 from terrashot.taxonomy import Taxonomy
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "data"
 
-
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Parse the command line, check, print the report, return the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("check-data", __doc__)
     parser.add_argument("root", type=Path, metavar="ROOT", help="the dataset's folder")
     parser.add_argument(
         "--config",
@@ -44,36 +42,34 @@ def main() -> int:
     parser.add_argument("--num-novel", type=int, default=0, help="how many novel ids follow")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
     parser.add_argument("--workers", type=int, help="reading threads (default: one a core)")
-    arguments = parser.parse_args()
-    console = Console()
-    try:
-        taxonomy, names = _classes(arguments)
-        columns = (
-            TextColumn("Reading tiles"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
+    options = parser.parse_args(arguments)
+    return run_command(lambda: _check(options, Console()), failed=2)
+
+
+def _check(arguments: argparse.Namespace, console: Console) -> int:
+    taxonomy, names = _classes(arguments)
+    columns = (
+        TextColumn("Reading tiles"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    console.print(
+        f"[bold]{escape(str(arguments.root))}[/] · {taxonomy.num_base - 1} base and "
+        f"{taxonomy.num_novel} novel classes ({escape(taxonomy.name)})",
+        highlight=False,
+        soft_wrap=True,
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        report = check_dataset(
+            arguments.root,
+            taxonomy,
+            arguments.workers,
+            lambda done, total: progress.update(task, completed=done, total=total),
         )
-        console.print(
-            f"[bold]{escape(str(arguments.root))}[/] · {taxonomy.num_base - 1} base and "
-            f"{taxonomy.num_novel} novel classes ({escape(taxonomy.name)})",
-            highlight=False,
-            soft_wrap=True,
-        )
-        with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task("", total=None)
-            report = check_dataset(
-                arguments.root,
-                taxonomy,
-                arguments.workers,
-                lambda done, total: progress.update(task, completed=done, total=total),
-            )
-        if arguments.json is not None:
-            write_json(arguments.json, report.to_dict())
-    except (TerrashotError, OSError) as error:
-        message = f"[bold red]error:[/] {escape(str(error))}"
-        Console(stderr=True).print(message, highlight=False, soft_wrap=True)
-        return 2
+    if arguments.json is not None:
+        write_json(arguments.json, report.to_dict())
     render(report, names, console)
     return 0 if report.ok else 1
 
@@ -93,11 +89,10 @@ def _classes(arguments: argparse.Namespace) -> tuple[Taxonomy, list[str]]:
         )
         return taxonomy, ["background", *taxonomy.names[1:]]
     name = arguments.config or arguments.root.resolve().name
-    path = CONFIGS / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.yaml"))) or "none"
+    path = find_option("data", name)
+    if path is None:
         raise ConfigError(
-            f"there are no classes for '{name}': {path} does not exist; known are {known}. Choose "
+            f"there are no classes for '{name}': known are {', '.join(options_of('data'))}. Choose "
             "with --config NAME, or give --num-base N --num-novel M."
         )
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -115,7 +110,3 @@ def _classes(arguments: argparse.Namespace) -> tuple[Taxonomy, list[str]]:
         for i in range(largest.num_classes)
     ]
     return largest, shown
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,27 +1,22 @@
-"""Download the few-shot challenge set of OpenEarthMap and put it into the layout.
+"""Download a dataset and put it into the layout: the few-shot challenge set of OpenEarthMap.
 
-python scripts/download_openearthmap.py --root data/openearthmap
+terrashot download openearthmap --root data/openearthmap
 
 Stopped or cut off? The same command goes on where it stopped. Exit code: 0 done, 1 a problem that
 the message explains, 2 wrong usage, 130 interrupted.
 """
 
-import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-
+from terrashot.cli.command import make_parser, run_command
 from terrashot.data.download.openearthmap import RECORD, OpenEarthMapDownload
-from terrashot.errors import TerrashotError
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Parse the command line, run the download, return the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("download", __doc__)
+    parser.add_argument("dataset", choices=["openearthmap"], help="what to fetch")
     parser.add_argument(
         "--root",
         type=Path,
@@ -45,18 +40,11 @@ def main() -> int:
         default="https://zenodo.org",
         help="server to ask, for a mirror (default: %(default)s)",
     )
-    arguments = parser.parse_args()
-    try:
-        OpenEarthMapDownload(**vars(arguments)).run()
-    except TerrashotError as error:
-        message = f"[bold red]error:[/] {escape(str(error))}"
-        Console(stderr=True).print(message, highlight=False, soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted. The same command goes on from here.", file=sys.stderr)
-        return 130
-    return 0
+    options = vars(parser.parse_args(arguments))
+    del options["dataset"]
 
+    def run() -> int:
+        OpenEarthMapDownload(**options).run()
+        return 0
 
-if __name__ == "__main__":
-    sys.exit(main())
+    return run_command(run, interrupted="Interrupted. The same command goes on from here.")

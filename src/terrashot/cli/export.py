@@ -1,7 +1,7 @@
 """Write an adapted model as ONNX and as a torch.export program, checked against the model itself.
 
-python scripts/export.py logs/adapt/latest --output export --image tile.tif
-python scripts/export.py adapted.ckpt --format onnx --output export --size 1024 --fixed-size
+terrashot export logs/adapt/latest --output export --image tile.tif
+terrashot export adapted.ckpt --format onnx --output export --size 1024 --fixed-size
 
 Input: uint8 RGB [batch, 3, height, width]. Outputs: classes, uint8 [batch, height, width], and
 probabilities. Class names and colours stand in the files. The method's mirrored views are left
@@ -10,16 +10,14 @@ Exit code: 0 the files agree with the model, 1 they do not, or an error; 2 wrong
 """
 
 import argparse
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 
+from terrashot.cli.command import make_parser, run_command
 from terrashot.data.reading import read_image
-from terrashot.errors import TerrashotError
 from terrashot.model.adapted_file import find_adapted_file, load_adapted_model
 from terrashot.model.agreement import Runner, compare, onnx_runner, torch_runner
 from terrashot.model.export import (
@@ -38,11 +36,9 @@ _FORMATS: dict[str, tuple[str, Callable[[Path], Runner]]] = {
 }
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Parse the command line, export, check, return the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("export", __doc__)
     parser.add_argument("checkpoint", metavar="CKPT", help="adapted.ckpt or its run folder")
     parser.add_argument("--format", nargs="+", choices=list(_FORMATS), default=list(_FORMATS))
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
@@ -52,13 +48,8 @@ def main() -> int:
     parser.add_argument(
         "--image", type=Path, nargs="+", default=[], metavar="TILE", help="tiles to check with"
     )
-    arguments = parser.parse_args()
-    console = Console()
-    try:
-        return _export(arguments, console)
-    except TerrashotError as error:
-        console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
-        return 1
+    options = parser.parse_args(arguments)
+    return run_command(lambda: _export(options, Console()))
 
 
 def _export(arguments: argparse.Namespace, console: Console) -> int:
@@ -95,7 +86,3 @@ def _export(arguments: argparse.Namespace, console: Console) -> int:
     verdict = "every pixel has the model's class, ties aside" if passed else "NOT the same map"
     console.print(f"{arguments.output}/: {verdict}", highlight=False, soft_wrap=True)
     return 0 if passed else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
