@@ -88,7 +88,6 @@ def test_what_does_not_go_together_is_refused_at_once(run, capsys, overrides, wo
 
 
 def test_an_interrupted_run_goes_on_with_the_file_it_has(run, run_here, tmp_path, monkeypatch):
-    from terrashot.app import adapt
     from terrashot.app.main import main
     from terrashot.tasks.adapted_evaluation import AdaptedEvaluation
 
@@ -99,7 +98,7 @@ def test_an_interrupted_run_goes_on_with_the_file_it_has(run, run_here, tmp_path
         patch.setattr(AdaptedEvaluation, "on_test_epoch_end", stop)
         with pytest.raises(RuntimeError, match="power"):
             run("solver.iterations=3")
-    monkeypatch.setattr(adapt, "adapt_once", stop)
+    monkeypatch.setattr("terrashot.model.adapt_once.adapt_once", stop)
     (folder,) = (tmp_path / "logs" / "adapt").iterdir()
     assert (folder / "adapted.ckpt").is_file()
     overrides = ["experiment=adapt", f"paths.logs={tmp_path / 'logs'}", "resume=latest"]

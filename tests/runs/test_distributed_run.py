@@ -19,7 +19,7 @@ def test_stage_1_trains_with_two_processes(start_process, stage1_overrides, tmp_
     process = start_process(
         logs, *stage1_overrides, *TWO, "trainer.max_epochs=2", "data.batch_size=2"
     )
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=1200)
     assert process.returncode == 0, output
     run = only_run(logs, "stage1")
     results = json.loads((run / "results.json").read_text())
@@ -36,7 +36,7 @@ def test_stage_2_scores_the_same_with_one_and_two_processes(start_process, train
         logs.parent.mkdir()
         rules = ["postprocess=clean", "adaptation.save_maps=true"]
         process = start_process(logs, "experiment=stage2", checkpoint, *rules, *extra)
-        output, _ = process.communicate(timeout=300)
+        output, _ = process.communicate(timeout=1200)
         assert process.returncode == 0, output
         results[name] = json.loads((only_run(logs, "stage2") / "results.json").read_text())
     one, two = results["one"], results["two"]

@@ -19,7 +19,7 @@ def test_four_jobs_are_four_folders_and_four_wandb_runs_of_one_group(
     checkpoint = f"checkpoint={(trained / 'stage1' / 'latest').resolve()}"
     sweep = ["-m", "experiment=stage2", checkpoint, "loss=ce,ldam", "seed=0,1"]
     process = start_process(logs, *sweep, "solver.iterations=3")
-    output, _ = process.communicate(timeout=400)
+    output, _ = process.communicate(timeout=1200)
     assert process.returncode == 0, output
     runs = runs_of(logs, "stage2")
     assert len(runs) == 4
@@ -44,7 +44,7 @@ def test_each_job_with_two_devices_trains_with_its_own_hyper_parameters(
         logs, "-m", *stage1_overrides, "strategy=ddp", "trainer.devices=2", "logger=csv",
         "seed=0,1", "trainer.max_epochs=1", "data.batch_size=2",
     )  # fmt: skip
-    output, _ = process.communicate(timeout=500)
+    output, _ = process.communicate(timeout=1200)
     assert process.returncode == 0, output
     runs = runs_of(logs, "stage1")
     seeds = {yaml.safe_load((run / "config.yaml").read_text())["seed"] for run in runs}
@@ -59,7 +59,7 @@ def test_each_job_with_two_devices_trains_with_its_own_hyper_parameters(
 def test_a_mistake_in_one_job_stops_the_sweep_before_the_first(start_process, tmp_path):
     logs = tmp_path / "logs"
     process = start_process(logs, "-m", "experiment=stage2", "loss=ce,cross_entropy")
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=1200)
     assert process.returncode == 1
     assert "there is no such option" in output
     assert not logs.exists()

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import zipfile
 
@@ -6,6 +5,8 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+
+from terrashot.cli import make_submission
 
 PLACE = "terrashot.mapping.postprocess"
 SIZE = "{_target_: " + PLACE + ".minimum_size.MinimumSize, pixels: 60}"
@@ -22,18 +23,7 @@ def stage2(run_here, trained, tmp_path):
     return run
 
 
-@pytest.fixture
-def make_submission(repository):
-    path = repository / "scripts" / "make_submission.py"
-    spec = importlib.util.spec_from_file_location("make_submission", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_each_rule_is_scored_and_the_maps_are_kept_where_the_tiles_lie(
-    stage2, tiny_root, make_submission, capsys
-):
+def test_each_rule_is_scored_and_the_maps_are_kept_where_the_tiles_lie(stage2, tiny_root, capsys):
     plain = json.loads((stage2() / "results.json").read_text())
     assert plain["postprocess"] == []
     assert plain["external_masks"] is False

@@ -12,7 +12,6 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-from terrashot.app import predict
 from terrashot.app.main import main
 
 PLACE = {"crs": "EPSG:32633", "transform": from_origin(400_000, 5_000_000, 0.5, 0.5)}
@@ -35,7 +34,8 @@ def map_scenes(repository, color_model, tmp_path, monkeypatch):
     """Run with the colour model in small windows; returns the exit code."""
     checkpoint = tmp_path / "adapted.ckpt"
     checkpoint.touch()
-    monkeypatch.setattr(predict, "load_adapted_model", lambda _: color_model)
+    loader = "terrashot.model.adapted_file.load_adapted_model"
+    monkeypatch.setattr(loader, lambda _: color_model)
 
     def run(scenes: Path | str, *overrides: str) -> int:
         fixed = [f"ckpt={checkpoint}", f"input={scenes}", f"output={tmp_path / 'maps'}"]
@@ -250,8 +250,8 @@ def test_a_disk_that_fills_up_leaves_no_half_map_and_the_run_goes_on_later(
         (["output.probabilities=[lake]"], "'lake'"),
         (["input=nowhere"], "no such file or folder"),
         (["output=null"], "output has no value"),
-        (["method=diam"], "no part in mapping"),
-        (["mapping.batch_size=0"], "1 or more"),
+        (["method=diam"], "method is no setting of experiment=predict"),
+        (["mapping.batch_size=0"], "at least 1"),
         (["input.scale=12"], "LOW below HIGH"),
     ],
 )

@@ -42,7 +42,7 @@ def test_a_run_that_is_asked_to_stop_says_how_to_go_on_and_is_no_success(
     process = start_process(logs, *stage1_overrides, "trainer.max_epochs=2000", "logger=csv")
     run = wait_for_epoch(logs, process, 1)
     os.kill(process.pid, signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=1200)
     assert process.returncode == 1
     assert "resume=" in output
     assert json.loads((run / "run.json").read_text())["status"] == "failed"

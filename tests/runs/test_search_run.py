@@ -2,8 +2,9 @@
 
 import pytest
 from rich.console import Console
+from tests.fixtures.runs import small
 
-from terrashot.app.search import run_search
+from terrashot.app.sweep.search import run_search
 from terrashot.errors import ConfigError
 
 optuna = pytest.importorskip("optuna")
@@ -13,7 +14,7 @@ optuna = pytest.importorskip("optuna")
 def search(run_here, trained, tiny_root, tmp_path):
     def run(trials, *overrides):
         fixed = [
-            *run_here.small, f"data.root={tiny_root}", f"paths.logs={tmp_path / 'logs'}",
+            *small(tiny_root, ["experiment=stage2"]), f"paths.logs={tmp_path / 'logs'}",
             "experiment=stage2", f"checkpoint={trained / 'stage1' / 'latest'}", "logger=csv",
             "method=classtrans", "adaptation.panels=0", "solver.iterations=2", "seed=0,1",
             "solver.lr=tag(log,interval(1e-5,1e-3))", *overrides,

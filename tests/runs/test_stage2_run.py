@@ -264,8 +264,8 @@ def test_a_run_ends_with_a_report_that_can_be_built_again(stage2, capsys):
     for name in [f"query_{i}" for i in range(5)]:
         assert f'"name": "{name}' in page
 
-    from terrashot.app.run_folder import RunFolder
-    from terrashot.app.run_report import write_run_report
+    from terrashot.app.run.folder import RunFolder
+    from terrashot.app.run.report import write_run_report
 
     (run / "report.html").unlink()
     write_run_report(RunFolder(run))
@@ -277,20 +277,20 @@ def test_a_failing_report_loses_no_result_and_is_named(stage2, capsys, monkeypat
     def fail(material):
         raise ZeroDivisionError("no such share")
 
-    monkeypatch.setattr("terrashot.app.run_report.run_page", fail)
+    monkeypatch.setattr("terrashot.app.run.report.run_page", fail)
     logs = stage2("method=base_only")
     run = (logs / "stage2" / "latest").resolve()
     assert results_of(logs)["queries"] == 5
     assert not (run / "report.html").exists()
     said = " ".join(capsys.readouterr().out.split())
     assert "report.html could not be written (ZeroDivisionError: no such share" in said
-    assert "scripts/report.py" in said
+    assert "run.py report" in said
     assert "no such share" in (run / "report_error.txt").read_text()
 
 
 @pytest.mark.slow
 def test_a_folder_without_results_is_refused_and_named(tmp_path, repository):
-    command = [sys.executable, str(repository / "scripts" / "report.py"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    command = [sys.executable, str(repository / "run.py"), "report", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 1
     assert "has no results of a stage-2 run" in " ".join(done.stderr.split())

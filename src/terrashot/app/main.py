@@ -1,17 +1,11 @@
 """The entry point behind ``run.py``: one run, or a multirun, from the command line."""
 
-import os
-import sys
 from pathlib import Path
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
 
-from terrashot.app.compose import compose_settings, load_settings, to_settings
-from terrashot.app.overview import print_experiments, print_help
+from terrashot.app.config.groups import check_group_names, print_experiments, print_help
 from terrashot.errors import TerrashotError
 
 _FOLDER_FLAG = "--run-folder"
@@ -22,6 +16,9 @@ def main(configs: Path, arguments: list[str]) -> int:
 
     ``--run-folder FOLDER`` carries on with a folder whose ``config.yaml`` is written already: it
     is how a run with several devices starts its processes, all with the very same settings.
+
+    Everything is imported where it is needed: the lists and a misspelled setting should answer at
+    once, and torch, timm and Lightning take seconds.
     """
     console = Console(stderr=True)
     try:
@@ -30,19 +27,21 @@ def main(configs: Path, arguments: list[str]) -> int:
         elif arguments[0] in ("-h", "--help"):
             print_help(configs, Console())
         elif arguments[0] == _FOLDER_FLAG:
-            from terrashot.app.launch import run_in_folder  # late: see start_run below
-
-            folder = Path(arguments[1])
-            run_in_folder(load_settings(folder / "config.yaml"), folder)
+            _run_in_folder(Path(arguments[1]))
         elif any(a in ("-m", "--multirun") for a in arguments):
-            return _multirun(configs, arguments)
-        else:
-            settings = compose_settings(configs, arguments)
-            # Late, since it imports torch, timm and Lightning (seconds): the lists above and a
-            # misspelled setting should answer at once.
-            from terrashot.app.launch import start_run
+            check_group_names(configs, [a for a in arguments if not a.startswith("-")])
+            from terrashot.app.sweep.sweep import run_sweep
 
-            start_run(settings, arguments, sweep=None, console=Console())
+            return run_sweep(configs, arguments, Console())
+        else:
+            # A misspelled option is told before Hydra is imported.
+            check_group_names(configs, arguments)
+            from terrashot.app.config.compose import compose_settings
+
+            settings = compose_settings(configs, arguments)
+            from terrashot.app.run.start import start_run
+
+            start_run(settings, arguments, Console())
     except TerrashotError as error:
         console.print(
             f"[bold red]{_title(error)}[/] {escape(str(error))}", highlight=False, soft_wrap=True
@@ -54,32 +53,11 @@ def main(configs: Path, arguments: list[str]) -> int:
     return 0
 
 
-def _multirun(configs: Path, arguments: list[str]) -> int:
-    """Run a sweep; with another sweeper of Hydra than its basic one, hand everything to it."""
-    from terrashot.app.sweep import run_sweep
+def _run_in_folder(folder: Path) -> None:
+    from terrashot.app.config.typed import load_settings
+    from terrashot.app.run.start import run_in_folder
 
-    if not any(a.startswith(("hydra/sweeper=", "hydra.sweeper.")) for a in arguments):
-        overrides = [a for a in arguments if not a.startswith("-")]
-        sys.argv = [sys.argv[0], *arguments]
-        return run_sweep(configs, overrides, Console())
-    sys.argv = [sys.argv[0], *arguments]
-    # A TerrashotError inside a job should reach `main`, not Hydra's own error printer.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    hydra.main(config_path=str(configs.resolve()), config_name="run", version_base="1.3")(_job)()
-    return 0
-
-
-def _job(config: DictConfig) -> float | None:
-    """One job of another sweeper's multirun; returns the metric that it optimises."""
-    from terrashot.app.launch import start_run
-
-    hydra_config = HydraConfig.get()
-    return start_run(
-        to_settings(config),
-        list(hydra_config.overrides.task),
-        sweep=Path(hydra_config.sweep.dir).name,
-        console=Console(),
-    )
+    run_in_folder(load_settings(folder / "config.yaml"), folder)
 
 
 def _title(error: TerrashotError) -> str:

@@ -152,7 +152,9 @@ class NovelAdaptation(LightningModule):
 
     def learn(self, data: FewShotDataModule) -> None:
         """Let the method take in the support, and where asked all queries together."""
-        fit = SupportFit(self.method, self.network, data, self.factor, self.storage, self.seed)
+        fit = SupportFit.of_data(
+            self.method, self.network, data, self.factor, self.storage, self.seed
+        )
         fit.fit()
         if self.joint is not None:
             fit.learn_jointly(self.joint, fit.query_tiles)

@@ -1,183 +1,31 @@
-"""Mapping whole scenes: windows through the network, blended, written, shared by all devices."""
+"""Scenes under Lightning, which brings devices, processes and precision."""
 
-import time
-from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
-from typing import Any
-
-import torch
 from lightning import LightningModule
-from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from terrashot.errors import DataError, TerrashotError
-from terrashot.mapping.background import WriteBehind
-from terrashot.mapping.blending import Blender, Layers
-from terrashot.mapping.clock import Clock
-from terrashot.mapping.job import Run, SceneJob, share_rows
-from terrashot.mapping.ledger import Ledger
-from terrashot.mapping.stream import WindowBatch, WindowStream
-from terrashot.model.views import Views
+from terrashot.mapping.mapper import SceneMapper
+from terrashot.mapping.stream import WindowBatch
 
 
 class SceneMapping(LightningModule):
-    """``Trainer.predict`` maps scenes; rows of windows that are finished already are left out.
-
-    Each process computes its share of the rows. A scene's files are written in the background as
-    soon as its last row is there, or, where several processes share the scene, at the end. A
-    scene that can't be read or written further does not stop the others; ``failures`` names it.
+    """``Trainer.predict`` maps scenes; see ``SceneMapper``, which does the work.
 
     Args:
-        model: images [B, 3, H, W] in 0..1 to probabilities [B, K, H, W].
-        jobs: the scenes that have no map yet.
-        ledger: notes which maps are whole.
-        finish: writes the files of a scene whose rows are all there; returns their paths.
-        layers: what is kept of the probabilities.
-        views: flips and rotations.
-        batch_size: windows in a batch.
-        ahead: batches that are read ahead.
+        mapper: maps.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        jobs: Sequence[SceneJob],
-        ledger: Ledger,
-        finish: Callable[[SceneJob], list[Path]],
-        layers: Layers,
-        views: Views,
-        batch_size: int = 1,
-        ahead: int = 4,
-    ) -> None:
+    def __init__(self, mapper: SceneMapper) -> None:
         super().__init__()
-        self.model = model.eval().requires_grad_(False)
-        self.jobs = list(jobs)
-        self.ledger = ledger
-        self.finish_scene = finish
-        self.layers = layers
-        self.views = views
-        self.batch_size = batch_size
-        self.ahead = ahead
-        self.clock = Clock()
-        self.failures: dict[Path, str] = {}
-        self._writer = WriteBehind()
-        self._blender: Blender | None = None
-        self._place = (-1, -1)  # run and row of the last batch
-        self._out = torch.empty(0)
-        self._began: dict[int, float] = {}
+        self.mapper = mapper
+        self.model = mapper.model  # so that it comes to the device
 
-    def setup(self, stage: str) -> None:
-        """Divide the rows that are left among the processes."""
-        pending = [job.store.pending() for job in self.jobs]
-        # No process may finish a row while another one still looks what is left.
-        self.trainer.strategy.barrier("rows are listed")
-        shares = share_rows(self.jobs, pending, self.trainer.world_size)
-        self.runs: list[Run] = shares[self.global_rank]
-        held = [
-            {rank for rank, runs in enumerate(shares) if any(run.job == job for run in runs)}
-            for job in range(len(self.jobs))
-        ]
-        # Who computes a scene's last rows writes its files; one whose rows are all there, anyone.
-        self._mine = [
-            job
-            for job, ranks in enumerate(held)
-            if max(ranks, default=job % self.trainer.world_size) == self.global_rank
-        ]
-        # With these runs a scene is whole that no other process has a part in.
-        last = {run.job: number for number, run in enumerate(self.runs)}
-        self._closing = {number for job, number in last.items() if len(held[job]) == 1}
-        self._rows_left = [len(left) for left in pending]
-
-    def predict_dataloader(self) -> DataLoader[dict[str, Any]]:
+    def predict_dataloader(self) -> DataLoader[WindowBatch]:
         """This process's windows; read by a thread, so that no worker copies them."""
-        stream = WindowStream(self.jobs, self.runs, self.batch_size, self.ahead, self.clock)
+        stream = self.mapper.share(
+            self.global_rank, self.trainer.world_size, self.trainer.strategy.barrier
+        )
         return DataLoader(stream, batch_size=None)
 
     def predict_step(self, batch: WindowBatch, batch_index: int) -> int:
         """Map the windows of a batch; returns their number."""
-        if batch["run"] < 0:
-            self._finish_rest()
-            return 0
-        run = self.runs[batch["run"]]
-        job = self.jobs[run.job]
-        self._began.setdefault(run.job, time.perf_counter())
-        if batch["error"]:
-            self._fail(job, batch["error"])
-            return 0
-        if self._place[0] != batch["run"]:
-            self._blender = Blender(job.plan, self.layers)
-        assert self._blender is not None
-        if self._place != (batch["run"], batch["row"]):
-            self._place = (batch["run"], batch["row"])
-            self._out = self._blender.start_row(batch["row"])
-        if batch["columns"]:
-            probabilities = self._predict(batch["images"])
-            with self.clock.stage("blend"):
-                for index, column in enumerate(batch["columns"]):
-                    self._blender.add(
-                        batch["row"],
-                        column,
-                        probabilities[index],
-                        batch["valid"][index],
-                        self._out,
-                    )
-        if batch["last"] and batch["row"] >= run.keep:
-            self._writer.submit(partial(self._save, job, batch["row"], self._out))
-            if batch["row"] == run.stop - 1 and batch["run"] in self._closing:
-                self._writer.submit(partial(self._finish, run.job))
-        return len(batch["columns"])
-
-    def _predict(self, images: Tensor) -> Tensor:
-        with self.clock.stage("compute"):
-            probabilities = self.views(self.model, images.float().div_(255))
-            if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)
-        return probabilities
-
-    def _save(self, job: SceneJob, row: int, out: Tensor) -> None:
-        with self.clock.stage("write"):
-            job.store.save(row, out.numpy())
-
-    def _finish_rest(self) -> None:
-        """Write the files of scenes that several processes shared, or whose rows were all there."""
-        self._writer.drain()
-        self.trainer.strategy.barrier("rows are computed")
-        for index in self._mine:
-            job = self.jobs[index]
-            if not self.ledger.is_finished(job.output.stem, job.digest):
-                self._finish(index)
-        self.trainer.strategy.barrier("maps are written")
-
-    def _finish(self, index: int) -> None:
-        job = self.jobs[index]
-        if job.store.pending() or job.scene.path in self.failures:
-            return  # a row is missing, here or in another process, which says why
-        began = self._began.get(index, time.perf_counter())
-        try:
-            with self.clock.stage("write"):
-                files = self.finish_scene(job)
-        except TerrashotError as error:
-            self._fail(job, str(error))
-            return
-        facts = {
-            "scene": str(job.scene.path),
-            "height": job.scene.height,
-            "width": job.scene.width,
-            "seconds": round(time.perf_counter() - began, 2),
-            "rows_computed": self._rows_left[index],
-            "rows": len(job.plan.rows),
-        }
-        self.ledger.finish(job.output.stem, job.digest, files, facts)
-
-    def _fail(self, job: SceneJob, message: str) -> None:
-        self.failures[job.scene.path] = message
-        print(f"\n{message}", flush=True)  # at once, and in every process: the others go on
-
-
-def describe_failures(failures: dict[Path, str], missing: Sequence[Path], scenes: int) -> DataError:
-    """The error that ends a run some of whose scenes have no map."""
-    if len(missing) == 1 and missing[0] in failures:
-        return DataError(failures[missing[0]])
-    lines = [f"- {failures.get(p, f'{p}: see the message above')}" for p in missing]
-    return DataError(f"{len(missing)} of {scenes} scenes have no map:\n" + "\n".join(lines))
+        return self.mapper.step(batch)

@@ -1,0 +1,149 @@
+"""From the command line to typed settings: Hydra composes, mistakes become one clear paragraph."""
+
+import contextlib
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from terrashot.app.config.groups import (
+    check_group_names,
+    group_options,
+    option_files,
+    search_path,
+)
+from terrashot.app.config.typed import to_settings, unknown_key
+from terrashot.app.tasks.registry import all_tasks
+from terrashot.errors import ConfigError
+from terrashot.tasks.settings import RunSettings
+
+# Short names of settings, as people write them: `input=scenes input.scale=[0,3000]`.
+_SHORT = {"ckpt": "checkpoint", "input": "input.path", "output": "output.path"}
+_PATHS = ("input", "output")
+
+
+def compose_settings(configs: Path, overrides: list[str]) -> RunSettings:
+    """Compose ``configs/run.yaml`` with the overrides of one run.
+
+    Raises:
+        ConfigError: an unknown group option or key, one that the task does not read, a wrong
+            type, a value that is not set.
+    """
+    return to_settings(compose_raw(configs, overrides), given_keys(configs, overrides))
+
+
+def compose_raw(configs: Path, overrides: list[str]) -> DictConfig:
+    """The same, unresolved and not yet checked, with Hydra's own part ``hydra``.
+
+    Raises:
+        ConfigError: an unknown group option or key.
+    """
+    check_group_names(configs, overrides)
+    groups = group_options(configs)
+    full = [search_path(), *(_in_full(override, groups) for override in overrides)]
+    try:
+        # A multirun job composes inside Hydra's own run, whose state must survive.
+        if GlobalHydra.instance().is_initialized():
+            return compose(config_name="run", overrides=full, return_hydra_config=True)
+        with initialize_config_dir(str(configs.resolve()), version_base="1.3"):
+            return compose(config_name="run", overrides=full, return_hydra_config=True)
+    except HydraException as error:
+        raise ConfigError(_explain(configs, overrides, error)) from error
+    except (OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(_one_line(str(error))) from error
+
+
+def given_keys(configs: Path, overrides: list[str]) -> list[str]:
+    """The dotted keys that command line and experiment file set; groups are not among them."""
+    files = option_files(configs)
+    found: list[str] = []
+    for override in overrides:
+        key, _, value = override.partition("=")
+        key = _SHORT.get(key, key).lstrip("+~").partition("@")[0]
+        if key == "experiment":
+            found += _keys_of_experiment(files["experiment"], value)
+        elif key not in files and not key.startswith("hydra"):
+            found.append(key)
+    return found
+
+
+def _keys_of_experiment(files: dict[str, Path], name: str) -> Iterator[str]:
+    """What an experiment's file sets, and those of the experiments that it starts from."""
+    if name not in files:
+        return
+    content = yaml.safe_load(files[name].read_text(encoding="utf-8")) or {}
+    for entry in content.pop("defaults", []):
+        if isinstance(entry, str):
+            yield from _keys_of_experiment(files, entry)
+    content.pop("hydra", None)
+    yield from _leaves(content, "")
+
+
+def _leaves(values: dict[str, Any], prefix: str) -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + str(key)
+
+
+def _in_full(override: str, groups: Collection[str]) -> str:
+    """The override as Hydra takes it.
+
+    Short names become full ones, a path keeps whatever characters it is made of, and a group that
+    is null on the command line, which Hydra refuses, is left out.
+    """
+    key, equals, value = override.partition("=")
+    if key in groups and value == "null":
+        return f"~{key}"
+    if not equals or key not in _SHORT or value.startswith("{"):
+        return override
+    if key in _PATHS and value != "null" and value[:1] not in ("'", '"'):
+        escaped = value.replace("'", "\\'")
+        value = f"'{escaped}'"
+    return f"{_SHORT[key]}={value}"
+
+
+def _explain(configs: Path, overrides: list[str], error: HydraException) -> str:
+    text = str(error)
+    found = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)'", text)
+    if found is None:
+        return _one_line(text)
+    key = found.group(1).partition("@")[0]
+    values = _plain_run(configs, overrides)
+    kind = all_tasks()[values["task"]].settings if values else None
+    if kind is None:
+        return f"{key}: there is no such setting."
+    return unknown_key(kind, key, values, _leaves(values, ""))
+
+
+def _plain_run(configs: Path, overrides: list[str]) -> dict[str, Any]:
+    """The run without what Hydra refused: its groups alone, as plain values; empty if even that."""
+    groups = group_options(configs)
+    chosen = [o for o in overrides if o.partition("=")[0].lstrip("+~") in groups]
+    config = None
+    for kept in (chosen, [o for o in chosen if o.startswith("experiment=")]):
+        full = [search_path(), *(_in_full(o, groups) for o in kept)]
+        with (
+            contextlib.suppress(HydraException, OmegaConfBaseException, ValueError),
+            initialize_config_dir(str(configs.resolve()), version_base="1.3"),
+        ):
+            config = compose(config_name="run", overrides=full)
+            break
+    if config is None:
+        return {}
+    plain = OmegaConf.to_container(config)
+    assert isinstance(plain, dict)
+    values = {str(k): v for k, v in plain.items()}
+    return values if values.get("task") in all_tasks() else {}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,212 @@
+"""From a composed configuration to the typed Settings of its task, and to a file and back."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from terrashot.app.config.fields import all_keys, field_types, group_type, has_key
+from terrashot.app.config.groups import close_matches
+from terrashot.app.config.moved import renamed
+from terrashot.app.tasks.registry import all_tasks, find_task
+from terrashot.errors import ConfigError
+from terrashot.files import atomic_write
+from terrashot.tasks.settings import RunSettings
+
+
+def to_settings(config: DictConfig, given: Iterable[str] = ()) -> RunSettings:
+    """Check keys and types of a composed configuration and turn it into its task's Settings.
+
+    Args:
+        config: Composed; Hydra's own part is left out.
+        given: Dotted keys that the user has set, on the command line or in an experiment's file.
+
+    Raises:
+        ConfigError: an unknown or missing key, a key that the task does not read, a wrong type.
+    """
+    task = OmegaConf.to_container(config).get("task")  # type: ignore[union-attr] # a mapping
+    if task in (None, "???"):
+        raise ConfigError(
+            "No experiment was chosen. Name one, for example "
+            "`python run.py experiment=stage1`; `python run.py` lists them all."
+        )
+    kind = find_task(str(task)).settings
+    try:
+        values = _resolved(config, kind)
+    except OmegaConfBaseException as error:
+        raise ConfigError(_explain_value(error)) from error
+    for key in given:
+        if not has_key(kind, key):
+            raise ConfigError(unknown_key(kind, key, values))
+    for group, value in values.items():
+        if group not in field_types(kind) and value is not None:
+            raise ConfigError(unknown_key(kind, group, values))
+    return _typed(kind, _known_part(kind, values, strict=True), values)
+
+
+def _resolved(config: DictConfig, kind: type) -> dict[str, Any]:
+    """Plain values; what the task does not read may refer to groups that it lacks, and is left."""
+    types = field_types(kind)
+    raw = OmegaConf.to_container(config)
+    assert isinstance(raw, dict)
+    found: dict[str, Any] = {}
+    for name, value in ((str(key), value) for key, value in raw.items()):
+        node = config._get_node(name)
+        if name == "hydra":
+            continue
+        inner = group_type(types[name]) if name in types else None
+        if inner is not None and isinstance(node, DictConfig) and isinstance(value, dict):
+            known = field_types(inner)
+            found[name] = {k: _plain(node[k]) if k in known else v for k, v in value.items()}
+        elif name in types:
+            found[name] = _plain(config[name])
+        else:
+            found[name] = value
+    return found
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a node of a configuration
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def unknown_key(kind: type, key: str, values: dict[str, Any], further: Iterable[str] = ()) -> str:
+    """Why a key that the task does not read is refused, and what was probably meant.
+
+    Args:
+        kind: The Settings class of the task.
+        key: The key, dotted.
+        values: The configuration of the run.
+        further: Keys that the run has beside those of the Settings: of parts with a ``_target_``.
+    """
+    experiment = f"experiment={values.get('name')}"
+    tasks = all_tasks().values()
+    readers = sorted(task.experiment for task in tasks if has_key(task.settings, key))
+    known = dict.fromkeys([*all_keys(kind), *(k for k in further if has_key(kind, k))])
+    close = close_matches(key, list(known))
+    if not readers:
+        return (
+            f"{key}: there is no such setting.{close} `print_config=true` shows every setting of "
+            "a run."
+        )
+    return (
+        f"{key} is no setting of {experiment}, which would ignore it.{close} Leave {key} out, or "
+        f"run experiment={' or '.join(readers)}, which reads it."
+    )
+
+
+def _known_part(kind: type, values: dict[str, Any], *, strict: bool) -> dict[str, Any]:
+    """The values that a Settings class has.
+
+    A group's file serves several tasks (``data`` above all), so keys of other tasks are left out;
+    a key that no task has is a mistake in the file.
+    """
+    types = field_types(kind)
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in types:
+            continue
+        inner = group_type(types[name])
+        if inner is None or not isinstance(value, dict):
+            found[name] = value
+            continue
+        others = [t for task in all_tasks().values() if (t := _group_of(task.settings, name))]
+        for key in value:
+            if strict and not any(key in field_types(other) for other in others):
+                known = [k for other in others for k in field_types(other)]
+                close = close_matches(str(key), list(dict.fromkeys(known)))
+                raise ConfigError(f"{name}.{key}: there is no such setting.{close}")
+        found[name] = _known_part(inner, value, strict=False)
+    return found
+
+
+def _group_of(kind: type, name: str) -> type | None:
+    types = field_types(kind)
+    return group_type(types[name]) if name in types else None
+
+
+def _typed(kind: type, known: dict[str, Any], values: dict[str, Any]) -> RunSettings:
+    try:
+        schema = OmegaConf.structured(kind)
+        for name in [n for n, v in known.items() if v is None and _is_needed(kind, n)]:
+            raise ConfigError(
+                f"{name} is null, but experiment={values.get('name')} needs it. Choose an option, "
+                f"for example on the command line {name}=OPTION; --help lists them."
+            )
+        merged = OmegaConf.merge(schema, known)
+        missing = sorted(OmegaConf.missing_keys(merged))
+        if missing:
+            group = missing[0].partition(".")[0]
+            if group not in known:
+                raise ConfigError(
+                    f"{group} is null, but experiment={values.get('name')} needs it. Choose an "
+                    f"option, for example on the command line {group}=OPTION; --help lists them."
+                )
+            raise ConfigError(
+                f"The setting(s) {', '.join(missing)} have no value. Give them on the command "
+                f"line, for example `{missing[0]}=VALUE`, or in the config file of their group."
+            )
+        settings = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise ConfigError(_explain_value(error)) from error
+    assert isinstance(settings, RunSettings)
+    return settings
+
+
+def _is_needed(kind: type, name: str) -> bool:
+    hint = field_types(kind)[name]
+    return hint is not Any and type(None) not in getattr(hint, "__args__", ())
+
+
+def save_settings(settings: RunSettings, path: Path) -> None:
+    """Write the resolved configuration as YAML; ``load_settings`` reads it back."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(to_yaml(settings), encoding="utf-8")
+
+
+def load_settings(path: Path, overrides: list[str] | None = None) -> RunSettings:
+    """Read a run's ``config.yaml``, with ``key=value`` overrides applied on top.
+
+    A file of an earlier version may hold keys that its task never read, and old names of classes.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"{path} is missing, so {path.parent} is no run folder. Give the folder of a run under "
+            "logs/, for example resume=logs/stage1/2026-01-31_12-00-00."
+        )
+    values = renamed(yaml.safe_load(path.read_text(encoding="utf-8")))
+    kind = find_task(str(values.get("task"))).settings
+    config = OmegaConf.create(_known_part(kind, values, strict=False))
+    for override in overrides or []:
+        key, _, value = override.partition("=")
+        if OmegaConf.select(config, key, default=config) is config:
+            raise ConfigError(f"{key}: no such setting in {path}.")
+        OmegaConf.update(config, key, OmegaConf.create({"v": _scalar(value)}).v)
+    plain = OmegaConf.to_container(config)
+    assert isinstance(plain, dict)
+    return _typed(kind, {str(k): v for k, v in plain.items()}, values)
+
+
+def to_yaml(settings: RunSettings) -> str:
+    """The resolved configuration as people read it."""
+    return OmegaConf.to_yaml(OmegaConf.structured(settings))
+
+
+def to_plain(settings: RunSettings) -> dict[str, Any]:
+    """Nested dictionaries of plain values, for loggers and printing."""
+    return asdict(settings)
+
+
+def _scalar(text: str) -> Any:  # noqa: ANN401 - a YAML scalar
+    override = OverridesParser.create().parse_override(f"v={text}")
+    return override.value()
+
+
+def _explain_value(error: OmegaConfBaseException) -> str:
+    text = " ".join(str(error).split("\n")[0].split())
+    key = getattr(error, "full_key", None)
+    return f"{key}: {text}" if key else text

@@ -1,1 +1,0 @@
-"""The tasks of `run.py`, one file each; `registry.py` lists them."""

@@ -1,0 +1,262 @@
+"""Adapt once: one head for all maps, kept in a file that maps without the support set."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from terrashot.app.tasks.novel_adaptation import (
+    NovelAdaptationTask,
+    build_joint,
+    build_method,
+    uses_query,
+)
+from terrashot.errors import ConfigError
+from terrashot.tasks.settings import StageTwoSettings, setting
+from terrashot.tasks.task import Bench, Run
+
+if TYPE_CHECKING:
+    from terrashot.data.datamodule import FewShotDataModule
+    from terrashot.model.adapt_once import Unlabelled
+    from terrashot.model.support_fit import SupportFit
+
+QUERIES = "queries"
+
+
+@dataclass
+class InputSettings:
+    """``input``: scenes to learn from; ``input=PATH`` sets the path."""
+
+    path: str | None = None
+    bands: list[int] | None = None
+    scale: Any = None
+
+
+@dataclass
+class SampleSettings:
+    """``adapt``: what is drawn from the scenes."""
+
+    sample: int = setting(64, at_least=1)
+    window: int = setting(512, at_least=1)
+    pixels: int = setting(65536, at_least=1)
+    evaluate: bool = True
+
+
+@dataclass
+class AdaptOnceSettings(StageTwoSettings):
+    """Settings of an adaptation to one file."""
+
+    input: InputSettings = field(default_factory=InputSettings)
+    adapt: SampleSettings = field(default_factory=SampleSettings)
+
+
+class AdaptOnceTask(NovelAdaptationTask):
+    """One head for all maps, kept in a file."""
+
+    name = "adapt_once"
+    experiment = "adapt"
+    settings = AdaptOnceSettings
+    # Query tiles are scored where there are any.
+    tiles = ("support", "has_labelled_queries")
+
+    def check(self, settings: Any, bench: Bench) -> None:  # noqa: ANN401 - AdaptOnceSettings
+        """What learns from unlabelled tiles needs some, and the other way round."""
+        super().check(settings, bench)
+        if settings.processes > 1:
+            raise ConfigError(
+                f"experiment=adapt makes one head in one process, but there are "
+                f"{settings.processes}. Set trainer.devices=1 trainer.num_nodes=1 strategy=single; "
+                "experiment=predict shares the windows of a scene over several devices."
+            )
+        _check_unlabelled(settings, uses_query(bench))
+
+    def run(self, settings: Any, run: Run) -> None:  # noqa: ANN401 - AdaptOnceSettings
+        """Make ``adapted.ckpt``, unless an interrupted run has, and score it."""
+        from terrashot.callbacks.prediction_panels import PredictionPanels
+        from terrashot.data.datamodule import FewShotDataModule
+        from terrashot.model.adapted_file import FILE_NAME, load_adapted_model
+        from terrashot.reporting.run_summary import short_path
+
+        data = FewShotDataModule(**run.tiles())
+        data.prepare_data()
+        checkpoint = run.stage1_checkpoint()
+        run.update_info(checkpoint=str(checkpoint.resolve()))
+        panels = settings.adaptation.panels
+        run.start(
+            PredictionPanels(run.path, data.taxonomy, panels, read_image=data.query_image),
+            trains=False,
+        )
+        run.say(f"stage-1 network: {checkpoint}")
+        file = run.path / FILE_NAME
+        if not file.is_file():
+            _adapt(settings, run, data, checkpoint, file)
+        # The file is scored, not what is still in memory: the numbers are those of the maps to
+        # come.
+        model = load_adapted_model(file)
+        data.feature_cache = run.feature_cache(checkpoint, model.stride)
+        seconds = model.provenance["seconds"]
+        run.say(
+            f"adapted in {seconds:.1f} s: {', '.join(c.name for c in model.taxonomy.novel)} "
+            f"learned from {sum(map(len, model.provenance['support'].values()))} tiles"
+        )
+        extra = {
+            "protocol": "adapt once",
+            "checkpoint": str(checkpoint),
+            "adaptation_seconds": seconds,
+            "diverged": model.provenance["diverged"],
+            "similarity": model.provenance["similarity"],
+            "file": FILE_NAME,
+        }
+        following = (
+            f"python run.py experiment=predict ckpt={short_path(file)} input=SCENES output=MAPS"
+        )
+        if settings.adapt.evaluate and data.layout.has_labelled_queries:
+            _score(settings, run, data, model, following, extra)
+            return
+        why = "no labelled query tiles" if settings.adapt.evaluate else "adapt.evaluate=false"
+        run.write_results({}, {"method": model.provenance["method"], **extra})
+        run.say(f"not scored: {why}\n{short_path(file)}\nnext: {following}")
+
+
+def _check_unlabelled(settings: AdaptOnceSettings, transductive: bool) -> None:
+    """Raise a ConfigError where method and ``input`` do not go together."""
+    from terrashot.mapping.checks import check_scenes
+    from terrashot.mapping.radiometry import parse_scale
+
+    path, joint = settings.input.path, settings.adaptation.joint
+    if path is None and (transductive or joint):
+        what = "transduction" if transductive else "adaptation.joint"
+        off = "transduction=none" if transductive else "adaptation.joint=null"
+        raise ConfigError(
+            f"{what} learns from unlabelled tiles, but input has no value: one head for all maps "
+            "has no query of its own. Name some of the tiles that will be mapped with "
+            f"input=PATH (a file, folder or glob) or input={QUERIES} (the query "
+            f"tiles of the data), or set {off}."
+        )
+    if path is not None and not transductive and not joint:
+        raise ConfigError(
+            f"input={path} names unlabelled tiles, but nothing learns from them: "
+            "transduction is none and adaptation.joint is null. Choose transduction=classtrans or "
+            "transduction=diam (with the method of that name), or adaptation.joint={rounds: 2} "
+            "(any method), or leave input out."
+        )
+    if path not in (None, QUERIES):
+        check_scenes(path, settings.input.bands, parse_scale(settings.input.scale))
+    if transductive and (settings.transduction or {}).get("query_weights") == "support_validity":
+        raise ConfigError(
+            "transduction.query_weights=support_validity lays the support's labels over a query "
+            "tile, but experiment=adapt learns from a sample of pixels. Set "
+            "transduction.query_weights=query_mask, or use experiment=stage2."
+        )
+
+
+def _score(
+    settings: AdaptOnceSettings,
+    run: Run,
+    data: "FewShotDataModule",
+    model: Any,  # noqa: ANN401 - an AdaptedModel
+    following: str,
+    extra: dict[str, Any],
+) -> None:
+    from terrashot.app.tasks.evaluation_results import publish_scores
+    from terrashot.tasks.adapted_evaluation import AdaptedEvaluation
+    from terrashot.tasks.query_counts import QueryStore
+    from terrashot.tasks.query_maps import QueryMaps
+
+    rules = run.build("postprocess")
+    maps = run.path / "maps" if settings.adaptation.save_maps else None
+    module = AdaptedEvaluation(
+        model,
+        QueryStore(run.path / "queries"),
+        base_weight=settings.adaptation.base_weight,
+        novel_weight=settings.adaptation.novel_weight,
+        maps=QueryMaps(data.taxonomy, data.eval_transform, rules, maps),
+    )
+    run.test(module, data)
+    publish_scores(run, data, module.result, rules, following, **extra)
+
+
+def _adapt(
+    settings: AdaptOnceSettings,
+    run: Run,
+    data: "FewShotDataModule",
+    checkpoint: Path,
+    file: Path,
+) -> None:
+    """Fit the method and write the file."""
+    from terrashot.adaptation.support.storage import storage_type
+    from terrashot.app.run.folder import git_revision
+    from terrashot.app.tasks.evaluation_results import publish_similarity
+    from terrashot.files import file_digest
+    from terrashot.model.adapt_once import adapt_once
+    from terrashot.model.adapted_file import save_adapted_model
+    from terrashot.model.adapted_model import AdaptedModel
+    from terrashot.model.stage1_file import load_base_model
+    from terrashot.model.support_fit import SupportFit
+    from terrashot.model.tile_network import TileNetwork, stride_factor
+
+    base = load_base_model(checkpoint, data.taxonomy)
+    data.feature_cache = run.feature_cache(checkpoint, base.segmenter.stride)
+    device = run.trainer.strategy.root_device
+    network = TileNetwork(
+        base.segmenter.eval().requires_grad_(False).to(device),
+        device,
+        data.feature_cache,
+        run.trainer.precision_plugin.forward_context,
+    )
+    adaptation, method = settings.adaptation, build_method(run)
+    factor = stride_factor(base.segmenter, adaptation.feature_stride)
+    began = time.perf_counter()
+    with run.console.status("adapting", spinner="line"):
+        storage = storage_type(adaptation.storage)
+        fit = SupportFit.of_data(method, network, data, factor, storage, settings.seed)
+        unlabelled = _unlabelled_tiles(settings, fit, data)
+        head = adapt_once(fit, unlabelled, uses_query(run), build_joint(settings), settings.seed)
+    model = AdaptedModel(
+        base.segmenter, head, data.taxonomy, run.build("inference"), adaptation.align_corners
+    )
+    info = {
+        "method": method.name,
+        "stage1": {
+            "name": "/".join(checkpoint.resolve().parts[-4:]),  # stage1/DATE/checkpoints/best.ckpt
+            "sha256": file_digest(checkpoint),
+        },
+        "data": {"name": settings.data.name, "split": settings.data.split},
+        "support": {
+            c.name: [tile.name for tile in data.layout.support[c.index]]
+            for c in data.taxonomy.novel
+        },
+        "scenes": settings.input.path,
+        "joint": adaptation.joint,
+        "feature_stride": factor * base.segmenter.stride,
+        "seed": settings.seed,
+        "seconds": round(time.perf_counter() - began, 3),
+        "diverged": head.diverged,
+        "similarity": publish_similarity(run, method, data.taxonomy),
+        "git": git_revision(),
+        "run": run.path.name,
+    }
+    save_adapted_model(file, model, info)
+
+
+def _unlabelled_tiles(
+    settings: AdaptOnceSettings, fit: "SupportFit", data: "FewShotDataModule"
+) -> "Unlabelled | None":
+    """Query tiles of the data or windows of scenes; None where ``input`` is not given.
+
+    Raises:
+        DataError: a scene can't be read.
+    """
+    from terrashot.mapping.checks import check_scenes
+    from terrashot.mapping.radiometry import parse_scale
+    from terrashot.mapping.scene_sample import SceneSample
+    from terrashot.model.adapt_once import Unlabelled
+
+    given, adapt = settings.input, settings.adapt
+    if given.path is None:
+        return None
+    if given.path == QUERIES:
+        return Unlabelled(fit.query_tiles, len(data.layout.query), adapt.pixels)
+    scenes = check_scenes(given.path, given.bands, parse_scale(given.scale))
+    sample = SceneSample(scenes, adapt.sample, adapt.window, settings.seed)
+    return Unlabelled(lambda: fit.windows(sample), len(sample), adapt.pixels)

@@ -1,0 +1,108 @@
+"""Stage 1: train a network on the base classes."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from terrashot.errors import ConfigError
+from terrashot.tasks.augmentation import build_augmentation
+from terrashot.tasks.settings import REQUIRED, CallbackSettings, CropData, TrainingSettings
+from terrashot.tasks.task import Bench, Run, Task, following_data, taxonomy_of
+
+if TYPE_CHECKING:
+    from terrashot.data.transforms import TrainTransform
+
+
+@dataclass
+class BaseSegmentationSettings(TrainingSettings):
+    """Settings of stage 1."""
+
+    data: CropData = field(default_factory=CropData)
+    backbone: dict[str, Any] = REQUIRED
+    decoder: dict[str, Any] = REQUIRED
+    loss: dict[str, Any] = REQUIRED
+    callbacks: CallbackSettings = field(default_factory=CallbackSettings)
+
+
+class BaseSegmentationTask(Task[BaseSegmentationSettings]):
+    """Training on the base classes."""
+
+    name = "base_segmentation"
+    experiment = "stage1"
+    settings = BaseSegmentationSettings
+    tiles = ("train", "stage1_val")
+
+    def check(self, settings: BaseSegmentationSettings, bench: Bench) -> None:
+        """Parts that do not go with labelled tiles are found before the first is read."""
+        _transform(settings)
+        if not getattr(bench.build("loss"), "needs_labels", True):
+            raise ConfigError(
+                "loss: a contrastive loss compares windows and knows no classes, so stage 1 can't "
+                "train with it. Choose loss=ce or another loss of stage 1, or run "
+                "experiment=pretrain_false."
+            )
+
+    def metrics(self, settings: BaseSegmentationSettings) -> list[str]:
+        """Losses and IoU of the base classes."""
+        classes = taxonomy_of(settings).base_only().names
+        known = ["val/loss", "val/base_miou", "val/mean_miou", "val/pixel_accuracy"]
+        return known + [f"val/iou/{c}" for c in classes]
+
+    def sweep_score(self, settings: BaseSegmentationSettings) -> str:
+        """What the best checkpoint is chosen by."""
+        return settings.callbacks.monitor
+
+    def run(self, settings: BaseSegmentationSettings, run: Run) -> None:
+        """Train, going on from last.ckpt where the folder has one."""
+        from terrashot.callbacks.prediction_panels import PredictionPanels
+        from terrashot.callbacks.score_report import report_scores
+        from terrashot.data.datamodule import FewShotDataModule
+        from terrashot.evaluation.scores import gfss_scores
+        from terrashot.losses.ldam import LDAM
+        from terrashot.networks.backbone_weights import load_backbone_weights
+        from terrashot.networks.build import build_segmenter
+        from terrashot.reporting.class_table import class_table
+        from terrashot.tasks.base_segmentation import BaseSegmentation
+
+        data = FewShotDataModule(train_transform=_transform(settings), **run.tiles())
+        taxonomy = data.taxonomy.base_only()
+        loss = run.build("loss")
+        segmenter = build_segmenter(
+            {
+                "backbone": settings.backbone,
+                "decoder": settings.decoder,
+                "num_classes": taxonomy.num_classes,
+                "mean": settings.data.mean,
+                "std": settings.data.std,
+            }
+        )
+        report = load_backbone_weights(
+            segmenter,
+            settings.backbone.get("weights"),
+            settings.backbone.get("source", "timm"),
+            settings.backbone.get("clip_model"),
+        )
+        module = BaseSegmentation(segmenter, loss, run.plan(), taxonomy)
+        run.start(PredictionPanels(run.path, taxonomy, settings.callbacks.panels))
+        run.say(f"{settings.backbone['name']}, {report.summary()}")
+        if isinstance(loss, LDAM):
+            data.prepare_data()
+            loss.set_counts(data.train_label_counts())
+        run.fit(module, data, network=segmenter)
+        if not run.is_first:
+            return
+        confusion = module.last_confusion
+        step = run.trainer.global_step
+        report_scores(run.trainer.loggers, run.path, confusion, taxonomy, "val", step)
+        monitor, best = settings.callbacks.monitor, run.best_score()
+        run.write_results(run.metrics(), {"best": {monitor: best}}, confusion, taxonomy)
+        scores = gfss_scores(confusion, taxonomy)
+        run.console.print(class_table(scores, taxonomy, "Last validation: IoU by class"))
+        run.close(monitor, best, f"python run.py experiment=stage2{following_data(settings)}")
+
+
+def _transform(settings: BaseSegmentationSettings) -> "TrainTransform | None":
+    from terrashot.data.transforms import TrainTransform
+
+    if not settings.augmentation:
+        return None
+    return build_augmentation(TrainTransform, settings.augmentation, "default")

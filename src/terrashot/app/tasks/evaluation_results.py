@@ -1,0 +1,160 @@
+"""What an evaluation on the query tiles leaves behind: results.json, figures, the closing table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from terrashot.app.run.folder import RunFolder
+from terrashot.app.run.report import try_report
+from terrashot.callbacks.score_report import (
+    report_rules,
+    report_scores,
+    report_similarity,
+    report_transition,
+)
+from terrashot.data.datamodule import FewShotDataModule
+from terrashot.data.layout import FewShotLayout
+from terrashot.evaluation.scores import gfss_scores
+from terrashot.files import without_nan
+from terrashot.mapping.postprocess.chain import PostProcess
+from terrashot.reporting.class_table import class_table
+from terrashot.reporting.rule_table import rule_table
+from terrashot.tasks.novel_adaptation import AdaptationResult
+from terrashot.tasks.query_counts import QueryStore, average_transition
+from terrashot.tasks.settings import StageTwoSettings
+from terrashot.tasks.task import Bench, Run, taxonomy_of
+from terrashot.taxonomy import Taxonomy
+
+
+def publish_scores(
+    run: Run,
+    data: FewShotDataModule,
+    result: AdaptationResult,
+    rules: PostProcess | None,
+    next_command: str | None = None,
+    **extra: Any,  # noqa: ANN401 - JSON values
+) -> None:
+    """Write and print the scores of one evaluation; ``extra`` goes into results.json."""
+    settings, taxonomy, loggers = run.settings, data.taxonomy, run.trainer.loggers
+    assert isinstance(settings, StageTwoSettings)
+    references = {"base model": result.base_scores}
+    report_scores(loggers, run.path, result.confusion, taxonomy, "test", result.queries, references)
+    after_rules = rule_results(rules, result.rules, settings, taxonomy)
+    if after_rules:
+        report_rules(loggers, rule_rows(after_rules), result.queries)
+    external = rules is not None and rules.external_masks
+    content = {
+        "base_model": without_nan(result.base_scores.as_metrics("test", taxonomy)),
+        "queries": result.queries,
+        "seconds_per_query": result.seconds_per_query,
+        "adaptation_seconds_per_query": result.adaptation_seconds_per_query,
+        "diverged_queries": result.diverged,
+        "method": settings.method.get("name"),
+        "external_masks": external,
+        "postprocess": after_rules,
+        "data": {"name": settings.data.name, "split": settings.data.split},
+        **{key: value for key, value in extra.items() if value is not None},
+    }
+    run.write_results(run.metrics(), content, result.confusion, taxonomy)
+    report = try_report(RunFolder(run.path), data, run.console)
+    title = f"{settings.data.name} {settings.data.split}: {result.queries} query tiles"
+    title += ", with external masks" if external else ""
+    run.console.print(class_table(result.scores, taxonomy, title, references))
+    if after_rules:
+        run.console.print(rule_table(rule_rows(after_rules)))
+    if result.diverged:
+        run.say(
+            f"the adaptation diverged on {result.diverged} of {result.queries} queries: the "
+            "published step size is too large for these features; method=classtrans is scaled",
+            style="yellow",
+        )
+    run.say(f"{result.seconds_per_query:.2f} s a query")
+    label = "test/weighted_miou" + (" with external masks" if external else "")
+    run.close(label, result.scores.weighted_miou, next_command, report)
+
+
+def publish_similarity(
+    run: Run,
+    method: Any,  # noqa: ANN401 - what the method's _target_ names
+    taxonomy: Taxonomy,
+) -> dict[str, Any] | None:
+    """Draw the similarity that a method started from, if it did; for results.json too."""
+    similarity = getattr(method, "similarity", None)
+    if similarity is None:
+        return None
+    name = _class_name(run, "similarity")
+    report_similarity(run.trainer.loggers, run.path, similarity, taxonomy, name)
+    return {"name": name, "matrix": similarity.tolist()}
+
+
+def publish_transition(run: Run, store: QueryStore, taxonomy: Taxonomy) -> dict[str, Any] | None:
+    """Draw the mean transition matrix over all queries, if the method has one; as above."""
+    matrix = average_transition(store.load())
+    if matrix is None:
+        return None
+    name = _class_name(run, "transition")
+    report_transition(run.trainer.loggers, run.path, matrix, taxonomy, name)
+    return {"name": name, "matrix": matrix.tolist()}
+
+
+def _class_name(run: Run, group: str) -> str:
+    return str(getattr(run.settings, group)["_target_"]).rpartition(".")[2]
+
+
+def check_postprocess(settings: StageTwoSettings, bench: Bench) -> None:
+    """Find what can't work on the query tiles: unknown classes, missing masks.
+
+    Raises:
+        ConfigError: see ``PostProcess.check``.
+        DataError: an external mask of a query tile is missing.
+    """
+    rules = bench.build("postprocess")
+    tiles: list[str] = []
+    if rules.external_masks and settings.data.demo_seed is None:  # the demo set makes itself later
+        layout = FewShotLayout(Path(settings.data.root), settings.data.split)
+        tiles = [tile.name for tile in layout.query]
+    rules.check(taxonomy_of(settings), tiles)
+
+
+def rule_results(
+    rules: PostProcess | None, counts: Tensor, settings: StageTwoSettings, taxonomy: Taxonomy
+) -> list[dict[str, Any]]:
+    """What ``results.json`` says of the map before and after each rule; empty without rules.
+
+    Args:
+        rules: The post-processing.
+        counts: ``[1 + R, K, K]``, before all rules and after each.
+        settings: Of the run.
+        taxonomy: Its classes.
+
+    Returns:
+        In order, ``{"rule": the method's name or "+ <rule>", "external": whether masks of another
+        model are in the map by then, "metrics": {"test/base_miou": ..., ...}}``.
+    """
+    if rules is None:
+        return []
+    names = [str(settings.method.get("name")), *(f"+ {name}" for name in rules.rules)]
+    external = [rule.external_masks for rule in rules.rules.values()]
+    weights = {
+        "base_weight": settings.adaptation.base_weight,
+        "novel_weight": settings.adaptation.novel_weight,
+    }
+    found = []
+    for number, (name, confusion) in enumerate(zip(names, counts, strict=True)):
+        scores = gfss_scores(confusion, taxonomy, **weights)
+        found.append(
+            {
+                "rule": name,
+                "external": any(external[:number]),
+                "metrics": without_nan(scores.as_metrics("test", taxonomy)),
+            }
+        )
+    return found
+
+
+def rule_rows(results: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    """The same as rows of a table: rule, base, novel and weighted mIoU, external masks."""
+    keys = ["test/base_miou", "test/novel_miou", "test/weighted_miou"]
+    return [[r["rule"], *(r["metrics"][key] for key in keys), r["external"]] for r in results]

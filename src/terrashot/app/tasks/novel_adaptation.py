@@ -1,0 +1,157 @@
+"""Stage 2: adapt to the novel classes, query by query, and score."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from terrashot.errors import ConfigError
+from terrashot.tasks.settings import StageTwoSettings
+from terrashot.tasks.task import Bench, Run, Task, check_novel_classes, taxonomy_of
+
+if TYPE_CHECKING:
+    from terrashot.adaptation.joint import JointSelfTraining
+
+_SCORES = {"base": "test/base_miou", "novel": "test/novel_miou", "weighted": "test/weighted_miou"}
+_PARTS = ("similarity", "transition", "loss", "transduction", "solver", "support_weighting")
+
+
+@dataclass
+class NovelAdaptationSettings(StageTwoSettings):
+    """Settings of stage 2."""
+
+    guidance: dict[str, Any] | None = None
+
+
+class NovelAdaptationTask(Task[Any]):
+    """Adaptation to the novel classes, query by query."""
+
+    name = "novel_adaptation"
+    experiment = "stage2"
+    settings: ClassVar[type[StageTwoSettings]] = NovelAdaptationSettings
+    tiles = ("support", "query")
+    needs_stage1 = True
+    trains = False
+
+    def check(self, settings: StageTwoSettings, bench: Bench) -> None:
+        """There must be something to learn, and the post-processing must go with the classes."""
+        check_novel_classes(settings)
+        build_joint(settings)
+        if settings.postprocess is not None:
+            from terrashot.app.tasks.evaluation_results import check_postprocess
+
+            check_postprocess(settings, bench)
+
+    def metrics(self, settings: StageTwoSettings) -> list[str]:
+        """Scores over all query tiles."""
+        scores = ["base", "novel", "weighted", "mean", "harmonic"]
+        known = [f"test/{s}_miou" for s in scores]
+        names = taxonomy_of(settings).names
+        return [*known, "test/pixel_accuracy", *(f"test/iou/{c}" for c in names)]
+
+    def sweep_score(self, settings: StageTwoSettings) -> str:
+        """The challenge's score."""
+        return "weighted"
+
+    def sweep_scores(
+        self, settings: StageTwoSettings, results: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Base, novel and weighted mIoU."""
+        return {name: results["metrics"].get(key) for name, key in _SCORES.items()}
+
+    def run(self, settings: Any, run: Run) -> None:  # noqa: ANN401 - of this task or a later one
+        """Adapt to the support set and score the queries, leaving out those that are done."""
+        from terrashot.app.tasks.evaluation_results import (
+            publish_scores,
+            publish_similarity,
+            publish_transition,
+        )
+        from terrashot.callbacks.prediction_panels import PredictionPanels
+        from terrashot.data.datamodule import FewShotDataModule
+        from terrashot.model.stage1_file import load_base_model
+        from terrashot.tasks.novel_adaptation import NovelAdaptation
+        from terrashot.tasks.query_counts import QueryStore
+        from terrashot.tasks.query_maps import QueryMaps
+
+        adaptation = settings.adaptation
+        data = FewShotDataModule(**run.tiles())
+        taxonomy = data.taxonomy
+        path = run.stage1_checkpoint()
+        run.update_info(checkpoint=str(path.resolve()))
+        base = load_base_model(path, taxonomy)
+        data.feature_cache = run.feature_cache(path, base.segmenter.stride)
+        rules = run.build("postprocess")
+        maps = run.path / "maps" if adaptation.save_maps else None
+        method = build_method(run)
+        if settings.guidance is not None:
+            method = run.build("guidance", method=method)
+        module = NovelAdaptation(
+            segmenter=base.segmenter,
+            method=method,
+            taxonomy=taxonomy,
+            store=QueryStore(run.path / "queries"),
+            feature_stride=adaptation.feature_stride,
+            align_corners=adaptation.align_corners,
+            seed=settings.seed,
+            base_weight=adaptation.base_weight,
+            novel_weight=adaptation.novel_weight,
+            inference=run.build("inference"),
+            storage=adaptation.storage,
+            joint=build_joint(settings),
+            maps=QueryMaps(taxonomy, data.eval_transform, rules, maps),
+            # A head that is the same for all queries gains nothing from holding several of them.
+            queries_per_pass=adaptation.queries_per_pass if uses_query(run) else 1,
+        )
+        panels = PredictionPanels(
+            run.path, taxonomy, adaptation.panels, read_image=data.query_image
+        )
+        run.start(panels, trains=False)
+        run.say(f"stage-1 network: {path}")
+        run.test(module, data)
+        if not run.is_first:
+            return
+        publish_scores(
+            run,
+            data,
+            module.result,
+            rules,
+            protocol="joint" if adaptation.joint else "per query",
+            checkpoint=str(path),
+            similarity=publish_similarity(run, module.method, taxonomy),
+            transition=publish_transition(run, module.store, taxonomy),
+        )
+
+
+def build_method(bench: Bench) -> Any:  # noqa: ANN401 - what the method's _target_ names
+    """The stage-2 method with its parts."""
+    return bench.build("method", **{part: bench.build(part) for part in _PARTS})
+
+
+def uses_query(bench: Bench) -> bool:
+    """Whether unlabelled pixels have a say in the head of stage 2."""
+    transduction = bench.build("transduction")
+    return transduction is not None and bool(transduction.uses_query)
+
+
+def build_joint(settings: StageTwoSettings) -> "JointSelfTraining | None":
+    """Joint self-training, where ``adaptation.joint`` asks for it.
+
+    Raises:
+        ConfigError: an unknown setting, or several processes, each of which sees its own queries.
+    """
+    from terrashot.adaptation.joint import JointSelfTraining
+
+    joint = settings.adaptation.joint
+    if joint is None:
+        return None
+    if settings.processes > 1:
+        raise ConfigError(
+            f"adaptation.joint learns from all queries in one process, but there are "
+            f"{settings.processes}. Set trainer.devices=1 trainer.num_nodes=1 strategy=single."
+        )
+    try:
+        return JointSelfTraining(**joint)
+    except TypeError as error:
+        raise ConfigError(
+            f"adaptation.joint: {error}. It has rounds, confidence, pixels and seed, for example "
+            "adaptation.joint={rounds: 2}."
+        ) from error

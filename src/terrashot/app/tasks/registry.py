@@ -1,0 +1,46 @@
+"""All tasks of `run.py`: the core's by name, the wings by their packages."""
+
+import importlib
+from functools import cache
+from typing import Any
+
+from terrashot.errors import ConfigError
+from terrashot.tasks.task import Task
+
+_CORE = {
+    "base_segmentation": "terrashot.app.tasks.base_segmentation.BaseSegmentationTask",
+    "novel_adaptation": "terrashot.app.tasks.novel_adaptation.NovelAdaptationTask",
+    "adapt_once": "terrashot.app.tasks.adapt_once.AdaptOnceTask",
+    "scene_mapping": "terrashot.app.tasks.scene_mapping.SceneMappingTask",
+}
+# A wing's package names its tasks (``TASKS``) and holds its configs; nothing else knows of it.
+WINGS = (
+    "terrashot.papers.false",
+    "terrashot.papers.sg_one",
+    "terrashot.papers.simtrans",
+)
+
+
+@cache
+def all_tasks() -> dict[str, Task[Any]]:
+    """Every task by its name."""
+    classes = dict(_CORE)
+    for wing in WINGS:
+        classes |= importlib.import_module(wing).TASKS
+    found = {}
+    for name, path in classes.items():
+        module, _, attribute = path.rpartition(".")
+        found[name] = getattr(importlib.import_module(module), attribute)()
+    return found
+
+
+def find_task(name: str) -> Task[Any]:
+    """The task that ``task:`` names.
+
+    Raises:
+        ConfigError: there is no such task.
+    """
+    task = all_tasks().get(name)
+    if task is None:
+        raise ConfigError(f"task is '{name}', but it must be one of {', '.join(all_tasks())}.")
+    return task

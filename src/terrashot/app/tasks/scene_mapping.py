@@ -1,0 +1,229 @@
+"""Mapping whole scenes with an adapted model: georeferenced files and the closing table."""
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from terrashot.app.tasks.adapt_once import InputSettings
+from terrashot.errors import CheckpointError, ConfigError
+from terrashot.tasks.settings import RunSettings, setting
+from terrashot.tasks.task import Bench, Run, Task
+
+if TYPE_CHECKING:
+    from terrashot.mapping.job import SceneJob
+    from terrashot.mapping.ledger import Ledger
+    from terrashot.mapping.mapper import SceneMapper
+    from terrashot.mapping.postprocess.chain import PostProcess
+    from terrashot.mapping.request import MapRequest
+
+
+@dataclass
+class OutputSettings:
+    """``output``: the maps; ``output=FOLDER`` sets the path."""
+
+    path: str | None = None
+    confidence: bool = False
+    probabilities: list[str] = field(default_factory=list)
+    picture: bool = True
+    style: bool = True
+    areas: bool = True
+    polygons: bool = False
+    minimum_mapping_unit: float | None = setting(
+        None,
+        above=0,
+        why="an area: square metres of a projected scene, otherwise pixels; null for none",
+    )
+
+
+@dataclass
+class MappingSettings:
+    """``configs/mapping``: how scenes are cut into windows and put together again."""
+
+    window: int = 1024
+    overlap: int = 256
+    norm_side: int | None = 256
+    views: str | None = None
+    batch_size: int = setting(1, at_least=1)
+    ahead: int = setting(4, at_least=1)
+
+
+@dataclass
+class SceneMappingSettings(RunSettings):
+    """Settings of a mapping run."""
+
+    checkpoint: str | None = None
+    input: InputSettings = field(default_factory=InputSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+    mapping: MappingSettings = field(default_factory=MappingSettings)
+    postprocess: dict[str, Any] | None = None
+
+
+class SceneMappingTask(Task[SceneMappingSettings]):
+    """Georeferenced maps of whole scenes with an adapted model."""
+
+    name = "scene_mapping"
+    experiment = "predict"
+    settings = SceneMappingSettings
+    trains = False
+
+    def check(self, settings: SceneMappingSettings, bench: Bench) -> None:
+        """Checkpoint, all scenes and the output folder, before anything is computed."""
+        _request(settings, bench)
+
+    def metrics(self, settings: SceneMappingSettings) -> list[str]:
+        """None: a scene has no labels."""
+        return []
+
+    def sweep_score(self, settings: SceneMappingSettings) -> str:
+        """None, so that there is nothing to compare.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(
+            "experiment=predict maps scenes without labels, which have no score that a multirun "
+            "could compare. Map them with one command, without -m; input takes a folder or a glob."
+        )
+
+    def run(self, settings: SceneMappingSettings, run: Run) -> None:
+        """Map the scenes that have no map yet with these settings."""
+        from terrashot.app.run.build import resolve_accelerator, resolve_precision
+        from terrashot.mapping.ledger import Ledger
+        from terrashot.tasks.scene_mapping import SceneMapping
+
+        accelerator = resolve_accelerator(settings.trainer.accelerator)
+        if settings.trainer.precision == "auto" and accelerator == "cpu":
+            # Half precision has to be asked for where a map is to be the same on every machine.
+            settings.trainer = replace(settings.trainer, precision="32-true")
+        precision = resolve_precision(settings.trainer.precision, accelerator)
+        request = _request(settings, run)
+        ledger = Ledger(request.output)
+        jobs = request.jobs(ledger, precision)
+        left = [j for j in jobs if not ledger.is_finished(j.output.stem, j.digest)]
+        mapper = request.mapper(left, ledger)
+        trainer = run.start(trains=False)
+        if run.is_first:
+            for job in left:
+                ledger.forget_others(job.output.stem, job.digest)
+        device = f"{settings.processes} x {accelerator}, {precision}"
+        _announce(run, str(settings.checkpoint), device, request, jobs, left)
+        if run.is_first:
+            finished = [j for j in jobs if j not in left]
+            request.products.complete(finished, ledger, run.console.print)
+        trainer.predict(SceneMapping(mapper), return_predictions=False, weights_only=True)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        if run.is_first:
+            _report(run, ledger, jobs, left, mapper, request.products.rules)
+
+
+def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
+    """Everything that the maps depend on, all of it looked at."""
+    from terrashot.files import file_digest
+    from terrashot.mapping.blending import Layers
+    from terrashot.mapping.checks import check_scenes, class_ids
+    from terrashot.mapping.products import ProductOptions
+    from terrashot.mapping.radiometry import parse_scale
+    from terrashot.mapping.request import MapRequest, WindowOptions, prepare_model
+    from terrashot.mapping.scene_products import SceneProducts
+    from terrashot.model.adapted_file import find_adapted_file, load_adapted_model
+
+    output = settings.output
+    if settings.input.path is None or output.path is None:
+        missing = "input" if settings.input.path is None else "output"
+        raise ConfigError(
+            f"{missing} has no value. A mapping run needs scenes and a folder for their maps: "
+            "python run.py experiment=predict ckpt=ADAPTED input=PATH output=FOLDER."
+        )
+    options = WindowOptions(**asdict(settings.mapping))
+    scale = parse_scale(settings.input.scale)
+    if settings.checkpoint is None:
+        raise CheckpointError(
+            "A mapping run needs an adapted model: ckpt=RUN_FOLDER or ckpt=FILE. `python run.py "
+            "experiment=adapt` makes one from a stage-1 run and the support tiles."
+        )
+    checkpoint = find_adapted_file(settings.checkpoint)
+    model = load_adapted_model(checkpoint)
+    prepare_model(model, options)
+    chosen = ProductOptions(
+        output.style, output.areas, output.polygons, output.minimum_mapping_unit
+    )
+    rules = bench.build("postprocess")
+    request = MapRequest(
+        model=model,
+        name=checkpoint.name,
+        digest=file_digest(checkpoint),
+        layers=Layers(output.confidence, class_ids(output.probabilities, model.taxonomy)),
+        scenes=check_scenes(settings.input.path, settings.input.bands, scale),
+        output=Path(output.path),
+        options=options,
+        products=SceneProducts(model.taxonomy, chosen, output.picture, rules),
+        rules=settings.postprocess,
+    )
+    request.check()
+    return request
+
+
+def _announce(
+    run: Run,
+    checkpoint: str,
+    device: str,
+    request: "MapRequest",
+    jobs: "list[SceneJob]",
+    left: "list[SceneJob]",
+) -> None:
+    pixels = sum(job.scene.pixels for job in left)
+    done = f", {len(jobs) - len(left)} of them finished already" if len(left) < len(jobs) else ""
+    run.say(
+        f"{len(jobs)} scene(s){done}; {pixels / 1e6:.1f} Mpx to map with {checkpoint} on {device}, "
+        f"views: {request.views}"
+    )
+    rules = request.products.describe()
+    if rules is not None:
+        run.say(rules)
+    for job in left:
+        name, rows = job.scene.path.name, len(job.plan.rows)
+        kept = rows - len(job.store.pending())
+        if kept:
+            run.say(f"{name}: goes on, {kept} of {rows} rows of windows are done")
+        if job.scene.crs is None:
+            run.say(
+                f"{name} has no reference system: its map keeps pixel coordinates", style="yellow"
+            )
+
+
+def _report(
+    run: Run,
+    ledger: "Ledger",
+    jobs: "list[SceneJob]",
+    left: "list[SceneJob]",
+    mapper: "SceneMapper",
+    rules: "PostProcess | None",
+) -> None:
+    from terrashot.files import write_json
+    from terrashot.mapping.mapper import describe_failures
+    from terrashot.reporting.map_table import map_table
+    from terrashot.reporting.run_summary import short_path
+
+    notes: list[dict[str, Any]] = []
+    missing: list[Path] = []
+    for job in jobs:
+        stem = job.output.stem
+        if not ledger.is_finished(stem, job.digest):
+            missing.append(job.scene.path)
+            continue
+        note = ledger.note(stem) or {}
+        notes.append({**note, "skipped": job not in left})
+    results: dict[str, Any] = {
+        "output": str(ledger.output),
+        "scenes": notes,
+        "stage_seconds": {k: round(v, 2) for k, v in mapper.clock.seconds().items()},
+        "external_masks": rules is not None and rules.external_masks,
+    }
+    if missing:
+        results["missing"] = {str(p): mapper.failures.get(p, "see the log") for p in missing}
+    write_json(run.path / "results.json", results)
+    run.console.print(map_table(notes))
+    run.say(f"maps in {short_path(ledger.output)}")
+    if missing:
+        raise describe_failures(mapper.failures, missing, len(jobs))

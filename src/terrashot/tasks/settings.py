@@ -1,0 +1,291 @@
+"""The configuration as typed plain values: the groups that tasks of `run.py` are made of.
+
+A task's own Settings class (a subclass of ``RunSettings`` beside the task) has just the groups and
+keys that the task reads, so a key that it would ignore is an error. Each number says its range
+where it is defined, and each key that changes no score says so (``neutral``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, field
+from typing import Any
+
+REQUIRED: Any = "???"
+"""Stands for a value that a config file or the command line has to give."""
+
+
+def setting(
+    default: Any = MISSING,  # noqa: ANN401 - of any type
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    choices: Sequence[str] = (),
+    neutral: bool = False,
+    factory: Any = MISSING,  # noqa: ANN401 - makes the default
+    why: str = "",
+) -> Any:  # noqa: ANN401 - a dataclass field
+    """A field of a settings class with its range.
+
+    Args:
+        default: The value where the configuration has none.
+        at_least: Smallest value.
+        at_most: Largest value.
+        above: The value lies above this.
+        below: The value lies below this.
+        choices: The words that are allowed.
+        neutral: Whether no score depends on it: place, machine or looks of a run.
+        factory: Makes the default, in place of ``default``.
+        why: What the number is, and what to do about a wrong one, for the error.
+    """
+    bounds = {"at_least": at_least, "at_most": at_most, "above": above, "below": below}
+    metadata: dict[str, Any] = {k: v for k, v in bounds.items() if v is not None}
+    metadata |= {"neutral": neutral, "choices": tuple(choices), "why": why}
+    if factory is not MISSING:
+        return field(default_factory=factory, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class PathSettings:
+    """``configs/paths``."""
+
+    data: str = REQUIRED
+    logs: str = REQUIRED
+    run_folder: str | None = None
+    feature_cache: str = REQUIRED
+
+
+@dataclass
+class DataSettings:
+    """``configs/data``: one dataset in the few-shot layout, as every task reads it."""
+
+    name: str = REQUIRED
+    root: str = setting(REQUIRED, neutral=True)
+    split: str = "test"
+    hint: str = setting("", neutral=True)
+    support_draw: int | None = setting(
+        None,
+        at_least=0,
+        why="draws are numbered 0, 1, 2, ...; null takes the support tiles of the split's JSON "
+        "file",
+    )
+    train_share: float = setting(
+        1.0, above=0, at_most=1, why="the share of the training tiles; 1.0 is all of them"
+    )
+    demo_seed: int | None = setting(None, at_least=0)
+    eval_size: int | None = setting(None, at_least=1)
+    eval_batch_size: int = setting(1, at_least=1)
+    cache: Any = setting("auto", neutral=True)
+    num_workers: int | None = setting(None, at_least=0, neutral=True)
+    pin_memory: bool | None = setting(None, neutral=True)
+    taxonomy: dict[str, Any] = REQUIRED
+    novel_sets: dict[str, Any] | None = setting(None, neutral=True)
+
+
+@dataclass
+class TrainingData(DataSettings):
+    """The same for a task that trains on the tiles."""
+
+    batch_size: int = setting(8, at_least=1)
+    epochs: int = setting(30, at_least=1)
+    mean: list[float] = REQUIRED
+    std: list[float] = REQUIRED
+
+
+@dataclass
+class CropData(TrainingData):
+    """The same for one that trains on crops."""
+
+    crop: int = setting(256, at_least=1)
+
+
+@dataclass
+class NovelData(DataSettings):
+    """The same for one that adapts to novel classes."""
+
+    feature_stride: int | None = setting(None, at_least=1)
+
+
+@dataclass
+class OptimizerSettings:
+    """``configs/optimizer``."""
+
+    name: str = REQUIRED
+    lr: float = setting(REQUIRED, above=0)
+    lr_batch: int | None = setting(None, at_least=1)
+    encoder_lr: float | None = setting(None, at_least=0)
+    weight_decay: float = setting(0.0, at_least=0)
+    momentum: float = setting(0.9, at_least=0, below=1)
+    lars_norms: bool = False
+
+
+@dataclass
+class SchedulerSettings:
+    """``configs/scheduler``."""
+
+    name: str = REQUIRED
+    warmup_fraction: float = setting(0.0, at_least=0, below=1)
+    warmup_start: float = setting(0.0, at_least=0, at_most=1)
+    min_lr: float = setting(0.0, at_least=0)
+    restart_interval: float = setting(0.334, above=0, at_most=1)
+
+
+@dataclass
+class DeviceSettings:
+    """``configs/trainer``, as far as it concerns a task that trains no network."""
+
+    accelerator: str = setting("auto", neutral=True)
+    devices: int = setting(1, at_least=1, neutral=True)
+    num_nodes: int = setting(1, at_least=1, neutral=True)
+    precision: str = "auto"
+
+
+@dataclass
+class EvaluationDevices(DeviceSettings):
+    """The same for one that scores query tiles."""
+
+    limit_test_batches: float = setting(1.0, above=0)
+    log_every_n_steps: int = setting(10, at_least=1)
+    deterministic: bool = False
+
+
+@dataclass
+class TrainerSettings(EvaluationDevices):
+    """``configs/trainer``, whole."""
+
+    max_epochs: int = setting(REQUIRED, at_least=1)
+    accumulate_grad_batches: int = setting(1, at_least=1)
+    gradient_clip_val: float | None = setting(None, above=0)
+    check_val_every_n_epoch: int = setting(1, at_least=1)
+    limit_train_batches: float = setting(1.0, above=0)
+    limit_val_batches: float = setting(1.0, at_least=0)
+    compile: bool = False
+
+
+@dataclass
+class StrategySettings:
+    """``configs/strategy``, as far as it concerns a task that trains no network."""
+
+    name: str = setting("single", choices=("single", "ddp", "fsdp"), neutral=True)
+
+
+@dataclass
+class TrainingStrategy(StrategySettings):
+    """``configs/strategy``, whole."""
+
+    sync_batchnorm: bool = setting(False, neutral=True)
+
+
+@dataclass
+class WatchedTraining:
+    """``configs/callbacks``: the metric that a training is judged by, and pictures."""
+
+    monitor: str = "val/base_miou"
+    panels: int = setting(8, at_least=0, neutral=True)
+
+
+@dataclass
+class CallbackSettings(WatchedTraining):
+    """The same where training may stop early."""
+
+    early_stopping_patience: int | None = setting(None, at_least=1)
+
+
+@dataclass
+class LoggerSettings:
+    """``configs/logger``."""
+
+    csv: bool = True
+    wandb: bool = True
+    tensorboard: bool = False
+    project: str = "terrashot"
+    mode: str = setting("auto", choices=("auto", "online", "offline", "disabled"))
+
+
+@dataclass
+class AdaptationSettings:
+    """``configs/adaptation``: what holds for every stage-2 method."""
+
+    feature_stride: int | None = setting(None, at_least=1)
+    align_corners: bool = False
+    panels: int = setting(8, at_least=0, neutral=True)
+    feature_cache: float | None = setting(
+        20.0, at_least=0, neutral=True, why="a size in GB: 20 for example, or 0 for no cache"
+    )
+    queries_per_pass: int = setting(4, at_least=1)
+    storage: str = setting("float32", choices=("float32", "bfloat16", "float64"))
+    save_maps: bool = setting(False, neutral=True)
+    joint: dict[str, Any] | None = None
+    base_weight: float = setting(0.4, at_least=0)
+    novel_weight: float = setting(0.6, at_least=0)
+
+
+@dataclass
+class SweepSettings:
+    """``sweep``: what a multirun goes through and how it is taken up again."""
+
+    grid: dict[str, Any] = field(default_factory=dict)
+    fresh: bool = False
+    job: str | None = None
+
+
+@dataclass
+class RunSettings:
+    """What every run has, whatever its task."""
+
+    name: str = REQUIRED
+    task: str = REQUIRED
+    seed: int = setting(0, at_least=0)
+    resume: str | None = setting(None, neutral=True)
+    optimized_metric: str | None = setting(None, neutral=True)
+    print_config: bool = setting(False, neutral=True)
+    tags: list[str] = setting(factory=list, neutral=True)
+    paths: PathSettings = setting(factory=PathSettings, neutral=True)
+    sweep: SweepSettings = setting(factory=SweepSettings, neutral=True)
+    trainer: DeviceSettings = field(default_factory=DeviceSettings)
+    strategy: StrategySettings = field(default_factory=StrategySettings)
+
+    @property
+    def processes(self) -> int:
+        """Processes in all: devices times nodes."""
+        return self.trainer.devices * self.trainer.num_nodes
+
+
+@dataclass
+class LoggedSettings(RunSettings):
+    """A run on a dataset whose numbers are logged."""
+
+    data: DataSettings = field(default_factory=DataSettings)
+    logger: LoggerSettings = setting(factory=LoggerSettings, neutral=True)
+    trainer: EvaluationDevices = field(default_factory=EvaluationDevices)
+
+
+@dataclass
+class TrainingSettings(LoggedSettings):
+    """A run that trains a network."""
+
+    data: TrainingData = field(default_factory=TrainingData)
+    augmentation: dict[str, Any] = field(default_factory=dict)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
+    strategy: TrainingStrategy = field(default_factory=TrainingStrategy)
+
+
+@dataclass
+class StageTwoSettings(LoggedSettings):
+    """What all tasks read that adapt a stage-1 network."""
+
+    data: NovelData = field(default_factory=NovelData)
+    checkpoint: str | None = None
+    method: dict[str, Any] = REQUIRED
+    similarity: dict[str, Any] | None = None
+    transition: dict[str, Any] | None = None
+    loss: dict[str, Any] | None = None
+    transduction: dict[str, Any] | None = None
+    solver: dict[str, Any] | None = None
+    support_weighting: dict[str, Any] | None = None
+    inference: dict[str, Any] | None = None
+    postprocess: dict[str, Any] | None = None
+    adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)

@@ -1,0 +1,260 @@
+"""What a task of `run.py` is, and what it may ask of the program that runs it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+from terrashot.errors import ConfigError
+from terrashot.tasks.settings import LoggedSettings, RunSettings
+
+if TYPE_CHECKING:  # torch and Lightning take seconds; the settings of a task are asked for first
+    import torch
+    from lightning import Callback, LightningDataModule, LightningModule, Trainer
+    from rich.console import Console
+    from torch import Tensor, nn
+
+    from terrashot.data.feature_cache import FeatureCache
+    from terrashot.tasks.optimization import OptimizationPlan
+    from terrashot.taxonomy import Taxonomy
+
+S = TypeVar("S", bound=RunSettings)
+L = TypeVar("L", bound=LoggedSettings)
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A finished run: its folder, and what its ``run.json`` says."""
+
+    path: Path
+    info: Mapping[str, Any]
+
+
+class Bench(Protocol):
+    """What can be asked before and in a run."""
+
+    @property
+    def settings(self) -> RunSettings:
+        """The settings of the run."""
+        ...
+
+    def build(self, group: str, **extra: Any) -> Any:  # noqa: ANN401 - what its _target_ names
+        """The object that the ``_target_`` of a group of the settings names; None where null.
+
+        Raises:
+            ConfigError: an option that the class does not know, or a value that it refuses.
+            CheckpointError: a part needs a file that is not there, or does not fit.
+        """
+        ...
+
+    def files(self) -> list[Path]:
+        """The files that parts are built from (see ``PartOfFile``), checked."""
+        ...
+
+    def stage1_checkpoint(self) -> Path:
+        """The stage-1 checkpoint of the run: the one named, or the latest on this data.
+
+        Raises:
+            CheckpointError: there is none.
+        """
+        ...
+
+    def finished_runs(self, task: str) -> list[FinishedRun]:
+        """All finished runs of a task on this dataset, whatever their experiment is called."""
+        ...
+
+
+class PartOfFile(Protocol):
+    """A part of a run, named by ``_target_``, that is built from a file and knows which.
+
+    Its class says where the file lies; ``Bench.build`` asks it and hands the path over as the
+    argument ``checkpoint``.
+    """
+
+    @classmethod
+    def find_file(cls, given: str | None, bench: Bench) -> Path:
+        """The file that the setting ``checkpoint`` of the part's group stands for, checked.
+
+        Raises:
+            CheckpointError: there is none, or it does not fit the run.
+        """
+        ...
+
+
+class Run(Bench, Protocol):
+    """A run at work: its folder, its screen, its trainer."""
+
+    path: Path
+    console: "Console"
+    trainer: "Trainer"
+
+    @property
+    def device(self) -> "torch.device":
+        """Where networks run that no trainer moves."""
+        ...
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the first process of the run: the one that writes and prints."""
+        ...
+
+    def update_info(self, **values: Any) -> None:  # noqa: ANN401 - JSON values
+        """Add values to ``run.json``."""
+        ...
+
+    def read_info(self) -> dict[str, Any]:
+        """What ``run.json`` says."""
+        ...
+
+    def tiles(self) -> dict[str, Any]:
+        """What every data module is made from, whatever it makes of the tiles."""
+        ...
+
+    def plan(self) -> "OptimizationPlan":
+        """Optimizer and schedule of the settings as checked plain numbers."""
+        ...
+
+    def feature_cache(self, checkpoint: Path, stride: int) -> "FeatureCache | None":
+        """The cache for features of this checkpoint; None where it is switched off."""
+        ...
+
+    def start(self, *callbacks: "Callback", trains: bool = True, best: bool = True) -> "Trainer":
+        """Make the trainer with its loggers, and say what runs on what.
+
+        Args:
+            callbacks: Of this task; progress, seeds and checkpoints come along.
+            trains: Whether ``fit`` follows, so that checkpoints are kept.
+            best: Keep the checkpoint that ``callbacks.monitor`` finds best beside the last one.
+        """
+        ...
+
+    def say(self, line: str, style: str | None = None) -> None:
+        """Print one line, from the first process alone."""
+        ...
+
+    def fit(
+        self,
+        module: "LightningModule",
+        data: "LightningDataModule",
+        network: "nn.Module | None" = None,
+        curves: Mapping[str, str] | None = None,
+    ) -> None:
+        """Train, going on from ``last.ckpt`` where the folder has one; draw the curves.
+
+        Args:
+            module: What is trained.
+            data: What on.
+            network: What ``trainer.compile=true`` compiles; None: nothing is compiled.
+            curves: Arguments of ``curves_figure``.
+        """
+        ...
+
+    def test(self, module: "LightningModule", data: "LightningDataModule") -> None:
+        """Score."""
+        ...
+
+    def metrics(self) -> dict[str, float]:
+        """The numbers that were logged last."""
+        ...
+
+    def best_score(self) -> float:
+        """The best value of ``callbacks.monitor``; nan where there is none."""
+        ...
+
+    def write_results(
+        self,
+        metrics: Mapping[str, float],
+        content: Mapping[str, Any],
+        confusion: "Tensor | None" = None,
+        taxonomy: "Taxonomy | None" = None,
+    ) -> None:
+        """Write ``results.json``.
+
+        Args:
+            metrics: By name; nan becomes null.
+            content: What else a task has to say, as JSON values.
+            confusion: Counts ``[K, K]`` of the classes.
+            taxonomy: These classes.
+        """
+        ...
+
+    def close(
+        self, score: str, value: float, following: str | None = None, report: Path | None = None
+    ) -> None:
+        """Print the closing lines: the score, the folder, the report, the next command."""
+        ...
+
+
+class Task(ABC, Generic[S]):
+    """One value of ``task:``. A new task is one such class in a file of its own.
+
+    A task file is read whenever anything is composed, so it imports torch and all that needs it
+    inside of its methods.
+
+    Attributes:
+        name: The value of ``task:`` in an experiment.
+        experiment: The experiment that runs it with its defaults.
+        settings: Its Settings class.
+        tiles: The parts of the tile layout (``FewShotLayout``) that it reads: their lists and the
+            existence of their files are checked before the run.
+        needs_stage1: Whether it starts from a stage-1 checkpoint (``checkpoint=``).
+        trains: Whether it trains a network, so that devices multiply the batch and
+            ``callbacks.monitor`` chooses a checkpoint.
+    """
+
+    name: ClassVar[str]
+    experiment: ClassVar[str]
+    settings: ClassVar[type[RunSettings]]
+    tiles: ClassVar[Sequence[str]] = ()
+    needs_stage1: ClassVar[bool] = False
+    trains: ClassVar[bool] = True
+
+    def check(self, settings: S, bench: Bench) -> None:
+        """Raise a TerrashotError for what can't work and no general check finds."""
+
+    def inputs(self, settings: S, bench: Bench) -> Sequence[Path]:
+        """Files beside tiles and stage-1 checkpoint on whose content the scores depend."""
+        return bench.files()
+
+    def monitored(self, settings: S) -> list[str]:
+        """The metrics that ``callbacks.monitor`` may name; asked of tasks that have it."""
+        return self.metrics(settings)
+
+    @abstractmethod
+    def metrics(self, settings: S) -> list[str]:
+        """The metrics that ``optimized_metric`` may name."""
+
+    @abstractmethod
+    def run(self, settings: S, run: Run) -> None:
+        """Run it."""
+
+    @abstractmethod
+    def sweep_score(self, settings: S) -> str:
+        """The score that the table of a sweep compares options by."""
+
+    def sweep_scores(self, settings: S, results: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns of a sweep's table, from ``results.json``."""
+        main = self.sweep_score(settings)
+        return {main: results["best"].get(main)}
+
+
+def taxonomy_of(settings: LoggedSettings) -> "Taxonomy":
+    """The classes of the run's data."""
+    from terrashot.taxonomy import Taxonomy
+
+    return Taxonomy.from_dict(settings.data.taxonomy)
+
+
+def check_novel_classes(settings: LoggedSettings) -> None:
+    """Raise a ConfigError where the data has no novel class."""
+    if not taxonomy_of(settings).novel:
+        raise ConfigError(
+            f"data={settings.data.name} has no novel class in its taxonomy, so stage 2 has "
+            "nothing to learn. List at least one under data.taxonomy.novel."
+        )
+
+
+def following_data(settings: LoggedSettings) -> str:
+    """The part of a next command that names the data, where it is not the default."""
+    return "" if settings.data.name == "demo" else f" data={settings.data.name}"

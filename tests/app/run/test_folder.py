@@ -1,0 +1,93 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from terrashot.app.run.folder import (
+    FINISHED,
+    RUNNING,
+    RunFolder,
+    find_run,
+    latest_finished,
+    runs_of_jobs,
+)
+from terrashot.errors import ConfigError
+
+
+def start(logs, experiment="stage1", data="demo"):
+    folder = RunFolder.create(logs, experiment)
+    folder.start("base_segmentation", data, "terrashot experiment=stage1")
+    return folder
+
+
+def test_runs_that_start_in_the_same_second_get_folders_of_their_own(tmp_path):
+    with ThreadPoolExecutor(16) as pool:
+        folders = list(pool.map(lambda _: RunFolder.create(tmp_path, "stage1"), range(64)))
+    assert len({f.path for f in folders}) == 64
+
+
+def test_latest_points_to_the_newest_finished_run_only(tmp_path):
+    first, second = start(tmp_path), start(tmp_path)
+    first.finish(FINISHED)
+    assert (tmp_path / "stage1" / "latest").resolve() == first.path.resolve()
+    second.finish("failed")
+    assert (tmp_path / "stage1" / "latest").resolve() == first.path.resolve()
+    third = start(tmp_path)
+    third.finish(FINISHED)
+    assert (tmp_path / "stage1" / "latest").resolve() == third.path.resolve()
+
+
+def test_run_json_says_how_the_run_stands(tmp_path):
+    folder = start(tmp_path)
+    info = json.loads((folder.path / "run.json").read_text())
+    assert info["status"] == RUNNING
+    assert info["versions"]["torch"]
+    assert info["wandb_id"]
+    folder.start("base_segmentation", "demo", "terrashot experiment=stage1")
+    again = folder.read_info()
+    assert again["wandb_id"] == info["wandb_id"]
+    assert again["started"] == info["started"]
+    assert len(again["resumed"]) == 1
+
+
+def test_the_latest_run_is_sought_on_the_same_data(tmp_path):
+    demo, dubai = start(tmp_path, data="demo"), start(tmp_path, data="dubai")
+    for folder in (demo, dubai):
+        folder.finish(FINISHED)
+    start(tmp_path, data="demo")  # unfinished
+    assert latest_finished(tmp_path, "base_segmentation", "demo").path == demo.path
+    assert latest_finished(tmp_path, "base_segmentation", "openearthmap") is None
+
+
+def test_resume_finds_the_newest_unfinished_run_and_refuses_a_finished_one(tmp_path):
+    finished, stopped = start(tmp_path), start(tmp_path)
+    finished.finish(FINISHED)
+    assert find_run("latest", tmp_path, "stage1").path == stopped.path
+    assert find_run(str(stopped.path), tmp_path, "stage1").path == stopped.path
+    with pytest.raises(ConfigError, match="has finished"):
+        find_run(str(finished.path), tmp_path, "stage1")
+    with pytest.raises(ConfigError, match="no run folder"):
+        find_run(str(tmp_path / "nowhere"), tmp_path, "stage1")
+    stopped.finish(FINISHED)
+    with pytest.raises(ConfigError, match="no unfinished run"):
+        find_run("latest", tmp_path, "stage1")
+
+
+def test_only_one_holder_has_a_folder_and_letting_go_frees_it(tmp_path):
+    folder = start(tmp_path)
+    with folder.locked() as first, folder.locked() as second:
+        assert first
+        assert not second
+    with folder.locked() as again:
+        assert again
+
+
+def test_a_sweep_finds_the_runs_of_its_jobs_and_a_resumed_run_stays_its_jobs(tmp_path):
+    start(tmp_path)  # of no sweep
+    folder = RunFolder.create(tmp_path, "stage1")
+    folder.start("base_segmentation", "demo", sweep="s", job="j1")
+    folder.start("base_segmentation", "demo", "terrashot experiment=stage1")  # resume=FOLDER
+    assert {k: [r.path for r in v] for k, v in runs_of_jobs(tmp_path, "stage1").items()} == {
+        "j1": [folder.path]
+    }
+    assert folder.read_info()["sweep"] == "s"
