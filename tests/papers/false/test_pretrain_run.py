@@ -142,7 +142,7 @@ def test_two_processes_train_and_score_the_whole_probe(start_process, tmp_path):
     process = start_process(
         logs, *PRETRAIN, "strategy=ddp", "trainer.devices=2", "logger=csv", "trainer.max_epochs=2",
     )  # fmt: skip
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=1200)
     assert process.returncode == 0, output
     run = only_run(logs)
     results = json.loads((run / "results.json").read_text())
@@ -152,7 +152,7 @@ def test_two_processes_train_and_score_the_whole_probe(start_process, tmp_path):
     alone = tmp_path / "one" / "logs"
     alone.parent.mkdir()
     process = start_process(alone, *PRETRAIN, "logger=csv", "trainer.max_epochs=1")
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=1200)
     assert process.returncode == 0, output
     before = json.loads((only_run(alone) / "results.json").read_text())["before"]
     for name, value in before.items():

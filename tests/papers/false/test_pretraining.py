@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from terrashot.app.build import build_plan
-from terrashot.app.compose import compose_settings
+from terrashot.app.config.compose import compose_settings
+from terrashot.app.run.build import build_plan
 from terrashot.papers.false.losses.calibrated_contrastive import CalibratedContrastive
 from terrashot.papers.false.network.embedder import Embedder
 from terrashot.papers.false.network.projection_head import ProjectionHead

@@ -1,6 +1,7 @@
 """SimTrans from its commands to its tables, on the tiny set."""
 
 import json
+import shutil
 
 import pytest
 
@@ -19,13 +20,15 @@ def results(logs, experiment):
 
 
 @pytest.fixture(scope="module")
-def with_sim_nets(trained, run_here):
+def with_sim_nets(trained, run_here, tmp_path_factory):
     """Logs with a stage-1 network, a SimNet for windows and one for its pixels."""
+    logs = tmp_path_factory.mktemp("sim_nets") / "logs"
+    shutil.copytree(trained, logs, symlinks=True)
     windows = [*WINDOWS, *SIM_NET, "trainer.max_epochs=2"]
-    assert run_here(trained, *windows) == 0
+    assert run_here(logs, *windows) == 0
     pixels = [*SIM_NET, "units=pixels", "units.batch_size=32", "trainer.max_epochs=3"]
-    assert run_here(trained, *pixels, "units.per_tile=8", "logger=csv") == 0
-    return trained
+    assert run_here(logs, *pixels, "units.per_tile=8", "logger=csv") == 0
+    return logs
 
 
 @pytest.mark.slow
@@ -90,7 +93,7 @@ def test_two_processes_train_and_score_as_one_run(start_process, tmp_path):
         (["units.held_out=[lawn]"], "tree, rangeland"),
         (["trainer.gradient_clip_val=1"], "gradient_clip_val=null"),
         (["units.classes=1"], "units.classes"),
-        (["support_weighting=simnet"], "setting of stage 2"),
+        (["support_weighting=simnet"], "support_weighting is no setting of experiment="),
         (["units=pixels"], "Stage 2 needs a stage-1 checkpoint|stage-1"),
         (["data.window=60"], "units|window"),
     ],

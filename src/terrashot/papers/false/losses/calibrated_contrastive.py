@@ -71,6 +71,9 @@ class CalibratedContrastive(nn.Module):
         ConfigError: a number out of its range.
     """
 
+    needs_labels = False
+    """Tasks that train on labels ask for it, and refuse this loss."""
+
     def __init__(
         self,
         temperature: float = 0.5,

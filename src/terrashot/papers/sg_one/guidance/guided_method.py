@@ -76,3 +76,13 @@ class GuidedMethod:
     def adapt_together(self, queries: Sequence[Query]) -> list[Any]:
         """See ``Method``."""
         return [GuidedHead(head, self.guidance) for head in self.method.adapt_together(queries)]
+
+
+def cosine_guided(method: Method, **options: Any) -> GuidedMethod:  # noqa: ANN401 - see CosineGuidance
+    """What ``guidance=cosine`` builds: the method of a run, guided.
+
+    Args:
+        method: The method.
+        options: Of ``CosineGuidance``.
+    """
+    return GuidedMethod(method, CosineGuidance(**options))

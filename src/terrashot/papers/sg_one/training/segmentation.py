@@ -8,9 +8,9 @@ from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from terrashot.model.stage1_file import KEY
 from terrashot.papers.sg_one.evaluation.episode_scores import binary_counts, episode_scores
 from terrashot.papers.sg_one.guidance.guided_prediction import EpisodePrediction, predict_episodes
+from terrashot.papers.sg_one.network.checkpoint import SG_ONE
 from terrashot.papers.sg_one.network.network import SGOneNetwork
 from terrashot.papers.sg_one.training.optimizer import FaithfulPlan
 from terrashot.tasks.optimization import OptimizationPlan
@@ -94,11 +94,8 @@ class SGOneSegmentation(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what an evaluation needs to rebuild the network."""
-        checkpoint[KEY] = {
-            "format": 1,
-            "sg_one": self.network.description,
-            "taxonomy": self.taxonomy.to_dict(),
-        }
+        about = {"sg_one": self.network.description, "taxonomy": self.taxonomy.to_dict()}
+        checkpoint[SG_ONE.key] = SG_ONE.header(about)
 
     def _step(self, batch: dict[str, Any]) -> tuple[Tensor, EpisodePrediction]:
         predicted = self(batch)

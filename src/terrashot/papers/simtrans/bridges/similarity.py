@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from terrashot.errors import CheckpointError, ConfigError
+from terrashot.papers.simtrans.bridges.find_sim_net import pixel_sim_net
 from terrashot.papers.simtrans.network.sim_net import PIXELS, load_sim_net
 from terrashot.similarity.estimator import FeatureBank, as_shares, present_classes
 from terrashot.similarity.options import checked_temperature
+from terrashot.tasks.task import Bench
 
 
 class SimNetSimilarity:
@@ -45,6 +47,11 @@ class SimNetSimilarity:
         self.temperature = checked_temperature(temperature)
         self.mode = mode
         self.all_pixels = False
+
+    @classmethod
+    def find_file(cls, given: str | None, bench: Bench) -> Path:
+        """The SimNet that fits the run; see ``terrashot.tasks.task.PartOfFile``."""
+        return pixel_sim_net(bench, given)
 
     @torch.no_grad()
     def estimate(self, base: FeatureBank, novel: FeatureBank) -> Tensor:

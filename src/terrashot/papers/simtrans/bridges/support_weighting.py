@@ -7,8 +7,10 @@ from torch import Tensor
 
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.errors import CheckpointError, ConfigError
+from terrashot.papers.simtrans.bridges.find_sim_net import pixel_sim_net
 from terrashot.papers.simtrans.network.sim_net import PIXELS, load_sim_net
 from terrashot.papers.simtrans.training.sample_weights import less_base, mean_one, positive
+from terrashot.tasks.task import Bench
 
 
 class SimNetWeighting:
@@ -57,6 +59,11 @@ class SimNetWeighting:
         self.sharpness = sharpness
         self.minimum = minimum
         self.maximum = maximum
+
+    @classmethod
+    def find_file(cls, given: str | None, bench: Bench) -> Path:
+        """The SimNet that fits the run; see ``terrashot.tasks.task.PartOfFile``."""
+        return pixel_sim_net(bench, given)
 
     @torch.no_grad()
     def weigh(self, support: SupportPixels, seed: int = 0) -> SupportPixels:

@@ -1,6 +1,5 @@
 """SimNet: from two units to the probability that they are of one class, and its file."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +8,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from terrashot.errors import CheckpointError
+from terrashot.errors import CheckpointError, one_line
+from terrashot.model.checkpoints import CheckpointKind, read_checkpoint
 from terrashot.papers.simtrans.network.pair_head import PairHead
 from terrashot.papers.simtrans.network.window_encoder import WindowEncoder
 
 KEY = "terrashot_sim_net"
 PREFIX = "network."
+SIM_NET = CheckpointKind(
+    name="SimNet",
+    key=KEY,
+    part="network",
+    how=(
+        "Give the run folder or the .ckpt file of `python run.py experiment=simnet units=windows` "
+        "(or units=pixels)."
+    ),
+    prefix=PREFIX,
+    resumable=True,
+)
 WINDOWS, PIXELS = "windows", "pixels"
 
 
@@ -99,40 +110,18 @@ def load_sim_net(path: Path, units: str) -> TrainedSimNet:
     Raises:
         CheckpointError: no such file, no SimNet, or one for other units.
     """
-    if not path.is_file():
-        raise CheckpointError(
-            f"{path}: there is no such SimNet checkpoint. Give the run folder or the .ckpt file of "
-            f"`python run.py experiment=simnet units={units}`."
-        )
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} can't be read as a checkpoint ({' '.join(str(error).split())[:160]}). A whole "
-            "file that `python run.py experiment=simnet` wrote is expected."
-        ) from error
-    about = content.get(KEY) if isinstance(content, dict) else None
-    if not isinstance(about, dict):
-        raise CheckpointError(
-            f"{path} is a PyTorch file, but no SimNet: it does not say how its network is built. "
-            f"Give a checkpoint of `python run.py experiment=simnet units={units}`."
-        )
+    about, state = read_checkpoint(path, SIM_NET)
     network = build_sim_net(about["network"])
     if network.units != units:
         raise CheckpointError(
             f"{path} holds a SimNet that compares {network.units}, but one for {units} is needed "
             f"here. Train it with `python run.py experiment=simnet units={units}`."
         )
-    state = {
-        name.removeprefix(PREFIX): value
-        for name, value in content["state_dict"].items()
-        if name.startswith(PREFIX)
-    }
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise CheckpointError(
             f"{path}: its weights do not fit the network that it describes "
-            f"({' '.join(str(error).split())[:160]}). The file was changed; train SimNet again."
+            f"({one_line(error)}). The file was changed; train SimNet again."
         ) from error
     return TrainedSimNet(network.eval().requires_grad_(False), path, about)

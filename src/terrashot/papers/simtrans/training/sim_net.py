@@ -14,7 +14,7 @@ from torchmetrics.functional.classification import binary_average_precision, bin
 from terrashot.papers.simtrans.losses.domain_adversarial import domain_losses, ramp
 from terrashot.papers.simtrans.losses.pair_cross_entropy import PairCrossEntropy
 from terrashot.papers.simtrans.network.domain_classifier import DomainClassifier
-from terrashot.papers.simtrans.network.sim_net import KEY, SimNet
+from terrashot.papers.simtrans.network.sim_net import SIM_NET, SimNet
 from terrashot.papers.simtrans.patches.units import PairDataModule
 from terrashot.tasks.optimization import OptimizationPlan
 
@@ -158,7 +158,9 @@ class SimNetTraining(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what rebuilds the network, and what it was trained on."""
-        checkpoint[KEY] = {"format": 1, "network": self.network.description, **self.about}
+        checkpoint[SIM_NET.key] = SIM_NET.header(
+            {"network": self.network.description, **self.about}
+        )
 
     @property
     def _data(self) -> PairDataModule:

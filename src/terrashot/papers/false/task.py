@@ -1,0 +1,200 @@
+"""Contrastive pretraining as a task of `run.py`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from terrashot.errors import ConfigError
+from terrashot.tasks.augmentation import build_augmentation
+from terrashot.tasks.settings import REQUIRED, TrainingSettings, WatchedTraining, setting
+from terrashot.tasks.task import Bench, Run, Task, following_data
+
+if TYPE_CHECKING:
+    from terrashot.papers.false.losses.calibrated_contrastive import CalibratedContrastive
+    from terrashot.papers.false.pretraining import ContrastivePretraining
+    from terrashot.papers.false.windows.two_views import TwoViews
+
+ENCODER_FILE = "encoder.pt"
+
+
+@dataclass
+class WindowSettings:
+    """``configs/pretraining``: windows, head and probe."""
+
+    window: int = setting(REQUIRED, at_least=16)
+    view: int = setting(REQUIRED, at_least=1)
+    windows_per_tile: int = setting(1, at_least=1)
+    min_valid: float = setting(0.9, at_least=0, at_most=1, why="a share")
+    one_window_per_tile: bool = True
+    transductive: bool = False
+    head_hidden: int | None = setting(
+        None, at_least=1, why="null stands for the width of the encoder's features"
+    )
+    head_dim: int = setting(128, at_least=1)
+    head_relu: bool = True
+    probe_windows: int = setting(8, at_least=0)
+    probe_neighbours: int = setting(20, at_least=1)
+
+
+@dataclass
+class PretrainingSettings(TrainingSettings):
+    """Settings of contrastive pretraining."""
+
+    backbone: dict[str, Any] = REQUIRED
+    loss: dict[str, Any] = REQUIRED
+    pretraining: WindowSettings = field(default_factory=WindowSettings)
+    # No early stopping: it would look at labels, and pretraining uses none.
+    callbacks: WatchedTraining = field(default_factory=WatchedTraining)
+
+
+class ContrastivePretrainingTask(Task[PretrainingSettings]):
+    """Training an encoder on windows without labels."""
+
+    name = "contrastive_pretraining"
+    experiment = "pretrain_false"
+    settings = PretrainingSettings
+    tiles = ("unlabelled_train",)
+
+    def check(self, settings: PretrainingSettings, bench: Bench) -> None:
+        """Parts that must fit together, before any tile is read."""
+        if settings.strategy.name == "fsdp":
+            raise ConfigError(
+                "strategy=fsdp shards the encoder, and pretraining hands over a whole one. Use "
+                "strategy=single or strategy=ddp."
+            )
+        _views(settings)
+        _loss(settings, bench)
+
+    def metrics(self, settings: PretrainingSettings) -> list[str]:
+        """What the probe measures."""
+        from terrashot.papers.false.evaluation.contrastive_probe import PROBE_METRICS
+
+        return [f"val/{name}" for name in PROBE_METRICS]
+
+    def sweep_score(self, settings: PretrainingSettings) -> str:
+        """The probe's score."""
+        return settings.callbacks.monitor
+
+    def sweep_scores(
+        self, settings: PretrainingSettings, results: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The monitored metric at the end of training: no checkpoint is chosen by labels."""
+        main = self.sweep_score(settings)
+        return {main: results["metrics"].get(main)}
+
+    def run(self, settings: PretrainingSettings, run: Run) -> None:
+        """Train the encoder, going on from last.ckpt where the folder has one."""
+        from terrashot.networks.backbone_weights import load_encoder_weights
+        from terrashot.papers.false.figures.view_pairs import ViewPairs
+        from terrashot.papers.false.network.embedder import Embedder
+        from terrashot.papers.false.pretraining import ContrastivePretraining
+        from terrashot.papers.false.windows.datamodule import WindowDataModule
+
+        options, backbone = settings.pretraining, settings.backbone
+        data = WindowDataModule(
+            views=_views(settings),
+            window=options.window,
+            windows_per_tile=options.windows_per_tile,
+            min_valid=options.min_valid,
+            one_window_per_tile=options.one_window_per_tile,
+            transductive=options.transductive,
+            probe_windows=options.probe_windows,
+            **run.tiles(),
+        )
+        network = Embedder(
+            backbone["name"],
+            settings.data.mean,
+            settings.data.std,
+            drop_path=backbone.get("drop_path") or 0.0,
+            head_hidden=options.head_hidden,
+            head_dim=options.head_dim,
+            head_relu=options.head_relu,
+        )
+        report = load_encoder_weights(
+            network.encoder,
+            backbone["name"],
+            backbone.get("weights"),
+            backbone.get("source", "timm"),
+            backbone.get("clip_model"),
+            statistics=(settings.data.mean, settings.data.std),
+        )
+        about = {
+            "crop": options.view,
+            "epochs": settings.trainer.max_epochs,
+            "loss": settings.loss,
+            "data": settings.data.name,
+            "git": run.read_info().get("git"),
+        }
+        module = ContrastivePretraining(
+            network, _loss(settings, run), run.plan(), options.probe_neighbours, about
+        )
+        trainer = run.start(
+            ViewPairs(run.path, data.taxonomy, settings.callbacks.panels), best=False
+        )
+        run.say(f"{backbone['name']}, {report.summary()}")
+        resumed = (run.path / "checkpoints" / "last.ckpt").is_file()
+        if options.probe_windows and not resumed:
+            # What the encoder was worth before: without it, the numbers after say little.
+            trainer.validate(module, data, verbose=False, weights_only=True)
+        curves = {"score": "kNN accuracy", "ending": "accuracy"}
+        run.fit(module, data, network=network, curves=curves)
+        metrics = run.metrics()
+        every = settings.trainer.check_val_every_n_epoch
+        if options.probe_windows and trainer.current_epoch % every:
+            trainer.validate(module, data, verbose=False, weights_only=True)  # the last epoch
+            metrics |= run.metrics()
+        if run.is_first:
+            _finish(settings, run, module, metrics)
+
+
+def _views(settings: PretrainingSettings) -> "TwoViews":
+    """The two-view transform of the augmentation group."""
+    from terrashot.papers.false.windows.two_views import TwoViews
+
+    return build_augmentation(TwoViews, settings.augmentation, "two_views")
+
+
+def _loss(settings: PretrainingSettings, bench: Bench) -> "CalibratedContrastive":
+    """The loss, checked against the size of the batch.
+
+    Raises:
+        ConfigError: another kind of loss, or a batch with too few negatives.
+    """
+    from terrashot.papers.false.losses.calibrated_contrastive import CalibratedContrastive
+
+    loss = bench.build("loss")
+    if not isinstance(loss, CalibratedContrastive):
+        raise ConfigError(
+            f"loss: {type(loss).__name__} compares pixels with labels, and pretraining has none. "
+            "Choose loss=calibrated (FALSE), loss=calibrated_paper or loss=ntxent (SimCLR)."
+        )
+    loss.check_batch(settings.data.batch_size * settings.processes)
+    return loss
+
+
+def _finish(
+    settings: PretrainingSettings,
+    run: Run,
+    module: "ContrastivePretraining",
+    metrics: dict[str, float],
+) -> None:
+    """Write encoder.pt and results.json; print the table."""
+    from terrashot.files import without_nan
+    from terrashot.networks.encoder_file import save_encoder
+    from terrashot.papers.false.figures.probe_table import probe_table
+    from terrashot.reporting.run_summary import short_path
+
+    encoder = run.path / ENCODER_FILE
+    save_encoder(encoder, module.network.encoder, module.network.description, module.about)
+    after = module.scores.values if module.scores is not None else {}
+    before = without_nan({f"val/{k}": v for k, v in module.before.items()})
+    run.write_results(metrics, {"before": before, "encoder": ENCODER_FILE})
+    name = settings.backbone["name"]
+    following = f"python run.py experiment=stage1{following_data(settings)}"
+    if name != "mobilenetv2_100":  # the backbone that stage 1 has where none is named
+        following += f" backbone=timm backbone.name={name}"
+    following += f" backbone.weights={short_path(encoder)}"
+    if after:
+        run.console.print(probe_table(module.before, after))
+    monitor = settings.callbacks.monitor if after else "train/loss"
+    run.close(monitor, metrics[monitor], following)
