@@ -200,6 +200,6 @@ def test_an_unreachable_server_leads_to_an_offline_run(tmp_path, monkeypatch, ca
     start = time.monotonic()
     _start(tmp_path).log_metrics({"x": 1.0}, step=0)
     finish_wandb()
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 85  # wandb alone would try for 90
     assert "kept offline" in caplog.text
     assert offline_run(_folders(tmp_path)[0]).values("x") == [1.0]

@@ -1,6 +1,5 @@
 """The demo set, made once for all tests of this folder."""
 
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,12 +10,8 @@ from terrashot.demo import make_demo
 
 class Made(NamedTuple):
     root: Path
-    cpu_seconds: float
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory) -> Made:
-    root = tmp_path_factory.mktemp("demo") / "demo"
-    start = time.process_time()
-    make_demo(root, seed=0)
-    return Made(root, time.process_time() - start)
+def demo(once) -> Made:
+    return Made(once("demo_set", lambda folder: make_demo(folder / "demo", seed=0)) / "demo")

@@ -276,7 +276,9 @@ def test_an_inductive_method_solves_once(scene, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("transition", "factor"), list(product(TRANSITIONS, [0.01, 100.0])), ids=str
+    ("transition", "factor"),
+    list(product(TRANSITIONS, [0.01, 100.0])),
+    ids=lambda value: str(value) if isinstance(value, float) else type(value).__name__,
 )
 def test_longer_or_shorter_features_give_the_same_map(scene, transition, factor):
     def classes(at):
