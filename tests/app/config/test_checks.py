@@ -28,7 +28,7 @@ def test_the_default_of_stage_1_passes(check):
         (["~backbone"], ConfigError, "backbone is null"),
         (["callbacks.monitor=val/miou"], ConfigError, "val/base_miou"),
         (["optimized_metric=test/novel_miou"], ConfigError, "optimized_metric"),
-        (["data=openearthmap", "data.root=/nowhere"], DataError, "download_openearthmap"),
+        (["data=openearthmap", "data.root=/nowhere"], DataError, "terrashot download openearthmap"),
         (["data=dubai", "data.split=train", "data.root=."], ConfigError, "data.split"),
     ],
 )

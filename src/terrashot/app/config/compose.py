@@ -61,7 +61,7 @@ def compose_raw(configs: Path, overrides: list[str]) -> DictConfig:
 
 
 def given_keys(configs: Path, overrides: list[str]) -> list[str]:
-    """The dotted keys that command line and experiment file set; groups are not among them."""
+    """The dotted keys and groups that command line and experiment file set."""
     files = option_files(configs)
     found: list[str] = []
     for override in overrides:
@@ -69,7 +69,9 @@ def given_keys(configs: Path, overrides: list[str]) -> list[str]:
         key = _SHORT.get(key, key).lstrip("+~").partition("@")[0]
         if key == "experiment":
             found += _keys_of_experiment(files["experiment"], value)
-        elif key not in files and not key.startswith("hydra"):
+        elif key == "launcher" or key.partition(".")[0].partition("/")[0] == "hydra":
+            continue  # where jobs run
+        elif key not in files or value not in ("null", ""):
             found.append(key)
     return found
 
