@@ -85,7 +85,7 @@ def test_only_one_holder_has_a_folder_and_letting_go_frees_it(tmp_path):
 def test_a_sweep_finds_the_runs_of_its_jobs_and_a_resumed_run_stays_its_jobs(tmp_path):
     start(tmp_path)  # of no sweep
     folder = RunFolder.create(tmp_path, "stage1")
-    folder.start("base_segmentation", "demo", sweep="s", job="j1")
+    folder.start("base_segmentation", "demo", "terrashot -m", sweep="s", job="j1")
     folder.start("base_segmentation", "demo", "terrashot experiment=stage1")  # resume=FOLDER
     assert {k: [r.path for r in v] for k, v in runs_of_jobs(tmp_path, "stage1").items()} == {
         "j1": [folder.path]
