@@ -34,4 +34,4 @@ def test_the_mean_of_all_views_turns_with_the_image():
 
 def test_an_unknown_name_is_refused():
     with pytest.raises(ConfigError, match="plain, flips, dihedral"):
-        Views("mirror")
+        Views("mirrored")
