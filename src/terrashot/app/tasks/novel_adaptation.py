@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from terrashot.errors import ConfigError
+from terrashot.model.method_settings import PARTS
 from terrashot.tasks.settings import StageTwoSettings
 from terrashot.tasks.task import Bench, Run, Task, check_novel_classes, taxonomy_of
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from terrashot.adaptation.joint import JointSelfTraining
 
 _SCORES = {"base": "test/base_miou", "novel": "test/novel_miou", "weighted": "test/weighted_miou"}
-_PARTS = ("similarity", "transition", "loss", "transduction", "solver", "support_weighting")
 
 
 @dataclass
@@ -123,7 +123,7 @@ class NovelAdaptationTask(Task[Any]):
 
 def build_method(bench: Bench) -> Any:  # noqa: ANN401 - what the method's _target_ names
     """The stage-2 method with its parts."""
-    return bench.build("method", **{part: bench.build(part) for part in _PARTS})
+    return bench.build("method", **{part: bench.build(part) for part in PARTS})
 
 
 def uses_query(bench: Bench) -> bool:
