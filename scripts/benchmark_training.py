@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from terrashot.app.config.compose import compose_settings
+from terrashot.app.run.bench import SettingsBench
 from terrashot.app.run.build import build_plan, build_trainer, resolve_precision, tile_options
 from terrashot.app.run.folder import RunFolder
 from terrashot.app.run.loggers import build_loggers
@@ -32,7 +33,7 @@ from terrashot.callbacks.epoch_seed import EpochSeed
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.transforms import TrainTransform
 from terrashot.losses.cross_entropy import CrossEntropy
-from terrashot.networks.build import build_segmenter
+from terrashot.networks.build import build_segmenter, described
 from terrashot.tasks.augmentation import build_augmentation
 from terrashot.tasks.base_segmentation import BaseSegmentation
 from terrashot.taxonomy import Taxonomy
@@ -67,8 +68,7 @@ def make_module(settings: BaseSegmentationSettings) -> BaseSegmentation:
             "backbone": settings.backbone,
             "decoder": settings.decoder,
             "num_classes": classes,
-            "mean": settings.data.mean,
-            "std": settings.data.std,
+            **described(SettingsBench(settings).image_spec()),
         }
     )
     taxonomy = Taxonomy.from_dict(settings.data.taxonomy)
@@ -78,7 +78,9 @@ def make_module(settings: BaseSegmentationSettings) -> BaseSegmentation:
 def make_data(settings: BaseSegmentationSettings) -> FewShotDataModule:
     """The tiles of ``experiment=stage1``, augmented as there."""
     transform = build_augmentation(TrainTransform, settings.augmentation, "default")
-    return FewShotDataModule(train_transform=transform, **tile_options(settings))
+    return FewShotDataModule(
+        train_transform=transform, **tile_options(settings, SettingsBench(settings).image_spec())
+    )
 
 
 def lightning_step(settings: BaseSegmentationSettings, steps: int, folder: Path) -> float:

@@ -10,10 +10,11 @@ import torch
 from terrashot.data import tiles as tiles_module
 from terrashot.data.layout import FewShotLayout
 from terrashot.data.memory import TileMemory, free_memory
-from terrashot.data.reading import read_image, read_label
+from terrashot.data.reading import read_image, read_label, read_tile
 from terrashot.data.tiles import FILLER, TileDataset, collate
 from terrashot.data.transforms import TrainTransform
 from terrashot.errors import ConfigError, DataError
+from terrashot.image_spec import ImageSpec
 
 NOISY = TrainTransform(
     32,
@@ -113,11 +114,11 @@ def test_collate_fills_smaller_tiles_with_ignore(dataset, taxonomy):
 def count_reads(monkeypatch):
     reads = []
 
-    def read(path):
+    def read(path, spec):
         reads.append(path)
-        return read_image(path)
+        return read_tile(path, spec)
 
-    monkeypatch.setattr(tiles_module, "read_image", read)
+    monkeypatch.setattr(tiles_module, "read_tile", read)
     return reads
 
 
@@ -144,7 +145,7 @@ def test_auto_keeps_nothing_where_memory_is_short(dataset, taxonomy, monkeypatch
 
 
 def test_a_tile_decoded_by_a_worker_is_there_for_all():
-    memory = TileMemory([(4, 5), (6, 7)])
+    memory = TileMemory([(4, 5), (6, 7)], ImageSpec())
     image, label = np.full((3, 6, 7), 9, np.uint8), np.full((6, 7), 2, np.uint8)
     worker = multiprocessing.get_context("fork").Process(target=memory.put, args=(1, image, label))
     worker.start()

@@ -180,7 +180,7 @@ def test_features_of_the_cache_give_the_very_same_numbers_and_read_no_image(
     def refuse(*_):
         raise AssertionError("neither image nor network is needed")
 
-    monkeypatch.setattr(tiles, "read_image", refuse)
+    monkeypatch.setattr(tiles, "read_tile", refuse)
     monkeypatch.setattr(Segmenter, "features", refuse)
     assert run_here(logs, *run, "adaptation.panels=0") == 0
     second = results_of(logs)

@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from terrashot.callbacks.media import log_panels
+from terrashot.image_spec import ImageSpec
 from terrashot.reporting.panels import Panel, panel_picture, save_panel
 from terrashot.taxonomy import Taxonomy
 
@@ -19,7 +20,7 @@ class PredictionPanels(Callback):
     """Save and log ``image | truth | prediction | error`` of some tiles.
 
     The tiles lie evenly over the evaluation order, which is fixed, so they are the same in every
-    epoch. Steps return ``{"name", "image" [B, 3, H, W] in 0..1, "mask" [B, H, W], "prediction"
+    epoch. Steps return ``{"name", "image" [B, C, H, W] in 0..1, "mask" [B, H, W], "prediction"
     [B, H, W]}``. With several processes only the first one draws, from its own share of the tiles.
 
     Args:
@@ -27,7 +28,8 @@ class PredictionPanels(Callback):
             epoch replacing the one before.
         taxonomy: Names and colours.
         count: How many tiles.
-        read_image: Reads the image [3, H, W] of a tile by its name, for steps that return none.
+        read_image: Reads the image [C, H, W] of a tile by its name, for steps that return none.
+        spec: Channels of the images; None: 8-bit RGB.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class PredictionPanels(Callback):
         taxonomy: Taxonomy,
         count: int = 6,
         read_image: Callable[[str], Tensor] | None = None,
+        spec: ImageSpec | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.taxonomy = taxonomy
         self.count = count
         self.read_image = read_image
+        self.spec = spec
         self._wanted: set[int] = set()
         self._seen = 0
         self._panels: list[Panel] = []
@@ -114,7 +118,8 @@ class PredictionPanels(Callback):
                 else:
                     image = self.read_image(name)
                 maps = (values[key][row] for key in ("mask", "prediction"))
-                self._panels.append(Panel.from_tensors(name, image, *maps).shrunk(_LONGEST))
+                panel = Panel.from_tensors(name, image, *maps, self.spec)
+                self._panels.append(panel.shrunk(_LONGEST))
 
     def _publish(self, trainer: Trainer, stage: str) -> None:
         if not self._panels:

@@ -17,7 +17,9 @@ import numpy as np
 from rich.console import Console
 
 from terrashot.cli.command import make_parser, run_command
-from terrashot.data.reading import read_image
+from terrashot.data.raster import read_pixels
+from terrashot.image_spec import ImageSpec
+from terrashot.mapping.scene import inspect_scene, opened
 from terrashot.model.adapted_file import find_adapted_file, load_adapted_model
 from terrashot.model.agreement import Runner, compare, onnx_runner, torch_runner
 from terrashot.model.export import (
@@ -25,6 +27,7 @@ from terrashot.model.export import (
     check_onnx,
     describe_export,
     export_program,
+    input_type,
     save_onnx,
     save_torch,
 )
@@ -55,15 +58,12 @@ def main(arguments: Sequence[str]) -> int:
 def _export(arguments: argparse.Namespace, console: Console) -> int:
     if "onnx" in arguments.format:
         check_onnx()
-    images = {path.name: read_image(path) for path in arguments.image}
-    side = arguments.size if arguments.fixed_size else None
-    if side:
-        images = {name: image[:, :side, :side] for name, image in images.items()}
-    if not images:
-        noise = np.random.default_rng(0).integers(0, 256, (3, arguments.size, arguments.size))
-        images = {"noise": noise.astype(np.uint8)}
     checkpoint = find_adapted_file(arguments.checkpoint)
     model = load_adapted_model(checkpoint)
+    side = arguments.size if arguments.fixed_size else None
+    images = _images(arguments, model.segmenter.spec)
+    if side:
+        images = {name: image[:, :side, :side] for name, image in images.items()}
     program = MapProgram(model, arguments.views)
     metadata = describe_export(model, arguments.views)
     with console.status("capturing the network", spinner="line"):
@@ -86,3 +86,21 @@ def _export(arguments: argparse.Namespace, console: Console) -> int:
     verdict = "every pixel has the model's class, ties aside" if passed else "NOT the same map"
     console.print(f"{arguments.output}/: {verdict}", highlight=False, soft_wrap=True)
     return 0 if passed else 1
+
+
+def _images(arguments: argparse.Namespace, spec: ImageSpec) -> dict[str, np.ndarray]:
+    """Pictures to check with [C, H, W], of the program's type; noise where none are given."""
+    dtype = str(input_type(spec)).removeprefix("torch.")
+    if not arguments.image:
+        shape = (spec.channels, arguments.size, arguments.size)
+        low, high = zip(*(spec.scale or [(0, 256)] * spec.channels), strict=True)
+        drawn = np.random.default_rng(0).uniform(
+            *(np.reshape(v, (-1, 1, 1)) for v in (low, high)), shape
+        )
+        return {"noise": drawn.astype(dtype)}
+    images = {}
+    for path in arguments.image:
+        scene = inspect_scene(path, spec)
+        with opened(path) as source:
+            images[path.name] = read_pixels(source, scene.raster)[0].astype(dtype)
+    return images

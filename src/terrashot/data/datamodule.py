@@ -20,6 +20,7 @@ from terrashot.data.statistics import label_counts
 from terrashot.data.support import SupportSet
 from terrashot.data.tiles import Sample, TileDataset, collate
 from terrashot.data.transforms import EvalTransform
+from terrashot.image_spec import ImageSpec
 from terrashot.taxonomy import Taxonomy
 
 
@@ -48,6 +49,7 @@ class FewShotDataModule(LightningDataModule):
             else.
         support_draw: draws other support tiles from the pool; None: those of the split.
         train_share: share of the training tiles to use, chosen by ``seed``.
+        spec: the channels of the images; None: 8-bit RGB.
 
     Attributes:
         skip: names of query tiles that are done and that the test loader leaves out.
@@ -73,6 +75,7 @@ class FewShotDataModule(LightningDataModule):
         maker: Callable[[], object] | None = None,
         support_draw: int | None = None,
         train_share: float = 1.0,
+        spec: ImageSpec | None = None,
     ) -> None:
         super().__init__()
         self.root = Path(root)
@@ -90,6 +93,7 @@ class FewShotDataModule(LightningDataModule):
         self.maker = maker
         self.support_draw = support_draw
         self.train_share = train_share
+        self.spec = spec or ImageSpec()
         self.skip: set[str] = set()
         self.feature_cache: FeatureCache | None = None
         self.feature_views: list[tuple[int, ...]] = [()]
@@ -126,7 +130,7 @@ class FewShotDataModule(LightningDataModule):
     @cached_property
     def support(self) -> SupportSet:
         """The support tiles, transformed like the query tiles."""
-        return SupportSet(self.layout.support, self.taxonomy, self.eval_transform)
+        return SupportSet(self.layout.support, self.taxonomy, self.eval_transform, spec=self.spec)
 
     @property
     def has_training_tiles(self) -> bool:
@@ -135,7 +139,9 @@ class FewShotDataModule(LightningDataModule):
 
     def train_label_counts(self) -> Tensor:
         """Training pixels of each output of the base head, int64 [num_base]."""
-        return label_counts(self.train_tiles, self.taxonomy, self.root, base_only=True)
+        return label_counts(
+            self.train_tiles, self.taxonomy, self.root, base_only=True, spec=self.spec
+        )
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Training tiles, shuffled and augmented by (seed, epoch); ranks get equal counts."""
@@ -159,7 +165,7 @@ class FewShotDataModule(LightningDataModule):
         Yields lists of ``queries_per_batch`` batches of one tile, see ``collate_query``.
         """
         tiles = [tile for tile in self.layout.query if tile.name not in self.skip]
-        dataset = TileDataset(tiles, self.taxonomy, self.eval_transform)
+        dataset = TileDataset(tiles, self.taxonomy, self.eval_transform, spec=self.spec)
         sampler = self._sampler(len(tiles), "none")
         queries = QueryTiles(dataset, self.feature_cache, self.feature_views)
         return self._loader(
@@ -168,7 +174,7 @@ class FewShotDataModule(LightningDataModule):
 
     def all_queries(self) -> Iterator[dict[str, Any]]:
         """Every query tile as a batch of one, also those in ``skip``."""
-        dataset = TileDataset(self.layout.query, self.taxonomy, self.eval_transform)
+        dataset = TileDataset(self.layout.query, self.taxonomy, self.eval_transform, spec=self.spec)
         queries = QueryTiles(dataset, self.feature_cache, self.feature_views)
         for index in range(len(queries)):
             yield collate_query(queries[index])
@@ -182,10 +188,10 @@ class FewShotDataModule(LightningDataModule):
         tiles = [tile for tile in self.layout.query if tile.name == name]
         if not tiles:
             raise KeyError(name)
-        return TileDataset(tiles, self.taxonomy, self.eval_transform)[0]
+        return TileDataset(tiles, self.taxonomy, self.eval_transform, spec=self.spec)[0]
 
     def query_image(self, name: str) -> Tensor:
-        """Image [3, H, W] of a query tile, for pictures of tiles that came without it."""
+        """Image [C, H, W] of a query tile, for pictures of tiles that came without it."""
         return self.query_tile(name)["image"]
 
     @cached_property
@@ -203,6 +209,7 @@ class FewShotDataModule(LightningDataModule):
             self.train_tiles if part == "train" else getattr(self.layout, part),
             self.taxonomy,
             transform,
+            spec=self.spec,
             base_only=True,
             cache=self.cache,
             processes=self._local_ranks(),

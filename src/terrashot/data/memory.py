@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from terrashot.image_spec import ImageSpec
+
 
 class TileMemory:
-    """Decoded tiles (uint8 image and label) in memory that forked processes share.
+    """Decoded tiles (image and label) in memory that forked processes share.
 
     A loader's workers are forked, and a dictionary would be copied into each of them: W workers
     would decode every tile W times and hold it W times. Anonymous shared memory is seen by all
@@ -23,23 +25,27 @@ class TileMemory:
 
     Args:
         sizes: height and width of each tile, in the order of the indices.
+        spec: the channels of the images, which are bytes or, where they are scaled, floats.
     """
 
-    def __init__(self, sizes: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, sizes: Sequence[tuple[int, int]], spec: ImageSpec) -> None:
         self._sizes = list(sizes)
-        ends = np.cumsum([0] + [4 * h * w for h, w in sizes])
+        self._dtype = np.dtype(np.uint8 if spec.scale is None else np.float32)
+        self._channels = spec.channels
+        # A tile begins where a float may: at a multiple of four bytes.
+        ends = np.cumsum([0] + [-(-self._bytes_of(h * w) // 4) * 4 for h, w in sizes])
         self._starts = [int(e) for e in ends[:-1]]
-        total = int(ends[-1])
+        self.size = total = int(ends[-1])
         # Pages are only taken once they are written, so an unread tile costs nothing.
         self._bytes = np.frombuffer(mmap.mmap(-1, max(total, 1)), dtype=np.uint8)
         self._there = np.frombuffer(mmap.mmap(-1, max(len(sizes), 1)), dtype=np.uint8)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a spawned process gets: sizes without bytes."""
-        return {"_sizes": self._sizes, "_starts": self._starts, "_bytes": None, "_there": None}
+        return {**vars(self), "_bytes": None, "_there": None}
 
     def get(self, index: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Image [3, H, W] and label [H, W] of a tile, or None where it is not held yet."""
+        """Image [C, H, W] and label [H, W] of a tile, or None where it is not held yet."""
         if self._there is None or not self._there[index]:
             return None
         return self._views(index)
@@ -56,8 +62,12 @@ class TileMemory:
     def _views(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         height, width = self._sizes[index]
         start, pixels = self._starts[index], height * width
-        image = self._bytes[start : start + 3 * pixels].reshape(3, height, width)
-        return image, self._bytes[start + 3 * pixels : start + 4 * pixels].reshape(height, width)
+        end = start + self._channels * self._dtype.itemsize * pixels
+        image = self._bytes[start:end].view(self._dtype).reshape(self._channels, height, width)
+        return image, self._bytes[end : end + pixels].reshape(height, width)
+
+    def _bytes_of(self, pixels: int) -> int:
+        return (self._channels * self._dtype.itemsize + 1) * pixels
 
 
 def free_memory() -> int:

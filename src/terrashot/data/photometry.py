@@ -11,24 +11,55 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def jitter_colors(image: Tensor, brightness: float, contrast: float, saturation: float) -> Tensor:
+def jitter_colors(
+    image: Tensor,
+    brightness: float,
+    contrast: float,
+    saturation: float,
+    rgb: tuple[int, int, int] | None = (0, 1, 2),
+) -> Tensor:
     """Multiply brightness, contrast (about the mean grey) and saturation (about the own grey).
 
+    Channels that are no colours, such as infrared, get the same light: brightness and contrast,
+    about their own mean. They have no saturation.
+
     Args:
-        image: float [3, H, W] in 0..1.
+        image: float [C, H, W] in 0..1.
         brightness: factor; 1 changes nothing. The same for the other two.
         contrast: factor of the distance to the mean grey.
         saturation: factor of the distance to the pixel's grey.
+        rgb: channels that are red, green and blue; None: none are.
 
     Returns:
-        float [3, H, W] in 0..1.
+        float [C, H, W] in 0..1.
     """
+    if rgb == (0, 1, 2) and len(image) == 3:
+        return _jitter_rgb(image, brightness, contrast, saturation)
+    result = torch.empty_like(image)
+    colors = [] if rgb is None else list(rgb)
+    if colors:
+        result[colors] = _jitter_rgb(image[colors], brightness, contrast, saturation)
+    for channel in range(len(image)):
+        if channel not in colors:
+            result[channel] = _light(image[channel], _middle(image[channel]), brightness, contrast)
+    return result
+
+
+def _jitter_rgb(image: Tensor, brightness: float, contrast: float, saturation: float) -> Tensor:
     grey = image[0] * 0.299 + image[1] * 0.587 + image[2] * 0.114  # ITU-R BT.601
-    levels = (grey * 255).to(torch.int64).sum().item()  # whole numbers: exact in any order
-    middle = levels / 255 / grey.numel()
+    middle = _middle(grey)
     image = image * saturation + grey * (1 - saturation)
-    scale = contrast * brightness
-    return image.mul_(scale).add_(brightness * middle * (1 - contrast)).clamp_(0, 1)
+    return _light(image, middle, brightness, contrast)
+
+
+def _middle(grey: Tensor) -> float:
+    levels = int((grey * 255).to(torch.int64).sum().item())  # whole numbers: exact in any order
+    return levels / 255 / grey.numel()
+
+
+def _light(values: Tensor, middle: float, brightness: float, contrast: float) -> Tensor:
+    scaled = values * (contrast * brightness)
+    return scaled.add_(brightness * middle * (1 - contrast)).clamp_(0, 1)
 
 
 def add_noise(image: Tensor, std: float) -> Tensor:
@@ -42,7 +73,7 @@ def multiply_noise(image: Tensor, gain: float) -> Tensor:
 
 
 def blur(image: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of ``sigma`` pixels, float [3, H, W], edges repeated."""
+    """Gaussian blur of ``sigma`` pixels, float [C, H, W], edges repeated."""
     reach = max(1, math.ceil(2 * sigma))
     weights = [math.exp(-0.5 * (k / max(sigma, 1e-6)) ** 2) for k in range(-reach, reach + 1)]
     weights = [w / sum(weights) for w in weights]

@@ -13,7 +13,7 @@ from terrashot.data.tiles import TileDataset
 class QueryTiles(Dataset[dict[str, Any]]):
     """Samples of one tile: ``name``, ``path`` of the image, ``mask`` [H, W], and one of two.
 
-    Either ``image`` float32 [3, H, W], or ``features``, a ``TileFeatures`` of the cache for each
+    Either ``image`` float32 [C, H, W], or ``features``, a ``TileFeatures`` of the cache for each
     view: then the image is not read at all.
 
     Args:
@@ -74,7 +74,7 @@ def collate_query(sample: dict[str, Any]) -> dict[str, Any]:
     """A batch of one tile: tensors get a batch dimension, the name a list.
 
     Returns:
-        ``mask`` [1, H, W], ``name`` and ``path`` lists, and either ``image`` [1, 3, H, W] or
+        ``mask`` [1, H, W], ``name`` and ``path`` lists, and either ``image`` [1, C, H, W] or
         ``features``, a list of [C, h, w], one a view, with ``content`` [H, W] and
         ``feature_seconds``.
     """

@@ -1,6 +1,5 @@
 """Reading tiles from disk: GeoTIFF, PNG and JPEG through rasterio, checked on the way in."""
 
-import warnings
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from terrashot.data.raster import Raster, inspect_raster, open_raster, read_pixels
 from terrashot.errors import DataError
+from terrashot.image_spec import EIGHT_BIT, ImageSpec
+from terrashot.taxonomy import IGNORE
 
-# Without these, GDAL fills the missing part of a cut JPEG or PNG and says nothing.
-STRICT_READING = {"GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE", "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
+_PLACE = 0.5
+"""Of a pixel, by which the corners of a tile and of its label may differ."""
 
 
 @dataclass(frozen=True)
@@ -25,54 +25,159 @@ class Georeference:
     transform: Any
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Read an image tile as uint8 [3, H, W], red green blue.
+@dataclass(frozen=True)
+class ImageTile:
+    """An image that was read.
+
+    Args:
+        pixels: uint8 [C, H, W], or float32 in 0..1 where the images are scaled; 0 where empty.
+        valid: Which pixels hold data, bool [H, W].
+        raster: What its file says.
+    """
+
+    pixels: np.ndarray
+    valid: np.ndarray
+    raster: Raster
+
+
+def read_tile(path: Path, spec: ImageSpec) -> ImageTile:
+    """Read an image tile with the channels of ``spec``.
 
     Raises:
-        DataError: the file is missing or damaged, has not three bands, or not 8-bit pixels.
+        DataError: the file is missing or damaged, has other bands or another pixel type.
     """
     with opened_raster(path) as source:
-        if source.count != 3:
-            raise DataError(
-                f"{path} has {source.count} band(s), but an image tile has 3 (red, green, blue). "
-                "Write the three colour bands into a new file, for example "
-                f"`gdal_translate -b 1 -b 2 -b 3 {path.name} rgb.tif`, with the numbers of "
-                "your red, green and blue bands."
-            )
-        found = sorted(set(source.dtypes))
-        if found != ["uint8"]:
-            raise DataError(
-                f"{path} has pixels of type {', '.join(found)}, but an image tile has 8-bit pixels "
-                "(uint8, 0 to 255). Scale it, for example `gdal_translate -ot Byte -scale MIN MAX "
-                f"0 255 {path.name} 8bit.tif`, with the same MIN and MAX for all tiles (say the "
-                "2nd and 98th percentile over the dataset)."
-            )
-        return _pixels(source)
+        raster = inspect_raster(path, source, spec.bands, "data.bands")
+        check_type(raster, spec)
+        raw, valid = read_pixels(source, raster)
+    pixels = spec.pixels(raw)
+    if not valid.all():
+        # Empty pixels are told by zeros further on, as padding is.
+        pixels = np.where(valid, pixels, 0).astype(pixels.dtype)
+    return ImageTile(pixels, valid, raster)
+
+
+def read_image(path: Path, spec: ImageSpec | None = None) -> np.ndarray:
+    """The pixels of ``read_tile``; without a spec those of an 8-bit RGB image."""
+    return read_tile(path, spec or ImageSpec()).pixels
+
+
+def empty_pixels(path: Path, spec: ImageSpec) -> np.ndarray | None:
+    """Where an image tile holds no data, bool [H, W]; None where its header rules that out.
+
+    Most images have neither nodata nor mask, and their pixels are not read.
+
+    Raises:
+        DataError: as ``read_tile``.
+    """
+    with opened_raster(path) as source:
+        raster = inspect_raster(path, source, spec.bands, "data.bands")
+        check_type(raster, spec)
+        if raster.mask == "none" and not raster.dtype.startswith("float"):
+            return None
+        return ~read_pixels(source, raster)[1]
+
+
+def check_type(raster: Raster, spec: ImageSpec) -> None:
+    """Raise a DataError where a tile's pixels are of another type than the network's images."""
+    if raster.dtype == spec.dtype:
+        return
+    path = raster.path
+    if spec.dtype == EIGHT_BIT:
+        raise DataError(
+            f"{path} has pixels of type {raster.dtype}, but these images have 8-bit pixels "
+            "(uint8, 0 to 255). Where all tiles are of this type, give data.scale=[LOW,HIGH] or "
+            "data.scale=percentile and train on them; otherwise scale this one, for example "
+            f"`gdal_translate -ot Byte -scale MIN MAX 0 255 {path.name} 8bit.tif`, with the same "
+            "MIN and MAX for all tiles."
+        )
+    raise DataError(
+        f"{path} has pixels of type {raster.dtype}, but these images are of type {spec.dtype}, "
+        f"scaled from {_span(spec)}. Bring the file to that type and range, or take it off its "
+        "list."
+    )
+
+
+def check_same_place(image: Raster, label: Path, place: Georeference) -> None:
+    """Raise a DataError where a label says that it lies elsewhere than its image.
+
+    Files that do not say where they lie are taken to fit.
+    """
+    if image.crs is None or place.crs is None or place.transform.is_identity:
+        return
+    from rasterio.crs import CRS
+    from rasterio.transform import Affine
+
+    own, other = Affine(*image.transform), place.transform
+    step = max(abs(own.a) + abs(own.b), 1e-300)
+    corners = [(0, 0), (image.width, 0), (0, image.height), (image.width, image.height)]
+    shift = max(
+        max(abs(x - u), abs(y - v)) / step
+        for (x, y), (u, v) in ((own @ c, other @ c) for c in corners)
+    )
+    same_system = CRS.from_wkt(image.crs) == place.crs
+    if same_system and shift <= _PLACE:
+        return
+    if same_system:
+        what = f"its corners are up to {shift:,.1f} pixels away from those of the image"
+    else:
+        what = (
+            f"its reference system is {_system(place.crs)}, that of the image "
+            f"{_system(CRS.from_wkt(image.crs))}"
+        )
+    raise DataError(
+        f"{label} does not lie where its image {image.path} lies: {what}. Both must cover the same "
+        "ground, pixel on pixel. Write the label anew on the grid of the image (`gdalwarp -r "
+        "near -t_srs ... -te ... -ts ...`), or pair the files rightly."
+    )
 
 
 def read_label(path: Path, allowed: Set[int] | None = None) -> np.ndarray:
     """Read a label tile as uint8 [H, W] of class ids.
 
+    Whole numbers of any type are taken where they are ids. The file's own value for no data, where
+    that is no id, becomes ``IGNORE``.
+
     Args:
         path: a raster with one band.
-        allowed: the ids that may occur, ``IGNORE`` included; None takes any.
+        allowed: the ids that may occur, ``IGNORE`` included; None takes any from 0 to 255.
 
     Raises:
-        DataError: the file is missing or damaged, has several bands or another pixel type, or
-            holds an id outside ``allowed``.
+        DataError: the file is missing or damaged, has several bands or pixels that are no whole
+            numbers, or holds an id outside ``allowed``.
     """
+    return read_placed_label(path, allowed)[0]
+
+
+def read_placed_label(
+    path: Path, allowed: Set[int] | None = None
+) -> tuple[np.ndarray, Georeference]:
+    """The same, and where the label lies."""
     with opened_raster(path) as source:
-        if source.count != 1 or source.dtypes[0] != "uint8":
+        if source.count != 1 or np.dtype(source.dtypes[0]).kind not in "ui":
             raise DataError(
                 f"{path} has {source.count} band(s) of type {source.dtypes[0]}, but a label tile "
-                "has one band of type uint8 whose pixels are class ids. A coloured map has to be "
+                "has one band of whole numbers that are class ids. A coloured map has to be "
                 "turned back into ids; one band of another type becomes 8-bit with "
                 f"`gdal_translate -b 1 -ot Byte {path.name} label.tif`."
             )
-        label = _pixels(source)[0]
+        label = np.asarray(source.read(1))
+        nodata = source.nodatavals[0]
+        place = Georeference(source.crs, source.transform)
+    ids = {*range(256)} if allowed is None else allowed
+    if nodata is not None and nodata not in ids and nodata == int(nodata):
+        label = np.where(label == int(nodata), IGNORE, label.astype(np.int64))
+    if label.dtype != np.uint8:
+        strange = np.unique(label[(label < 0) | (label > 255)])
+        if len(strange):
+            raise DataError(
+                f"{path} has the label id(s) {', '.join(map(str, strange[:8]))}, but ids lie from "
+                "0 to 255. Relabel these pixels."
+            )
+        label = label.astype(np.uint8)
     if allowed is not None:
         check_label_ids(label, allowed, path)
-    return label
+    return label, place
 
 
 def check_label_ids(label: np.ndarray, allowed: Set[int], path: Path) -> None:
@@ -112,26 +217,16 @@ def read_georeference(path: Path) -> Georeference:
 
 @contextmanager
 def opened_raster(path: Path) -> Iterator[Any]:
-    """Open a raster; whatever goes wrong in opening or reading becomes a DataError."""
-    if not path.is_file():
-        raise DataError(
-            f"{path} does not exist, but the dataset lists it. Restore the file, or take its name "
-            "off the list."
-        )
-    try:
-        with rasterio.Env(**STRICT_READING), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # PNG, JPEG, plain TIFF
-            with rasterio.open(path) as source:
-                yield source
-    except RasterioError as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0].rstrip(".")
-        raise DataError(
-            f"{path} ({path.stat().st_size} bytes) cannot be read as an image: {reason}. A whole "
-            "GeoTIFF, PNG or JPEG file was expected; this one is damaged or truncated. Copy or "
-            "download it again."
-        ) from error
+    """Open a file of a dataset; whatever goes wrong in opening or reading becomes a DataError."""
+    missing = ", but the dataset lists it. Restore the file, or take its name off the list."
+    with open_raster(path, missing, "an image") as source:
+        yield source
 
 
-def _pixels(source: Any) -> np.ndarray:  # noqa: ANN401 - rasterio has no types
-    """All pixels, [bands, H, W]."""
-    return np.asarray(source.read())
+def _span(spec: ImageSpec) -> str:
+    low, high = (spec.scale or ((0, 255),))[0]
+    return f"{low:g} to {high:g}"
+
+
+def _system(crs: Any) -> str:  # noqa: ANN401 - rasterio has no types
+    return str(crs.to_string())[:60]

@@ -11,26 +11,33 @@ import torch
 from torch import Tensor
 
 from terrashot.data.layout import Tile
-from terrashot.data.reading import read_label
+from terrashot.data.tiles import TileDataset
 from terrashot.errors import DataError
 from terrashot.files import write_json
+from terrashot.image_spec import ImageSpec
 from terrashot.taxonomy import IGNORE, Taxonomy
 
 
 def label_counts(
-    tiles: Sequence[Tile], taxonomy: Taxonomy, root: Path, *, base_only: bool = False
+    tiles: Sequence[Tile],
+    taxonomy: Taxonomy,
+    root: Path,
+    *,
+    base_only: bool = False,
+    spec: ImageSpec | None = None,
 ) -> Tensor:
     """Count the labelled pixels of each class.
 
     The counts are kept in ``ROOT/.terrashot/label_counts_<hash>.json``, or in the cache folder
     where the root is read-only. The hash covers names, sizes and times of the label files, so
-    changed labels are counted anew.
+    changed labels are counted anew. Where an image is empty, nothing is counted.
 
     Args:
         tiles: tiles; those without a label count nothing.
         taxonomy: the classes; pixels of ``IGNORE`` are not counted.
         root: the dataset's folder.
         base_only: count novel pixels as background, as stage 1 sees them.
+        spec: the channels of the images; None: 8-bit RGB.
 
     Returns:
         int64 [num_classes], or [num_base] with ``base_only``.
@@ -38,17 +45,19 @@ def label_counts(
     Raises:
         DataError: a label is damaged or holds an unknown id.
     """
-    files = [tile.label for tile in tiles if tile.label is not None]
-    name = f"label_counts_{_fingerprint(files)}.json"
+    labelled = [tile for tile in tiles if tile.label is not None]
+    files = [tile.label for tile in labelled if tile.label is not None]
+    name = f"label_counts_{fingerprint(files)}.json"
     places = [root / ".terrashot" / name, cache_folder() / name]
     counts = next((found for place in places if (found := _load(place)) is not None), None)
     allowed = {*range(taxonomy.num_classes), IGNORE}
     # Kept counts are by label id and serve any taxonomy; an id this one lacks is looked for
     # again, so that the error names the file.
     if counts is None or not set(np.flatnonzero(counts).tolist()) <= allowed:
+        dataset = TileDataset(labelled, taxonomy, spec=spec)
         counts = np.zeros(256, dtype=np.int64)
-        for file in files:
-            counts += np.bincount(read_label(file, allowed).reshape(-1), minlength=256)
+        for index in range(len(dataset)):
+            counts += np.bincount(dataset.label(index).reshape(-1), minlength=256)
         _save(places, counts)
     classes = counts[: taxonomy.num_classes].copy()
     if base_only:
@@ -62,7 +71,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("TERRASHOT_CACHE") or "~/.cache/terrashot").expanduser()
 
 
-def _fingerprint(files: Sequence[Path]) -> str:
+def fingerprint(files: Sequence[Path]) -> str:
+    """A digest of names, sizes and times of files."""
     digest = hashlib.sha256()
     for file in files:
         try:

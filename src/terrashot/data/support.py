@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from terrashot.data.layout import Tile
 from terrashot.data.tiles import Sample, TileDataset
 from terrashot.errors import DataError
+from terrashot.image_spec import ImageSpec
 from terrashot.taxonomy import IGNORE, Taxonomy
 
 
@@ -33,7 +34,7 @@ class SupportTileSource(Protocol):
         ...
 
     def __getitem__(self, index: int) -> SupportSample:
-        """Image float32 [3, H, W] in 0..1, mask int64 [H, W], name and class id."""
+        """Image float32 [C, H, W] in 0..1, mask int64 [H, W], name and class id."""
         ...
 
     def mask(self, index: int) -> Tensor:
@@ -55,6 +56,7 @@ class SupportSet(Dataset[SupportSample]):
         tiles: the tiles of each novel class id.
         taxonomy: the classes.
         transform: as in ``TileDataset``.
+        spec: the channels of the images; None: 8-bit RGB.
 
     Raises:
         DataError: a class without tiles, a tile without a pixel of its class, or with another
@@ -66,6 +68,7 @@ class SupportSet(Dataset[SupportSample]):
         tiles: Mapping[int, Sequence[Tile]],
         taxonomy: Taxonomy,
         transform: Callable[[Any, Any], tuple[Any, Any]] | None = None,
+        spec: ImageSpec | None = None,
     ) -> None:
         self.taxonomy = taxonomy
         for land_class in taxonomy.novel:
@@ -77,7 +80,7 @@ class SupportSet(Dataset[SupportSample]):
                 )
         self.class_ids: Sequence[int] = [i for i in sorted(tiles) for _ in tiles[i]]
         ordered = [tile for i in sorted(tiles) for tile in tiles[i]]
-        self._dataset = TileDataset(ordered, taxonomy, transform, cache=True)
+        self._dataset = TileDataset(ordered, taxonomy, transform, spec=spec, cache=True)
         for index in range(len(self)):
             self._check(index)
 
@@ -91,7 +94,7 @@ class SupportSet(Dataset[SupportSample]):
         return len(self.class_ids)
 
     def __getitem__(self, index: int) -> SupportSample:
-        """Image [3, H, W], mask [H, W] in {0, own class, ignore}, name and class id."""
+        """Image [C, H, W], mask [H, W] in {0, own class, ignore}, name and class id."""
         if not 0 <= index < len(self):
             raise IndexError(index)  # ends a for loop over the set
         sample = self._dataset[index]

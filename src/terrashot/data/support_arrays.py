@@ -9,6 +9,7 @@ from torch import Tensor
 
 from terrashot.data.support import SupportSample
 from terrashot.errors import DataError
+from terrashot.image_spec import EIGHT_BIT, ImageSpec, as_unit
 
 IGNORE = 255
 Tile = tuple[np.ndarray, np.ndarray]
@@ -21,21 +22,25 @@ class SupportArrays:
     but this class, base classes included (see ``SupportPixels``).
 
     Args:
-        tiles: For each novel class, in the order of their ids, pairs of an image, uint8
-            [H, W, 3], and a mask [H, W]: bool, or uint8 with 0, any one other value for the class
-            and 255 for pixels that do not count. Tiles may be of any size.
+        tiles: For each novel class, in the order of their ids, pairs of an image [H, W, C] (see
+            ``check_image``) and a mask [H, W]: bool, or uint8 with 0, any one other value for the
+            class and 255 for pixels that do not count. Tiles may be of any size.
         num_base: Base classes, background included: the id of the first novel class.
+        spec: The channels of the images; None: 8-bit RGB.
 
     Raises:
         DataError: no class, no tile, an array of another type or shape, or an empty mask.
     """
 
-    def __init__(self, tiles: Mapping[str, Sequence[Tile]], num_base: int) -> None:
+    def __init__(
+        self, tiles: Mapping[str, Sequence[Tile]], num_base: int, spec: ImageSpec | None = None
+    ) -> None:
         if not tiles:
             raise DataError(
                 "support: there is no novel class. Give at least one with its tiles, for example "
                 "{'water': [(image, mask)]}."
             )
+        own = spec or ImageSpec()
         self.class_ids: list[int] = []
         self._names: list[str] = []
         self._samples: list[tuple[Tensor, Tensor]] = []
@@ -43,7 +48,9 @@ class SupportArrays:
             pairs = _checked_pairs(name, pairs)
             for number, (image, mask) in enumerate(pairs):
                 what = f"support['{name}'][{number}]"
-                self._samples.append((_image(what, image), _labels(what, image, mask, class_id)))
+                array = check_image(f"the image of {what}", image, own)
+                labels = _labels(what, array, mask, class_id)
+                self._samples.append((channels_first(array, own), labels))
                 self._names.append(f"{name}_{number}")
                 self.class_ids.append(class_id)
 
@@ -52,10 +59,10 @@ class SupportArrays:
         return len(self._samples)
 
     def __getitem__(self, index: int) -> SupportSample:
-        """Image float32 [3, H, W] in 0..1, mask int64 [H, W] in {0, own class, ignore}."""
+        """Image float32 [C, H, W] in 0..1, mask int64 [H, W] in {0, own class, ignore}."""
         image, mask = self._samples[index]
         return {
-            "image": image.float() / 255,
+            "image": as_unit(image),
             "mask": mask,
             "name": self._names[index],
             "class_id": self.class_ids[index],
@@ -78,31 +85,46 @@ class SupportArrays:
         ]
 
 
-def check_image(what: str, image: object) -> np.ndarray:
-    """An image as terrashot takes it: uint8 [H, W, 3].
+def check_image(what: str, image: object, spec: ImageSpec) -> np.ndarray:
+    """An image as its network takes it: [H, W, C], of the type that it was trained on.
 
     Raises:
         DataError: another type or shape.
     """
+    form = f"{spec.dtype} [H, W, {spec.channels}]"
+    channels = ", ".join(map(str, spec.bands))
     if not isinstance(image, np.ndarray):
         raise DataError(
-            f"{what} is a {type(image).__name__}, but an image is a NumPy array, uint8 [H, W, 3]; "
+            f"{what} is a {type(image).__name__}, but an image is a NumPy array, {form}; "
             "numpy.asarray(image) makes one of a Pillow image."
         )
-    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        turned = image.ndim == 3 and image.shape[0] == 3
+    if image.ndim != 3 or image.shape[2] != spec.channels or 0 in image.shape:
+        turned = image.ndim == 3 and image.shape[0] == spec.channels
         hint = " Bands come last: image.transpose(1, 2, 0)." if turned else ""
         raise DataError(
-            f"{what} has shape {list(image.shape)}, but an image is [H, W, 3]: rows, columns, and "
-            f"red, green, blue.{hint}"
+            f"{what} has shape {list(image.shape)}, but an image is [H, W, {spec.channels}]: rows, "
+            f"columns, and {channels}.{hint}"
         )
-    if image.dtype != np.uint8:
-        raise DataError(
-            f"{what} is of type {image.dtype}, but an image is uint8, from 0 to 255. Bring the "
-            "values to that range first: (255 * image).round().astype('uint8') where they lie "
-            "between 0 and 1."
+    if image.dtype == spec.dtype:
+        return image
+    if spec.dtype == EIGHT_BIT:
+        remedy = (
+            "from 0 to 255. Bring the values to that range first: (255 * "
+            "image).round().astype('uint8') where they lie between 0 and 1."
         )
-    return image
+    else:
+        low, high = (spec.scale or ((0.0, 255.0),))[0]
+        remedy = (
+            f"as the network was trained, with black at {low:g} and white at {high:g}. Give the "
+            "values as they stand in the files."
+        )
+    raise DataError(f"{what} is of type {image.dtype}, but an image is {spec.dtype}, {remedy}")
+
+
+def channels_first(image: np.ndarray, spec: ImageSpec) -> Tensor:
+    """The image [C, H, W], bytes or float32 in 0..1, a copy: the caller keeps the array."""
+    pixels = spec.pixels(np.ascontiguousarray(image.transpose(2, 0, 1)))
+    return torch.from_numpy(pixels.copy())
 
 
 def _checked_pairs(name: str, pairs: object) -> Sequence[Tile]:
@@ -122,12 +144,6 @@ def _checked_pairs(name: str, pairs: object) -> Sequence[Tile]:
                 "(image, mask)."
             )
     return pairs
-
-
-def _image(what: str, image: object) -> Tensor:
-    """The image [3, H, W], uint8, a copy: what the caller does to the array is no matter."""
-    array = check_image(f"the image of {what}", image)
-    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)).copy())
 
 
 def _labels(what: str, image: np.ndarray, mask: object, class_id: int) -> Tensor:

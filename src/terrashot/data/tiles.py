@@ -11,9 +11,17 @@ from torchvision import tv_tensors
 
 from terrashot.data.layout import Tile
 from terrashot.data.memory import TileMemory, free_memory
-from terrashot.data.reading import image_size, read_image, read_label
+from terrashot.data.reading import (
+    check_same_place,
+    empty_pixels,
+    image_size,
+    read_label,
+    read_placed_label,
+    read_tile,
+)
 from terrashot.data.transforms import EvalTransform
 from terrashot.errors import ConfigError, DataError
+from terrashot.image_spec import ImageSpec, as_unit
 from terrashot.taxonomy import IGNORE, Taxonomy
 
 FILLER = -1
@@ -23,7 +31,7 @@ FILLER = -1
 class Sample(TypedDict):
     """What a dataset yields; a batch has the same keys.
 
-    ``image`` float32 [3, H, W] in 0..1, ``mask`` int64 [H, W], ``name`` of the tile.
+    ``image`` float32 [C, H, W] in 0..1, ``mask`` int64 [H, W], ``name`` of the tile.
     """
 
     image: Tensor
@@ -42,9 +50,10 @@ class TileDataset(Dataset[Sample]):
     Args:
         tiles: the tiles; one without a label gets a mask that is all ignore.
         taxonomy: the classes a label may hold.
-        transform: takes and returns ``(image, mask)``, uint8 ``tv_tensors`` [3, H, W] and
-            [H, W], which it must not write into (they may be the cached ones); the image may
-            come back as float in 0..1.
+        transform: takes and returns ``(image, mask)``, ``tv_tensors`` [C, H, W], bytes or floats
+            in 0..1, and uint8 [H, W], which it must not write into (they may be the cached
+            ones); the image may come back as float in 0..1.
+        spec: the channels of the images; None: 8-bit RGB.
         base_only: novel classes become background, as stage 1 sees them.
         cache: keep decoded tiles in memory; ``auto``: when all of them take less than a quarter
             of the free memory.
@@ -62,6 +71,7 @@ class TileDataset(Dataset[Sample]):
         taxonomy: Taxonomy,
         transform: Callable[[Any, Any], tuple[Any, Any]] | None = None,
         *,
+        spec: ImageSpec | None = None,
         base_only: bool = False,
         cache: bool | Literal["auto"] = False,
         processes: int = 1,
@@ -69,6 +79,7 @@ class TileDataset(Dataset[Sample]):
         self.tiles = list(tiles)
         self.taxonomy = taxonomy
         self.transform = transform
+        self.spec = spec or ImageSpec()
         self._allowed = {*range(taxonomy.num_classes), IGNORE}
         self._table = np.arange(256, dtype=np.uint8)
         if base_only:
@@ -81,9 +92,9 @@ class TileDataset(Dataset[Sample]):
             )
         if cache:
             sizes = [image_size(tile.image) for tile in self.tiles]
-            needed = sum(4 * h * w for h, w in sizes)
-            if cache is True or needed * processes < free_memory() / 4:
-                self._memory = TileMemory(sizes)
+            memory = TileMemory(sizes, self.spec)
+            if cache is True or memory.size * processes < free_memory() / 4:
+                self._memory = memory
 
     def __len__(self) -> int:
         """Number of tiles."""
@@ -108,40 +119,49 @@ class TileDataset(Dataset[Sample]):
                     torch.default_generator.manual_seed(seed)
                     image, mask = self.transform(image, mask)
         plain = image.as_subclass(Tensor)
-        plain = plain.float().div_(255) if plain.dtype == torch.uint8 else plain
+        plain = as_unit(plain)
         target = mask.as_subclass(Tensor).long()
         if seed == FILLER:
             target = torch.full_like(target, IGNORE)
         return {"image": plain, "mask": target, "name": self.tiles[index].name}
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Image uint8 [3, H, W] and label uint8 [H, W] of a tile, not transformed; read only.
+        """Image [C, H, W] and label uint8 [H, W] of a tile, not transformed; read only.
+
+        Pixels that hold no data are 0 in the image and ``IGNORE`` in the label.
+
+        Returns:
+            image: bytes, or float32 in 0..1 where the images are scaled; label.
 
         Raises:
             DataError: a file is damaged or of the wrong kind, a label id is unknown, or image
-                and label differ in size.
+                and label differ in size or lie elsewhere.
         """
         held = self._memory.get(index) if self._memory is not None else None
         if held is not None:
             return held
         tile = self.tiles[index]
-        image = read_image(tile.image)
-        height, width = image.shape[1:]
+        image = read_tile(tile.image, self.spec)
+        size = image.valid.shape
         if tile.label is None:
-            label = np.full((height, width), IGNORE, dtype=np.uint8)
+            label = np.full(size, IGNORE, dtype=np.uint8)
         else:
-            label = self.label(index)
-        if label.shape != (height, width):
-            self._raise_sizes(tile, (height, width), label.shape)
+            ids, place = read_placed_label(tile.label, self._allowed)
+            if ids.shape != size:
+                self._raise_sizes(tile, size, ids.shape)
+            check_same_place(image.raster, tile.label, place)
+            label = np.where(image.valid, self._table[ids], np.uint8(IGNORE))
         if self._memory is not None:
-            self._memory.put(index, image, label)
-        return image, label
+            self._memory.put(index, image.pixels, label)
+        return image.pixels, label
 
     def label(self, index: int) -> np.ndarray:
-        """Label uint8 [H, W] of a tile, not transformed; its image is not read.
+        """Label uint8 [H, W] of a tile, not transformed, ``IGNORE`` where its image is empty.
+
+        The image itself is read only where it may have empty pixels.
 
         Raises:
-            DataError: the file is damaged or holds an unknown id.
+            DataError: a file is damaged or holds an unknown id.
         """
         tile = self.tiles[index]
         held = self._memory.get(index) if self._memory is not None else None
@@ -149,10 +169,14 @@ class TileDataset(Dataset[Sample]):
             return held[1]
         if tile.label is None:
             return np.full(image_size(tile.image), IGNORE, dtype=np.uint8)
-        return np.asarray(self._table[read_label(tile.label, self._allowed)])
+        label = np.asarray(self._table[read_label(tile.label, self._allowed)])
+        empty = empty_pixels(tile.image, self.spec)
+        if empty is not None and empty.shape == label.shape:
+            label[empty] = IGNORE
+        return label
 
     def mask(self, index: int, expected: tuple[int, ...] | None = None) -> Tensor:
-        """Mask int64 [h, w] of a sample, transformed as with its image, which is not read.
+        """Mask int64 [h, w] of a sample, transformed as with its image.
 
         Args:
             index: the tile.
@@ -182,12 +206,13 @@ def collate(samples: Sequence[Sample]) -> dict[str, Any]:
     """Stack samples; smaller ones are filled up at the right and bottom.
 
     Returns:
-        ``image`` [B, 3, H, W] filled with 0, ``mask`` [B, H, W] filled with ``IGNORE``,
+        ``image`` [B, C, H, W] filled with 0, ``mask`` [B, H, W] filled with ``IGNORE``,
         ``name`` a list. H and W are the largest of the batch.
     """
     height = max(s["image"].shape[1] for s in samples)
     width = max(s["image"].shape[2] for s in samples)
-    images = torch.zeros(len(samples), 3, height, width)
+    channels = samples[0]["image"].shape[0]
+    images = torch.zeros(len(samples), channels, height, width)
     masks = torch.full((len(samples), height, width), IGNORE, dtype=torch.int64)
     for image, mask, sample in zip(images, masks, samples, strict=True):
         h, w = sample["mask"].shape

@@ -44,7 +44,8 @@ class TrainTransform:
         blur_sigma: largest blur in pixels.
         brightness: factor from 1 - brightness to 1 + brightness.
         contrast: the same for contrast.
-        saturation: the same for saturation.
+        saturation: the same for saturation, where the image has colours.
+        rgb: channels that are red, green and blue, counted from 0; None: no channel is a colour.
 
     Raises:
         ConfigError: a probability outside 0..1, or a size or a limit that makes no sense.
@@ -67,6 +68,7 @@ class TrainTransform:
         brightness: float = 0.0,
         contrast: float = 0.0,
         saturation: float = 0.0,
+        rgb: tuple[int, int, int] | None = (0, 1, 2),
     ) -> None:
         self.crop = crop
         self.scale, self.shift, self.rotation, self.affine_p = scale, shift, rotation, affine_p
@@ -81,16 +83,17 @@ class TrainTransform:
                     f"augmentation.{name} is {value}, but it must lie from {lowest} to {highest}. "
                     "See the comments in configs/augmentation/default.yaml."
                 )
+        self.rgb = rgb
 
     def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Transform a tile.
 
         Args:
-            image: uint8 [3, H, W], any size.
+            image: bytes or floats in 0..1 [C, H, W], any size.
             mask: uint8 [H, W].
 
         Returns:
-            image float32 [3, crop, crop] in 0..1 and mask uint8 [crop, crop].
+            image float32 [C, crop, crop] in 0..1 and mask uint8 [crop, crop].
         """
         image, mask = image.as_subclass(Tensor), mask.as_subclass(Tensor)
         window = self._draw_window(*mask.shape)
@@ -104,7 +107,8 @@ class TrainTransform:
             image, mask = image.rot90(turns, (-2, -1)), mask.rot90(turns, (-2, -1))
         if self.brightness or self.contrast or self.saturation:
             limits = (self.brightness, self.contrast, self.saturation)
-            image = jitter_colors(image, *(_between(1 - limit, 1 + limit) for limit in limits))
+            factors = [_between(1 - limit, 1 + limit) for limit in limits]
+            image = jitter_colors(image, *factors, rgb=self.rgb)
         if _happens(self.noise_p):
             kind = _whole(0, 2)
             if kind == 0:
@@ -149,7 +153,7 @@ class EvalTransform:
         self.size = size
 
     def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Transform a tile: uint8 [3, H, W] and [H, W] in, uint8 [3, h, w] and [h, w] out."""
+        """Transform a tile: [C, H, W] and uint8 [H, W] in, the same types and fewer pixels out."""
         return self.image(image), self.mask(mask)
 
     def image(self, image: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from terrashot.image_spec import as_unit
 from terrashot.taxonomy import IGNORE
 
 
@@ -33,11 +34,11 @@ class Window:
         size and not the tile's.
 
         Args:
-            image: uint8 [3, H, W].
+            image: bytes or floats in 0..1 [C, H, W].
             mask: uint8 [H, W].
 
         Returns:
-            image float32 [3, size, size] in 0..1 (bilinear), mask uint8 [size, size] (nearest).
+            image float32 [C, size, size] in 0..1 (bilinear), mask uint8 [size, size] (nearest).
         """
         if self.angle == 0 and self.scale == 1:
             return self._cut_straight(image, mask)
@@ -56,7 +57,7 @@ class Window:
             ]
         )
         grid = F.affine_grid(theta, [1, 1, size, size], align_corners=False)  # [1, size, size, 2]
-        part = image[None, :, top:bottom, left:right].float().div_(255)
+        part = as_unit(image[None, :, top:bottom, left:right])
         pixels = F.grid_sample(part, grid, mode="bilinear", align_corners=False)[0]
         # Classes move up by one, so that what grid_sample fills in (0) marks the border.
         labels = mask[None, None, top:bottom, left:right].float().add_(1)
@@ -71,9 +72,11 @@ class Window:
         y0 = math.floor(self.center[1] - size / 2 + 0.5)
         left, right = max(x0, 0), min(x0 + size, width)
         top, bottom = max(y0, 0), min(y0 + size, height)
-        inside = image[:, top:bottom, left:right].float().div_(255)
+        inside = as_unit(image[:, top:bottom, left:right])
         labels = mask[top:bottom, left:right]
         margins = [left - x0, x0 + size - right, top - y0, y0 + size - bottom]
+        if inside.dtype == image.dtype:
+            inside = inside.clone()  # a float image may be the cached one
         if any(margins):
             inside, labels = F.pad(inside, margins), F.pad(labels, margins, value=IGNORE)
         return inside, labels.clone()

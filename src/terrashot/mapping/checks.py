@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from terrashot.errors import ConfigError, DataError, TerrashotError
+from terrashot.image_spec import Band, ImageSpec
 from terrashot.mapping.blending import Layers
 from terrashot.mapping.discovery import find_scenes
 from terrashot.mapping.scene import Scene, inspect_scene
@@ -16,13 +17,15 @@ _SHOWN = 5
 
 def check_scenes(
     value: str,
-    bands: Sequence[int] | None = None,
+    spec: ImageSpec | None = None,
+    bands: Sequence[Band] | None = None,
     scale: tuple[float, float] | str | None = None,
 ) -> list[Scene]:
     """The scenes that ``input=`` names, all of them looked at.
 
     Args:
         value: a file, folder or glob.
+        spec: the network's channels; None: 8-bit RGB.
         bands: see ``inspect_scene``.
         scale: see ``inspect_scene``.
 
@@ -34,7 +37,7 @@ def check_scenes(
         try:
             if path.suffix.lower() == ".vrt":
                 check_vrt(path)
-            scenes.append(inspect_scene(path, bands, scale))
+            scenes.append(inspect_scene(path, spec, bands, scale))
         except TerrashotError as error:
             problems.append(str(error))
     if not problems:

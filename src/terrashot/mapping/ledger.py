@@ -79,6 +79,5 @@ def scene_digest(scene: Scene, settings: Mapping[str, Any]) -> str:
     if scene.path.suffix.lower() == ".vrt":
         files += check_vrt(scene.path)
     states = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    how = (scene.bands, scene.mask, scene.nodata, scene.stretch)
-    text = json.dumps([states, repr(how), settings], sort_keys=True)
+    text = json.dumps([states, repr(scene.identity), settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import torch
 
+from terrashot.data.imagery import parse_scale
+from terrashot.image_spec import Band
 from terrashot.mapping.blending import Layers
 from terrashot.mapping.checks import check_scenes, class_ids
 from terrashot.mapping.ledger import Ledger
 from terrashot.mapping.mapper import describe_failures
 from terrashot.mapping.products import ProductOptions
-from terrashot.mapping.radiometry import parse_scale
 from terrashot.mapping.request import MapRequest, WindowOptions, prepare_model
 from terrashot.mapping.scene_products import SceneProducts
 from terrashot.model.model import Model
@@ -29,7 +30,7 @@ def map_scene(
     overlap: int = 256,
     norm_side: int | None = 256,
     batch_size: int = 1,
-    bands: Sequence[int] | None = None,
+    bands: Sequence[Band] | None = None,
     scale: Sequence[float] | str | None = None,
     confidence: bool = False,
     probabilities: Sequence[str] = (),
@@ -55,8 +56,10 @@ def map_scene(
         overlap: Of neighbouring windows, a multiple of 32 up to half a window.
         norm_side: Group normalisation looks at a square of this side; None: at the whole window.
         batch_size: Windows at once.
-        bands: Numbers of the red, green and blue band; None: 1, 2, 3 and no other.
-        scale: For pixels that are not 8-bit: ``(low, high)``, or ``percentile``.
+        bands: Numbers or names of the bands that are the network's channels; None: as it was
+            trained.
+        scale: For pixels of another type than it was trained on: ``(low, high)``, the values that
+            become black and white, ``percentile`` or ``full``.
         confidence: Also write the probability of the mapped class, in percent.
         probabilities: Also write those of these classes.
         picture: Also draw a PNG with a legend.
@@ -80,7 +83,7 @@ def map_scene(
         model=own,
         name="adapted in memory" if model.path is None else model.path.name,
         digest=model.digest,
-        scenes=check_scenes(str(scene), bands, parse_scale(scale)),
+        scenes=check_scenes(str(scene), own.segmenter.spec, bands, parse_scale(scale, "scale")),
         output=Path(folder),
         layers=Layers(confidence, class_ids(probabilities, own.taxonomy)),
         options=options,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from terrashot.errors import DataError, TerrashotError
+from terrashot.image_spec import as_unit
 from terrashot.mapping.background import WriteBehind
 from terrashot.mapping.blending import Blender, Layers
 from terrashot.mapping.clock import Clock
@@ -32,7 +33,7 @@ class SceneMapper:
     scene that can't be read or written further does not stop the others; ``failures`` names it.
 
     Args:
-        model: images [B, 3, H, W] in 0..1 to probabilities [B, K, H, W]; frozen here.
+        model: images [B, C, H, W] in 0..1 to probabilities [B, K, H, W]; frozen here.
         jobs: the scenes that have no map yet.
         ledger: notes which maps are whole.
         finish: writes the files of a scene whose rows are all there; returns their paths.
@@ -133,7 +134,7 @@ class SceneMapper:
 
     def _predict(self, images: Tensor) -> Tensor:
         with self.clock.stage("compute"):
-            probabilities = self.views(self.model, images.float().div_(255))
+            probabilities = self.views(self.model, as_unit(images))
             if images.device.type == "cuda":
                 torch.cuda.synchronize(images.device)
         return probabilities

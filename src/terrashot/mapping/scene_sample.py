@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from terrashot.image_spec import as_unit
 from terrashot.mapping.scene import Scene
 from terrashot.mapping.source import TileSource
 from terrashot.networks.segmenter import PAD_MULTIPLE
@@ -37,7 +38,7 @@ class SceneSample:
         return len(self.places)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Image float32 [1, 3, h, w] in 0..1 and which pixels hold data, bool [h, w].
+        """Image float32 [1, C, h, w] in 0..1 and which pixels hold data, bool [h, w].
 
         Raises:
             DataError: a file is damaged where a window lies.
@@ -46,7 +47,7 @@ class SceneSample:
             height, width = (min(self.window, side) for side in (scene.height, scene.width))
             with TileSource(scene, height) as source:
                 pixels, valid = source.read(top, left, height, width)
-            image = torch.from_numpy(pixels).unsqueeze(0).float() / 255
+            image = as_unit(torch.from_numpy(pixels).unsqueeze(0))
             yield image, torch.from_numpy(valid)
 
     def _start(self, rng: np.random.Generator, side: int) -> int:

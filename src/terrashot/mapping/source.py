@@ -7,9 +7,9 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from terrashot.data.reading import STRICT_READING
+from terrashot.data.raster import STRICT_READING, read_pixels, reason
 from terrashot.errors import DataError
-from terrashot.mapping.scene import Scene, opened, reason, valid_pixels
+from terrashot.mapping.scene import Scene, opened
 
 _MEGABYTE = 2**20
 
@@ -56,7 +56,8 @@ class TileSource:
         Beyond the scene's lower and right border the picture is mirrored, and nothing is valid.
 
         Returns:
-            image uint8 [3, height, width]; which pixels hold data, bool [height, width].
+            image [C, height, width], bytes or float32 in 0..1; which pixels hold data, bool
+            [height, width].
 
         Raises:
             DataError: the file is damaged here.
@@ -65,25 +66,16 @@ class TileSource:
         rows, columns = min(height, scene.height - top), min(width, scene.width - left)
         window = Window(left, top, columns, rows)
         try:
-            pixels = self._file.read(list(scene.bands), window=window)
-            valid = self._valid(pixels, window)
+            raw, valid = read_pixels(self._file, scene.raster, window)
         except RasterioError as error:
             raise DataError(
                 f"{scene.path} is damaged: rows {top} to {top + rows - 1}, columns {left} to "
                 f"{left + columns - 1} cannot be read ({reason(error)}). Copy or download the file "
                 "again; the same command then goes on with what is left."
             ) from error
-        if scene.stretch is not None:
-            pixels = scene.stretch(pixels)
+        pixels = scene.spec.pixels(raw)
         if (rows, columns) != (height, width):
             beyond = ((0, height - rows), (0, width - columns))
             pixels = np.pad(pixels, ((0, 0), *beyond), mode="symmetric")
             valid = np.pad(valid, beyond)
         return pixels, valid
-
-    def _valid(self, pixels: np.ndarray, window: Window) -> np.ndarray:
-        if self.scene.mask == "none":
-            return np.ones(pixels.shape[1:], bool)
-        if self.scene.mask == "nodata":
-            return valid_pixels(pixels, self.scene.nodata)
-        return self._file.read_masks(self.scene.bands[0], window=window) > 0

@@ -18,10 +18,10 @@ from terrashot.mapping.source import TileSource
 class WindowBatch(TypedDict):
     """Windows of one row.
 
-    ``images`` uint8 [B, 3, S, S]; ``valid`` bool [B, S, S]; ``run`` and ``row`` they belong to;
-    ``columns`` of each; ``last``: whether the row ends with them; ``error``: why the rest of the
-    scene cannot be read. A row without any valid pixel is an empty batch, and so is the end of
-    all, whose ``run`` is -1.
+    ``images`` [B, C, S, S], bytes or floats in 0..1; ``valid`` bool [B, S, S]; ``run`` and ``row``
+    they belong to; ``columns`` of each; ``last``: whether the row ends with them; ``error``: why
+    the rest of the scene cannot be read. A row without any valid pixel is an empty batch, and so
+    is the end of all, whose ``run`` is -1.
     """
 
     images: Tensor

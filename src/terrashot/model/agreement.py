@@ -15,7 +15,7 @@ TIE = 1e-4
 """Two classes whose probabilities are this near are a tie: rounding decides between them."""
 
 Runner = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Takes uint8 [1, 3, H, W], gives classes [1, H, W] and probabilities [1, K, H, W]."""
+"""Takes pixels [1, C, H, W], gives classes [1, H, W] and probabilities [1, K, H, W]."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ def compare(
     Args:
         program: The model.
         runner: What was made of it.
-        image: uint8 [3, H, W]; mirrored beyond its sides up to what the runner takes.
+        image: pixels [C, H, W] of the program's type; mirrored beyond its sides up to what the
+            runner takes.
         side: The one size that the runner takes; None: multiples of 32.
     """
     height, width = image.shape[1:]

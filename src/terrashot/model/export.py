@@ -11,6 +11,7 @@ from torch.export import Dim, ExportedProgram
 
 from terrashot.errors import ConfigError, TerrashotError, one_line
 from terrashot.files import atomic_write
+from terrashot.image_spec import ImageSpec
 from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.views import Views
 from terrashot.networks.segmenter import PAD_MULTIPLE
@@ -31,16 +32,35 @@ class MapProgram(nn.Module):
             is part of the program, which then takes 4 or 8 times as long.
     """
 
+    low: Tensor
+    span: Tensor
+
     def __init__(self, model: AdaptedModel, views: str = "plain") -> None:
         super().__init__()
         self.model = model
         self.views = Views(views)
+        scale = model.segmenter.spec.scale
+        self.scaled = scale is not None
+        low, high = (
+            torch.tensor(v).view(1, -1, 1, 1) for v in zip(*(scale or [(0.0, 1.0)]), strict=True)
+        )
+        self.register_buffer("low", low, persistent=False)
+        self.register_buffer("span", high - low, persistent=False)
         self.eval().requires_grad_(False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Classes [B, H, W], uint8, and probabilities [B, K, H, W] of uint8 RGB [B, 3, H, W]."""
-        probabilities = self.views(self.model, image.float() / 255)
+        """Classes [B, H, W], uint8, and probabilities [B, K, H, W] of pictures [B, C, H, W].
+
+        Pixels are the values of the files: uint8, or float32 for imagery of another type.
+        """
+        probabilities = self.views(self.model, self._unit(image))
         return probabilities.argmax(dim=1).to(torch.uint8), probabilities
+
+    def _unit(self, image: Tensor) -> Tensor:
+        """In 0..1, as ``ImageSpec.pixels`` and ``as_unit`` make it."""
+        if not self.scaled:
+            return image.float() / 255
+        return ((image - self.low) / self.span).clamp(0, 1)
 
 
 def export_program(program: MapProgram, size: int, free_sides: bool = True) -> ExportedProgram:
@@ -67,7 +87,8 @@ def export_program(program: MapProgram, size: int, free_sides: bool = True) -> E
         dims[3] = PAD_MULTIPLE * Dim("columns", **limits)
     # Not square and two images: equal numbers would be taken for one and the same.
     width = size + PAD_MULTIPLE if free_sides and size < LARGEST else size
-    example = torch.zeros(2, 3, size, width, dtype=torch.uint8)
+    spec = program.model.segmenter.spec
+    example = torch.zeros(2, spec.channels, size, width, dtype=input_type(spec))
     try:
         with torch.no_grad():
             return torch.export.export(program, (example,), dynamic_shapes=(dims,))
@@ -78,6 +99,11 @@ def export_program(program: MapProgram, size: int, free_sides: bool = True) -> E
             f"This network can't be exported with free height and width ({one_line(error)}). "
             "Add --fixed-size: the program then takes images of --size x --size alone."
         ) from error
+
+
+def input_type(spec: ImageSpec) -> torch.dtype:
+    """Type of a program's pixels: bytes where the files have them, else float32."""
+    return torch.uint8 if spec.scale is None else torch.float32
 
 
 def save_torch(exported: ExportedProgram, path: Path, metadata: dict[str, str]) -> None:
@@ -123,12 +149,17 @@ def check_onnx() -> None:
 def describe_export(model: AdaptedModel, views: str) -> dict[str, str]:
     """What whoever runs the program has to know; values are text, JSON where they are lists."""
     classes = model.taxonomy.classes
+    spec = model.segmenter.spec
+    kind = str(input_type(spec)).removeprefix("torch.")
+    bands = "RGB" if spec.is_plain else ", ".join(map(str, spec.bands))
     return {
         "taxonomy": model.taxonomy.name,
         "class_names": json.dumps([c.name for c in classes]),
         "class_colors": json.dumps([c.color for c in classes]),
         "novel_classes": json.dumps([c.name for c in model.taxonomy.novel]),
-        "input": f"uint8 RGB [batch, 3, height, width]; sides are multiples of {PAD_MULTIPLE}",
+        "input": f"{kind} {bands} [batch, {spec.channels}, height, width]; sides are multiples of "
+        f"{PAD_MULTIPLE}",
+        "imagery": json.dumps({"bands": spec.bands, "type": spec.dtype, "scale": spec.scale}),
         "output": "classes uint8 [batch, height, width]; probabilities float32 [batch, class, "
         "height, width]",
         "views": views,

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from terrashot.adaptation.inference import Inference
-from terrashot.data.support_arrays import SupportArrays, Tile, check_image
+from terrashot.data.support_arrays import SupportArrays, Tile, channels_first, check_image
 from terrashot.errors import ConfigError
 from terrashot.files import file_digest
+from terrashot.image_spec import ImageSpec, as_unit
 from terrashot.model.adapt_arrays import adapt_arrays
 from terrashot.model.adapted_file import load_adapted_model, save_adapted_model
 from terrashot.model.adapted_model import AdaptedModel
@@ -50,7 +51,8 @@ class Model:
     """A network that maps land cover; without novel classes until it is adapted.
 
     Made by ``terrashot.load`` and by ``adapt``, which leaves the model that it starts from as it
-    is. Images are NumPy arrays, uint8 [H, W, 3], of any size.
+    is. Images are NumPy arrays of any size, uint8 [H, W, 3]; for a network of other imagery [H, W,
+    C], with its bands and of its type (see ``imagery``), with the values of the files.
 
     Args:
         network: Network and head; a stage-1 network has one without novel classes.
@@ -65,6 +67,11 @@ class Model:
     def taxonomy(self) -> Taxonomy:
         """The classes with their colours."""
         return self.network.taxonomy
+
+    @property
+    def imagery(self) -> ImageSpec:
+        """The images that it takes: bands, pixel type, scale."""
+        return self.network.segmenter.spec
 
     @property
     def classes(self) -> list[str]:
@@ -110,8 +117,8 @@ class Model:
         """Learn novel classes from a few labelled tiles; what ``experiment=adapt`` does.
 
         Args:
-            support: For each novel class its tiles: pairs of an image, uint8 [H, W, 3], and a mask
-                [H, W] of where the class is, bool, or uint8 with 255 where a pixel does not count.
+            support: For each novel class its tiles: pairs of an image [H, W, C] and a mask [H, W]
+                of where the class is, bool, or uint8 with 255 where a pixel does not count.
                 Whatever lies outside the mask counts as anything but this class.
             method: An option of ``configs/method``.
             colors: ``#rrggbb`` of a novel class on a map, by its name; the others get one of a
@@ -142,7 +149,7 @@ class Model:
                 f"base_counts has {len(base_counts)} numbers, but the network has "
                 f"{taxonomy.num_base} base classes, background included: one number for each."
             )
-        tiles = SupportArrays(support, taxonomy.num_base)
+        tiles = SupportArrays(support, taxonomy.num_base, self.imagery)
         file = None if self.path is None else self.path.resolve()
         stage1 = {
             "name": None if file is None else "/".join(file.parts[-4:]),
@@ -168,7 +175,7 @@ class Model:
         any size in constant memory.
 
         Raises:
-            DataError: the image is no uint8 [H, W, 3].
+            DataError: the image is of another type or shape (see ``imagery``).
         """
         return self._map(image, probabilities=False)[0].cpu().numpy()
 
@@ -176,7 +183,7 @@ class Model:
         """Probabilities of all classes, float32 [K, H, W]; see ``predict``.
 
         Raises:
-            DataError: the image is no uint8 [H, W, 3].
+            DataError: the image is of another type or shape (see ``imagery``).
         """
         found = self._map(image, probabilities=True)[1]
         assert found is not None
@@ -196,9 +203,8 @@ class Model:
         save_adapted_model(Path(path), self.network, self.network.provenance)
 
     def _map(self, image: object, probabilities: bool) -> tuple[Tensor, Tensor | None]:
-        array = check_image("the image", image)
-        pixels = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
-        batch = pixels.unsqueeze(0).float().div_(255)
+        array = check_image("the image", image, self.imagery)
+        batch = as_unit(channels_first(array, self.imagery).unsqueeze(0))
         own, how = self.network, self.network.inference
         network = TileNetwork(own.segmenter, self.device, None, contextlib.nullcontext)
         features = [network.extract(batch, None, view).features for view in how.views()]
@@ -220,6 +226,9 @@ class Model:
             lines.append(f"  novel classes: {', '.join(c.name for c in self.taxonomy.novel)}")
             lines.append(f"  {_how(self.provenance, self.network.inference)}")
         where = "made here, not saved" if self.path is None else str(self.path)
+        if not self.imagery.is_plain:
+            bands = ", ".join(map(str, self.imagery.bands))
+            lines.append(f"  images: {self.imagery.dtype}, bands {bands}")
         lines.append(f"  file: {where}, sha256 {self.digest[:12]}, on {self.device}")
         return "\n".join(lines)
 

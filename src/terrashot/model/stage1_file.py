@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from terrashot.errors import CheckpointError, one_line
+from terrashot.image_spec import ImageSpec
 from terrashot.model.checkpoints import STAGE1, read_checkpoint
 from terrashot.networks.build import build_segmenter
 from terrashot.networks.segmenter import Segmenter
@@ -49,6 +50,15 @@ def find_checkpoint(value: str) -> Path:
             "run, for example checkpoint=logs/stage1/latest, or a checkpoint file."
         )
     return path
+
+
+def load_base_spec(path: Path) -> ImageSpec:
+    """The channels of the images that a stage-1 network takes, without its weights.
+
+    Raises:
+        CheckpointError: as ``load_base_model``.
+    """
+    return ImageSpec.from_description(read_checkpoint(path, STAGE1)[0]["network"])
 
 
 def load_base_model(path: Path, taxonomy: Taxonomy | None = None) -> BaseModel:

@@ -1,13 +1,16 @@
 """Loading weights into the encoder of a network: all of them, or an error."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from timm.models import adapt_input_conv
+from torch import Tensor, nn
 
 from terrashot.errors import CheckpointError
+from terrashot.image_spec import IMAGENET_MEAN
 from terrashot.networks.checkpoint_file import read_tensors
 from terrashot.networks.encoder_file import check_header
 from terrashot.networks.key_match import KeyMatch, match_keys, names_of_whole_model
@@ -83,12 +86,40 @@ def load_encoder_weights(
         tag = DEFAULT_TAG if weights is True else weights
         origin, tensors = tagged_tensors(name, tag, source, clip_model)
     match = match_keys(model, names_of_whole_model(name), tensors)
+    match, adapted = _with_bands(match, own)
     missing = [key for key in match.missing if not key.endswith(_COUNTER)]
     if missing or match.misshapen or match.foreign:
         raise _misfit(origin, name, len(own), match, missing)
     with torch.no_grad():
         model.load_state_dict(match.found, strict=False)
-    return WeightReport(origin, len(match.found), len(own), match.missing, match.unused)
+    return WeightReport(origin, len(match.found), len(own), match.missing, match.unused, adapted)
+
+
+def _with_bands(match: KeyMatch, own: Mapping[str, Tensor]) -> tuple[KeyMatch, str | None]:
+    """The weights of a first convolution for colours, brought to the bands of the images.
+
+    timm's rule: the weights for red, green and blue are repeated over the bands and divided by
+    their number, so that activations keep their size; for one band they are summed up.
+
+    Returns:
+        the match, and what to say of it; None where the bands are the weights' own.
+    """
+    changed = [
+        key
+        for key in match.misshapen
+        if own[key].ndim == 4
+        and match.found[key].shape[1] == len(IMAGENET_MEAN)
+        and match.found[key].shape[0] == own[key].shape[0]
+        and match.found[key].shape[2:] == own[key].shape[2:]
+    ]
+    if len(changed) != 1 or changed != match.misshapen:
+        return match, None
+    key = changed[0]
+    bands = own[key].shape[1]
+    weight = adapt_input_conv(bands, match.found[key])
+    found = {**match.found, key: weight}
+    said = f"{key} repeated from 3 colours to {bands} band(s)"
+    return replace(match, found=found, misshapen=[]), said
 
 
 def _is_path(weights: str) -> bool:

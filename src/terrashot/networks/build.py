@@ -1,6 +1,6 @@
 """From a plain description to a segmenter with random weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,12 +8,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from terrashot.errors import ConfigError
+from terrashot.image_spec import ImageSpec
 from terrashot.networks.decoders import build_decoder, decoder_options
 from terrashot.networks.encoder import build_encoder, first_line
 from terrashot.networks.segmenter import PAD_MULTIPLE, Segmenter
-
-IMAGENET_MEAN = [0.485, 0.456, 0.406]
-IMAGENET_STD = [0.229, 0.224, 0.225]
 
 # Where the weights come from says nothing about the network, so a description leaves it out.
 _WEIGHT_KEYS = {"weights", "source", "clip_model"}
@@ -26,7 +24,8 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
 
     The description holds plain values: ``backbone`` (``name``, a timm architecture; ``drop_path``),
     ``decoder`` (``name`` and its options, see ``decoders.py``), ``num_classes`` (background
-    included), ``mean`` and ``std`` of the images in 0..1 (default: ImageNet's). Keys of a backbone
+    included), and the channels of the images: ``mean`` and ``std`` in 0..1 (default: ImageNet's)
+    and, for other images than 8-bit RGB, ``imagery`` (see ``ImageSpec``). Keys of a backbone
     config that concern weights are allowed and ignored. ``Segmenter.description`` is the same with
     all defaults filled in.
 
@@ -52,29 +51,35 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
             f"num_classes is {num_classes!r}; it should be the number of classes with background, "
             "2 or more."
         )
-    mean = _three_numbers("mean", description.get("mean"), IMAGENET_MEAN)
-    std = _three_numbers("std", description.get("std"), IMAGENET_STD)
-    if min(std) <= 0:
-        raise ConfigError(f"std is {std}; each channel needs a value above 0 (images are in 0..1).")
+    spec = ImageSpec.from_description(description)
 
     encoder = build_encoder(
         backbone["name"],
         depth=options.get("encoder_depth", 5),
         output_stride=options.get("output_stride", 32),
         drop_path=backbone["drop_path"],
+        channels=spec.channels,
     )
     # The encoder is told its depth; PSPNet's decoder takes no such option.
     own = {key: value for key, value in options.items() if key != "encoder_depth"}
     network = nn.Sequential(encoder, build_decoder(decoder["name"], encoder.out_channels, own))
-    channels, stride = _probe(network, f"{backbone['name']} with decoder {decoder['name']}")
+    channels, stride = _probe(
+        network, f"{backbone['name']} with decoder {decoder['name']}", spec.channels
+    )
     plain = {
         "backbone": backbone,
         "decoder": {"name": decoder["name"], **options},
         "num_classes": num_classes,
-        "mean": mean,
-        "std": std,
+        **described(spec),
     }
-    return Segmenter(network[0], network[1], channels, stride, num_classes, mean, std, plain)
+    return Segmenter(network[0], network[1], channels, stride, num_classes, spec, plain)
+
+
+def described(spec: ImageSpec) -> dict[str, Any]:
+    """The channels of the images as plain values of a network's description."""
+    imagery = spec.description
+    plain: dict[str, Any] = {"mean": list(spec.mean), "std": list(spec.std)}
+    return {**plain, "imagery": imagery} if imagery else plain
 
 
 def _backbone(value: object) -> dict[str, Any]:
@@ -95,15 +100,7 @@ def _backbone(value: object) -> dict[str, Any]:
     return {"name": str(value["name"]), "drop_path": float(drop_path)}
 
 
-def _three_numbers(key: str, value: object, default: Sequence[float]) -> list[float]:
-    if value is None:
-        return list(default)
-    if not isinstance(value, list | tuple) or len(value) != 3:
-        raise ConfigError(f"{key} is {value!r}; it should be three numbers, one for R, G and B.")
-    return [float(v) for v in value]
-
-
-def _probe(network: nn.Module, what: str) -> tuple[int, int]:
+def _probe(network: nn.Module, what: str, bands: int) -> tuple[int, int]:
     """Channels and stride of the features, from a pass over shapes without any arithmetic."""
     height, width = _PROBE_SIZE
     state: dict[str, Tensor] = {
@@ -113,7 +110,7 @@ def _probe(network: nn.Module, what: str) -> tuple[int, int]:
     network.eval()
     try:
         with torch.no_grad():
-            image = torch.empty(1, 3, height, width, device="meta")
+            image = torch.empty(1, bands, height, width, device="meta")
             maps = functional_call(network, state, (image,))
     except (AssertionError, RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ConfigError(

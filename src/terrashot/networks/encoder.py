@@ -12,7 +12,11 @@ from terrashot.errors import ConfigError
 
 
 def build_encoder(
-    name: str, depth: int = 5, output_stride: int = 32, drop_path: float = 0.0
+    name: str,
+    depth: int = 5,
+    output_stride: int = 32,
+    drop_path: float = 0.0,
+    channels: int = 3,
 ) -> TimmUniversalEncoder:
     """Build timm model ``name`` with random weights as an encoder.
 
@@ -25,6 +29,7 @@ def build_encoder(
         depth: number of stages, 1 to 5.
         output_stride: 32, or 8 or 16 for a dilated encoder.
         drop_path: stochastic depth rate; 0 leaves the model's own default.
+        channels: of the images.
 
     Raises:
         ConfigError: no such timm model, or one that gives no pyramid of feature maps.
@@ -36,7 +41,12 @@ def build_encoder(
             # timm warns that a model without weights is random: it is meant to be, here.
             warnings.simplefilter("ignore", UserWarning)
             encoder = smp.encoders.get_encoder(
-                f"tu-{name}", depth=depth, weights=None, output_stride=output_stride, **options
+                f"tu-{name}",
+                in_channels=channels,
+                depth=depth,
+                weights=None,
+                output_stride=output_stride,
+                **options,
             )
     # timm refuses what it cannot do with whatever error comes first, so all of them count.
     except (

@@ -40,7 +40,7 @@ def encoder_header(description: Mapping[str, Any], about: Mapping[str, Any]) -> 
     return {
         "format": 1,
         "arch": str(description["backbone"]["name"]),
-        "in_chans": 3,
+        "in_chans": len(description["mean"]),
         "mean": list(description["mean"]),
         "std": list(description["std"]),
         **about,

@@ -1,11 +1,12 @@
 """The segmenter: encoder and decoder give dense features, a 1x1 convolution gives logits."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from terrashot.image_spec import ImageSpec
 
 # Every encoder halves the image five times at most.
 PAD_MULTIPLE = 32
@@ -14,8 +15,8 @@ PAD_MULTIPLE = 32
 class Segmenter(nn.Module):
     """Encoder + decoder + linear head on images of any size.
 
-    Images come in RGB in 0..1 and are normalised here with ``mean`` and ``std``, so whoever has
-    the network cannot normalise wrongly. Build one with ``build_segmenter``.
+    Images come in 0..1, with the channels of ``spec``, and are normalised here, so whoever has the
+    network cannot normalise wrongly. Build one with ``build_segmenter``.
 
     Args:
         encoder: returns a list of feature maps.
@@ -23,8 +24,7 @@ class Segmenter(nn.Module):
         channels: channels of the decoder's map.
         stride: stride of the decoder's map against the image, a divisor of 32.
         num_classes: outputs of the head, background included.
-        mean: channel means of the images in 0..1.
-        std: channel standard deviations of the images in 0..1.
+        spec: channels of the images, with their means and standard deviations in 0..1.
         description: plain values from which ``build_segmenter`` builds the same network.
     """
 
@@ -38,8 +38,7 @@ class Segmenter(nn.Module):
         channels: int,
         stride: int,
         num_classes: int,
-        mean: Sequence[float],
-        std: Sequence[float],
+        spec: ImageSpec,
         description: dict[str, Any],
     ) -> None:
         super().__init__()
@@ -53,13 +52,14 @@ class Segmenter(nn.Module):
         self.channels = channels
         self.stride = stride
         self.num_classes = num_classes
+        self.spec = spec
         self.description = description
         # Not in the state dict: the description holds them, and one truth is enough.
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(spec.mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
 
     def features(self, image: Tensor) -> Tensor:
-        """Dense features of ``image`` [B, 3, H, W]: [B, channels, ceil(H/stride), ceil(W/stride)].
+        """Dense features of ``image`` [B, C, H, W]: [B, channels, ceil(H/stride), ceil(W/stride)].
 
         The image is padded below and to the right with the mean colour, up to multiples of 32; the
         features of the padding are cut off again.
@@ -71,7 +71,7 @@ class Segmenter(nn.Module):
         return maps[..., : -(-height // self.stride), : -(-width // self.stride)]
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits [B, num_classes, H, W] of ``image`` [B, 3, H, W] in 0..1."""
+        """Logits [B, num_classes, H, W] of ``image`` [B, C, H, W] in 0..1."""
         height, width = image.shape[-2:]
         return self.upsample(self.head(self.features(image)), height, width)
 

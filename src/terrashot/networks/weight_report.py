@@ -13,6 +13,7 @@ class WeightReport:
         total: tensors of the encoder.
         missing: tensors of the encoder that kept their start values.
         unexpected: tensors of the source that are no part of the encoder (classifier, text tower).
+        adapted: what was done to the first convolution for other bands than colours.
     """
 
     source: str
@@ -20,6 +21,7 @@ class WeightReport:
     total: int
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
+    adapted: str | None = None
 
     def summary(self) -> str:
         """One line for the terminal."""
@@ -30,7 +32,7 @@ class WeightReport:
             line += f"; kept at their start: {shorten(self.missing)}"
         if self.unexpected:
             line += f"; not part of the encoder: {shorten(self.unexpected)}"
-        return line
+        return f"{line}; {self.adapted}" if self.adapted else line
 
 
 def shorten(names: list[str], show: int = 3) -> str:

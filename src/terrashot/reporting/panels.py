@@ -10,6 +10,7 @@ from torch import Tensor
 
 from terrashot.evaluation.scores import gfss_scores
 from terrashot.files import atomic_write
+from terrashot.image_spec import ImageSpec
 from terrashot.reporting.legend import GAP, INK, Entry, Legend, font
 from terrashot.taxonomy import IGNORE, Taxonomy
 
@@ -36,12 +37,21 @@ class Panel:
     prediction: np.ndarray
 
     @classmethod
-    def from_tensors(cls, name: str, image: Tensor, mask: Tensor, prediction: Tensor) -> "Panel":
-        """From an image in 0..1 [3, H, W] and two maps of class ids [H, W], on any device."""
-        pixels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
+    def from_tensors(
+        cls,
+        name: str,
+        image: Tensor,
+        mask: Tensor,
+        prediction: Tensor,
+        spec: ImageSpec | None = None,
+    ) -> "Panel":
+        """From an image in 0..1 [C, H, W] and two maps of class ids [H, W], on any device.
+
+        ``spec`` says which channels a person sees; None: 8-bit RGB.
+        """
         return cls(
             name,
-            pixels.permute(1, 2, 0).cpu().numpy(),
+            (spec or ImageSpec()).picture(image),
             mask.detach().to(torch.uint8).cpu().numpy(),
             prediction.detach().to(torch.uint8).cpu().numpy(),
         )

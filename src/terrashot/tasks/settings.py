@@ -76,6 +76,7 @@ class DataSettings:
     demo_seed: int | None = setting(None, at_least=0)
     eval_size: int | None = setting(None, at_least=1)
     eval_batch_size: int = setting(1, at_least=1)
+    bands: list[Any] | None = None
     cache: Any = setting("auto", neutral=True)
     num_workers: int | None = setting(None, at_least=0, neutral=True)
     pin_memory: bool | None = setting(None, neutral=True)
@@ -89,8 +90,10 @@ class TrainingData(DataSettings):
 
     batch_size: int = setting(8, at_least=1)
     epochs: int = setting(30, at_least=1)
-    mean: list[float] = REQUIRED
-    std: list[float] = REQUIRED
+    scale: Any = None
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    rgb: list[int] | None = None
 
 
 @dataclass

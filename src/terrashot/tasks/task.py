@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # torch and Lightning take seconds; the settings of a task ar
     from torch import Tensor, nn
 
     from terrashot.data.feature_cache import FeatureCache
+    from terrashot.image_spec import ImageSpec
     from terrashot.tasks.optimization import OptimizationPlan
     from terrashot.taxonomy import Taxonomy
 
@@ -50,6 +51,16 @@ class Bench(Protocol):
 
     def files(self) -> list[Path]:
         """The files that parts are built from (see ``PartOfFile``), checked."""
+        ...
+
+    def image_spec(self) -> "ImageSpec":
+        """The channels of the data's images: as stage 1 was trained, or is about to be.
+
+        Raises:
+            ConfigError: settings of ``data`` that do not go together.
+            DataError: a training tile that statistics are computed from can't be read.
+            CheckpointError: there is no stage-1 checkpoint.
+        """
         ...
 
     def stage1_checkpoint(self) -> Path:

@@ -24,6 +24,8 @@ def check_settings(settings: RunSettings) -> None:
     bench = SettingsBench(settings)
     task.check(settings, bench)
     bench.files()
+    if isinstance(settings, LoggedSettings) and isinstance(settings.data, TrainingData):
+        bench.image_spec()
     if task.needs_stage1:
         bench.stage1_checkpoint()
 
@@ -31,13 +33,6 @@ def check_settings(settings: RunSettings) -> None:
 def _check_data(settings: LoggedSettings, task: Task[Any]) -> None:
     data = settings.data
     taxonomy = taxonomy_of(settings)
-    if isinstance(data, TrainingData) and (
-        len(data.mean) != 3 or len(data.std) != 3 or min(data.std) <= 0
-    ):
-        raise ConfigError(
-            "data.mean and data.std need three numbers each, for red, green and blue after "
-            f"division by 255, and std above 0; found {data.mean}, {data.std}."
-        )
     if data.demo_seed is None:  # the demo set makes itself later
         layout = FewShotLayout(
             Path(data.root), data.split, taxonomy.novel_ids, data.hint, data.support_draw

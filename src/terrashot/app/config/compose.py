@@ -105,6 +105,9 @@ def _in_full(override: str, groups: Collection[str]) -> str:
     key, equals, value = override.partition("=")
     if key in groups and value == "null":
         return f"~{key}"
+    if equals and key.startswith("data."):
+        # A dataset's file need not name what has a default; what no task knows is found later.
+        return f"++{override}"
     if not equals or key not in _SHORT or value.startswith("{"):
         return override
     if key in _PATHS and value != "null" and value[:1] not in ("'", '"'):

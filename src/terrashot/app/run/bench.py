@@ -8,9 +8,12 @@ from hydra.utils import get_object
 
 from terrashot.app.run.folder import finished_runs, latest_finished
 from terrashot.build import build_part
+from terrashot.data.imagery import Imagery
+from terrashot.data.layout import FewShotLayout
 from terrashot.errors import CheckpointError, ConfigError
-from terrashot.model.stage1_file import find_checkpoint
-from terrashot.tasks.settings import LoggedSettings, RunSettings
+from terrashot.image_spec import ImageSpec
+from terrashot.model.stage1_file import find_checkpoint, load_base_spec
+from terrashot.tasks.settings import LoggedSettings, RunSettings, TrainingData
 from terrashot.tasks.task import FinishedRun
 
 STAGE1 = "base_segmentation"
@@ -67,6 +70,19 @@ class SettingsBench:
                 "first, or name a checkpoint with checkpoint=PATH."
             )
         return find_checkpoint(str(run.path))
+
+    def image_spec(self) -> ImageSpec:
+        """See ``Bench``."""
+        settings = self.settings
+        assert isinstance(settings, LoggedSettings)
+        data = settings.data
+        if not isinstance(data, TrainingData):
+            return load_base_spec(self.stage1_checkpoint()).read_as(data.bands, "data.bands")
+        imagery = Imagery(data.bands, data.scale, data.mean, data.std, data.rgb)
+        root = Path(data.root)
+        made = data.demo_seed is None or (root / "train.txt").is_file()
+        layout = FewShotLayout(root, data.split, None, data.hint) if made else None
+        return imagery.spec(None if layout is None else layout.unlabelled_train, root)
 
     def finished_runs(self, task: str) -> list[FinishedRun]:
         """See ``Bench``."""

@@ -14,6 +14,7 @@ from terrashot.callbacks.checkpoint_io import AtomicCheckpointIO
 from terrashot.data.feature_cache import FeatureCache
 from terrashot.demo import make_demo
 from terrashot.files import file_digest
+from terrashot.image_spec import ImageSpec
 from terrashot.tasks.optimization import OptimizationPlan
 from terrashot.tasks.settings import (
     LoggedSettings,
@@ -26,10 +27,14 @@ from terrashot.tasks.settings import (
 from terrashot.tasks.task import taxonomy_of
 
 
-def tile_options(settings: LoggedSettings) -> dict[str, Any]:
+def tile_options(settings: LoggedSettings, spec: ImageSpec) -> dict[str, Any]:
     """What every data module is made from, whatever it makes of the tiles.
 
     The demo set is made in ``prepare_data`` where it is missing.
+
+    Args:
+        settings: Of the run.
+        spec: The channels of the images.
     """
     data = settings.data
     maker = None
@@ -50,6 +55,7 @@ def tile_options(settings: LoggedSettings) -> dict[str, Any]:
         "maker": maker,
         "support_draw": data.support_draw,
         "train_share": data.train_share,
+        "spec": spec,
         **trained,
     }
 
@@ -65,6 +71,7 @@ def build_feature_cache(
     context = {
         "checkpoint": file_digest(checkpoint),
         "eval_size": settings.data.eval_size,
+        **({"bands": settings.data.bands} if settings.data.bands else {}),
         "stride": stride,
         # Kernels of another device or version give other last digits.
         "precision": resolve_precision(settings.trainer.precision, accelerator),

@@ -9,6 +9,7 @@ import yaml
 from rich.console import Console
 
 from terrashot.app.config.typed import load_settings
+from terrashot.app.run.bench import SettingsBench
 from terrashot.app.run.build import tile_options
 from terrashot.app.run.folder import RunFolder, now
 from terrashot.data.datamodule import FewShotDataModule
@@ -114,7 +115,8 @@ def _tiles(
             prediction = load_class_map(store.map_path(name))
             sample = tiles.query_tile(name)
             truth = sample["mask"]
-            whole = Panel.from_tensors(name, sample["image"], truth, truth).shrunk(PICTURE_SIDE)
+            whole = Panel.from_tensors(name, sample["image"], truth, truth, tiles.spec)
+            whole = whole.shrunk(PICTURE_SIDE)
             small = shrunk_map(whole.truth, PICTURE_SIDE)
             if small.shape != prediction.shape:
                 raise ConfigError(f"{name} has another size than when it was mapped")
@@ -128,7 +130,10 @@ def _tiles(
 def _read_data(folder: RunFolder) -> FewShotDataModule:
     settings = load_settings(folder.config)
     assert isinstance(settings, LoggedSettings)
-    return FewShotDataModule(**tile_options(settings))
+    used = folder.read_info().get("checkpoint")
+    if used is not None and hasattr(settings, "checkpoint"):
+        settings.checkpoint = used  # the latest run may be another one by now
+    return FewShotDataModule(**tile_options(settings, SettingsBench(settings).image_spec()))
 
 
 def _named(path: Path, prefix: str) -> dict[str, Curve]:

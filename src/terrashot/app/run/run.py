@@ -73,7 +73,7 @@ class FolderRun(SettingsBench):
     def tiles(self) -> dict[str, Any]:
         """See ``Run``."""
         assert isinstance(self.settings, LoggedSettings)
-        return tile_options(self.settings)
+        return tile_options(self.settings, self.image_spec())
 
     def plan(self) -> OptimizationPlan:
         """See ``Run``."""

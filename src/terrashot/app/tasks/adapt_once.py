@@ -68,7 +68,7 @@ class AdaptOnceTask(NovelAdaptationTask):
                 f"{settings.processes}. Set trainer.devices=1 trainer.num_nodes=1 strategy=single; "
                 "experiment=predict shares the windows of a scene over several devices."
             )
-        _check_unlabelled(settings, uses_query(bench))
+        _check_unlabelled(settings, bench)
 
     def run(self, settings: Any, run: Run) -> None:  # noqa: ANN401 - AdaptOnceSettings
         """Make ``adapted.ckpt``, unless an interrupted run has, and score it."""
@@ -83,7 +83,7 @@ class AdaptOnceTask(NovelAdaptationTask):
         run.update_info(checkpoint=str(checkpoint.resolve()))
         panels = settings.adaptation.panels
         run.start(
-            PredictionPanels(run.path, data.taxonomy, panels, read_image=data.query_image),
+            PredictionPanels(run.path, data.taxonomy, panels, data.query_image, data.spec),
             trains=False,
         )
         run.say(f"stage-1 network: {checkpoint}")
@@ -118,11 +118,12 @@ class AdaptOnceTask(NovelAdaptationTask):
         run.say(f"not scored: {why}\n{short_path(file)}\nnext: {following}")
 
 
-def _check_unlabelled(settings: AdaptOnceSettings, transductive: bool) -> None:
+def _check_unlabelled(settings: AdaptOnceSettings, bench: Bench) -> None:
     """Raise a ConfigError where method and ``input`` do not go together."""
+    from terrashot.data.imagery import parse_scale
     from terrashot.mapping.checks import check_scenes
-    from terrashot.mapping.radiometry import parse_scale
 
+    transductive = uses_query(bench)
     path, joint = settings.input.path, settings.adaptation.joint
     if path is None and (transductive or joint):
         what = "transduction" if transductive else "adaptation.joint"
@@ -141,7 +142,8 @@ def _check_unlabelled(settings: AdaptOnceSettings, transductive: bool) -> None:
             "(any method), or leave input out."
         )
     if path not in (None, QUERIES):
-        check_scenes(path, settings.input.bands, parse_scale(settings.input.scale))
+        scale = parse_scale(settings.input.scale, "input.scale")
+        check_scenes(path, bench.image_spec(), settings.input.bands, scale)
     if transductive and (settings.transduction or {}).get("query_weights") == "support_validity":
         raise ConfigError(
             "transduction.query_weights=support_validity lays the support's labels over a query "
@@ -247,8 +249,8 @@ def _unlabelled_tiles(
     Raises:
         DataError: a scene can't be read.
     """
+    from terrashot.data.imagery import parse_scale
     from terrashot.mapping.checks import check_scenes
-    from terrashot.mapping.radiometry import parse_scale
     from terrashot.mapping.scene_sample import SceneSample
     from terrashot.model.adapt_once import Unlabelled
 
@@ -257,6 +259,7 @@ def _unlabelled_tiles(
         return None
     if given.path == QUERIES:
         return Unlabelled(fit.query_tiles, len(data.layout.query), adapt.pixels)
-    scenes = check_scenes(given.path, given.bands, parse_scale(given.scale))
+    scale = parse_scale(given.scale, "input.scale")
+    scenes = check_scenes(given.path, fit.network.segmenter.spec, given.bands, scale)
     sample = SceneSample(scenes, adapt.sample, adapt.window, settings.seed)
     return Unlabelled(lambda: fit.windows(sample), len(sample), adapt.pixels)

@@ -10,6 +10,7 @@ from terrashot.tasks.task import Bench, Run, Task, following_data, taxonomy_of
 
 if TYPE_CHECKING:
     from terrashot.data.transforms import TrainTransform
+    from terrashot.image_spec import ImageSpec
 
 
 @dataclass
@@ -33,7 +34,7 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
 
     def check(self, settings: BaseSegmentationSettings, bench: Bench) -> None:
         """Parts that do not go with labelled tiles are found before the first is read."""
-        _transform(settings)
+        _transform(settings, bench.image_spec())
         if not getattr(bench.build("loss"), "needs_labels", True):
             raise ConfigError(
                 "loss: a contrastive loss compares windows and knows no classes, so stage 1 can't "
@@ -59,11 +60,13 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
         from terrashot.evaluation.scores import gfss_scores
         from terrashot.losses.ldam import LDAM
         from terrashot.networks.backbone_weights import load_backbone_weights
-        from terrashot.networks.build import build_segmenter
+        from terrashot.networks.build import build_segmenter, described
         from terrashot.reporting.class_table import class_table
         from terrashot.tasks.base_segmentation import BaseSegmentation
 
-        data = FewShotDataModule(train_transform=_transform(settings), **run.tiles())
+        data = FewShotDataModule(
+            train_transform=_transform(settings, run.image_spec()), **run.tiles()
+        )
         taxonomy = data.taxonomy.base_only()
         loss = run.build("loss")
         segmenter = build_segmenter(
@@ -71,8 +74,7 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
                 "backbone": settings.backbone,
                 "decoder": settings.decoder,
                 "num_classes": taxonomy.num_classes,
-                "mean": settings.data.mean,
-                "std": settings.data.std,
+                **described(data.spec),
             }
         )
         report = load_backbone_weights(
@@ -82,7 +84,8 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
             settings.backbone.get("clip_model"),
         )
         module = BaseSegmentation(segmenter, loss, run.plan(), taxonomy)
-        run.start(PredictionPanels(run.path, taxonomy, settings.callbacks.panels))
+        panels = settings.callbacks.panels
+        run.start(PredictionPanels(run.path, taxonomy, panels, spec=data.spec))
         run.say(f"{settings.backbone['name']}, {report.summary()}")
         if isinstance(loss, LDAM):
             data.prepare_data()
@@ -100,9 +103,10 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
         run.close(monitor, best, f"python run.py experiment=stage2{following_data(settings)}")
 
 
-def _transform(settings: BaseSegmentationSettings) -> "TrainTransform | None":
+def _transform(settings: BaseSegmentationSettings, spec: "ImageSpec") -> "TrainTransform | None":
     from terrashot.data.transforms import TrainTransform
 
     if not settings.augmentation:
         return None
-    return build_augmentation(TrainTransform, settings.augmentation, "default")
+    rgb = spec.rgb if spec.has_colors else None
+    return build_augmentation(TrainTransform, settings.augmentation, "default", rgb=rgb)

@@ -102,7 +102,7 @@ class NovelAdaptationTask(Task[Any]):
             queries_per_pass=adaptation.queries_per_pass if uses_query(run) else 1,
         )
         panels = PredictionPanels(
-            run.path, taxonomy, adaptation.panels, read_image=data.query_image
+            run.path, taxonomy, adaptation.panels, data.query_image, data.spec
         )
         run.start(panels, trains=False)
         run.say(f"stage-1 network: {path}")

@@ -119,11 +119,11 @@ class SceneMappingTask(Task[SceneMappingSettings]):
 
 def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
     """Everything that the maps depend on, all of it looked at."""
+    from terrashot.data.imagery import parse_scale
     from terrashot.files import file_digest
     from terrashot.mapping.blending import Layers
     from terrashot.mapping.checks import check_scenes, class_ids
     from terrashot.mapping.products import ProductOptions
-    from terrashot.mapping.radiometry import parse_scale
     from terrashot.mapping.request import MapRequest, WindowOptions, prepare_model
     from terrashot.mapping.scene_products import SceneProducts
     from terrashot.model.adapted_file import find_adapted_file, load_adapted_model
@@ -136,7 +136,7 @@ def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
             "python run.py experiment=predict ckpt=ADAPTED input=PATH output=FOLDER."
         )
     options = WindowOptions(**asdict(settings.mapping))
-    scale = parse_scale(settings.input.scale)
+    scale = parse_scale(settings.input.scale, "input.scale")
     if settings.checkpoint is None:
         raise CheckpointError(
             "A mapping run needs an adapted model: ckpt=RUN_FOLDER or ckpt=FILE. `python run.py "
@@ -154,7 +154,7 @@ def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
         name=checkpoint.name,
         digest=file_digest(checkpoint),
         layers=Layers(output.confidence, class_ids(output.probabilities, model.taxonomy)),
-        scenes=check_scenes(settings.input.path, settings.input.bands, scale),
+        scenes=check_scenes(settings.input.path, model.segmenter.spec, settings.input.bands, scale),
         output=Path(output.path),
         options=options,
         products=SceneProducts(model.taxonomy, chosen, output.picture, rules),
@@ -186,6 +186,8 @@ def _announce(
         kept = rows - len(job.store.pending())
         if kept:
             run.say(f"{name}: goes on, {kept} of {rows} rows of windows are done")
+        for note in job.scene.raster.notes:
+            run.say(f"{name} {note}", style="yellow")
         if job.scene.crs is None:
             run.say(
                 f"{name} has no reference system: its map keeps pixel coordinates", style="yellow"

@@ -14,6 +14,7 @@ from terrashot.data.checks.report import DatasetReport, Finding, SplitSummary
 from terrashot.data.checks.tiles import FileIndex, TileFacts, TileFiles, inspect
 from terrashot.data.layout import FewShotLayout
 from terrashot.errors import DataError
+from terrashot.image_spec import ImageSpec
 from terrashot.taxonomy import Taxonomy
 
 
@@ -22,6 +23,7 @@ def check_dataset(
     taxonomy: Taxonomy,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    spec: ImageSpec | None = None,
 ) -> DatasetReport:
     """Look a dataset in the few-shot layout over; nothing is written.
 
@@ -30,12 +32,14 @@ def check_dataset(
         taxonomy: says which label ids there are, and which are novel.
         workers: reading threads; by default one a core, at most 16.
         progress: is told tiles done and tiles in all.
+        spec: the channels of the images; None: 8-bit RGB.
 
     Raises:
         DataError: ``root`` is no folder. Everything else becomes a finding.
     """
     if not root.is_dir():
         raise DataError(f"{root} is no folder: expected a dataset in the few-shot layout there.")
+    own = spec or ImageSpec()
     lists = read_lists(root, set(taxonomy.novel_ids))
     index = FileIndex(root)
     tiles = _listed(lists, index)
@@ -44,7 +48,7 @@ def check_dataset(
     with pool, warnings.catch_warnings():
         # Here, not in the threads: they share one list of filters.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        for done, fact in enumerate(pool.map(lambda tile: inspect(tile, taxonomy), tiles), 1):
+        for done, fact in enumerate(pool.map(lambda tile: inspect(tile, taxonomy, own), tiles), 1):
             facts.append(fact)
             if progress is not None:
                 progress(done, len(tiles))

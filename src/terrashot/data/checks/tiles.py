@@ -8,8 +8,9 @@ import numpy as np
 
 from terrashot.data.checks.report import Finding, Level
 from terrashot.data.layout import SUFFIXES
-from terrashot.data.reading import check_label_ids, read_georeference, read_image, read_label
+from terrashot.data.reading import check_label_ids, read_georeference, read_label, read_tile
 from terrashot.errors import DataError
+from terrashot.image_spec import ImageSpec
 from terrashot.taxonomy import IGNORE, Taxonomy
 
 
@@ -61,10 +62,10 @@ class FileIndex:
         return folder, None, self.files[folder, "labels"].get(name)
 
 
-def inspect(tile: TileFiles, taxonomy: Taxonomy) -> TileFacts:
+def inspect(tile: TileFiles, taxonomy: Taxonomy, spec: ImageSpec) -> TileFacts:
     """Read the tile's files and judge them."""
     facts = TileFacts(tile)
-    image = _image(facts)
+    image = _image(facts, spec)
     label = _label(facts)
     if image is not None and label is not None and image.shape[1:] != label.shape:
         _add(
@@ -87,18 +88,26 @@ def _add(facts: TileFacts, level: Level, kind: str, message: str, path: Path | N
     facts.findings.append(Finding(level, kind, subject, message))
 
 
-def _image(facts: TileFacts) -> np.ndarray | None:
+def _image(facts: TileFacts, spec: ImageSpec) -> np.ndarray | None:
     path = facts.tile.image
     if path is None:
         message = f"is listed ({', '.join(facts.tile.roles)}) but has no file in images/."
         _add(facts, "error", "missing image", message)
         return None
     try:
-        image = read_image(path)
+        found = read_tile(path, spec)
         georeference = read_georeference(path)
     except DataError as error:
         _add(facts, "error", "bad image", _tail(error, path), path)
         return None
+    image, raster = found.pixels, found.raster
+    for note in raster.notes:
+        _add(facts, "note", "left out of the file", note, path)
+    empty = int((~found.valid).sum())
+    if empty:
+        message = f"{empty} pixel(s) hold no data ({raster.mask}): they are neither learned from "
+        message += "nor scored."
+        _add(facts, "note", "empty pixels", message, path)
     facts.size = _size(image)
     facts.digest = hashlib.blake2b(image.tobytes() + str(image.shape).encode()).digest()
     crs, transform = georeference.crs, georeference.transform

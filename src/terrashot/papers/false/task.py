@@ -10,6 +10,7 @@ from terrashot.tasks.settings import REQUIRED, TrainingSettings, WatchedTraining
 from terrashot.tasks.task import Bench, Run, Task, following_data
 
 if TYPE_CHECKING:
+    from terrashot.image_spec import ImageSpec
     from terrashot.papers.false.losses.calibrated_contrastive import CalibratedContrastive
     from terrashot.papers.false.pretraining import ContrastivePretraining
     from terrashot.papers.false.windows.two_views import TwoViews
@@ -63,6 +64,7 @@ class ContrastivePretrainingTask(Task[PretrainingSettings]):
                 "strategy=single or strategy=ddp."
             )
         _views(settings)
+        _check_colors(settings, bench.image_spec())
         _loss(settings, bench)
 
     def metrics(self, settings: PretrainingSettings) -> list[str]:
@@ -103,8 +105,8 @@ class ContrastivePretrainingTask(Task[PretrainingSettings]):
         )
         network = Embedder(
             backbone["name"],
-            settings.data.mean,
-            settings.data.std,
+            data.spec.mean,
+            data.spec.std,
             drop_path=backbone.get("drop_path") or 0.0,
             head_hidden=options.head_hidden,
             head_dim=options.head_dim,
@@ -116,7 +118,7 @@ class ContrastivePretrainingTask(Task[PretrainingSettings]):
             backbone.get("weights"),
             backbone.get("source", "timm"),
             backbone.get("clip_model"),
-            statistics=(settings.data.mean, settings.data.std),
+            statistics=(data.spec.mean, data.spec.std),
         )
         about = {
             "crop": options.view,
@@ -152,6 +154,18 @@ def _views(settings: PretrainingSettings) -> "TwoViews":
     from terrashot.papers.false.windows.two_views import TwoViews
 
     return build_augmentation(TwoViews, settings.augmentation, "two_views")
+
+
+def _check_colors(settings: PretrainingSettings, spec: "ImageSpec") -> None:
+    """Raise a ConfigError where views would change the colours of images that have other bands."""
+    changes = [key for key in ("color_p", "grey_p") if settings.augmentation.get(key, 1)]
+    if changes and (spec.channels != 3 or not spec.has_colors):
+        off = " ".join(f"augmentation.{key}=0" for key in changes)
+        raise ConfigError(
+            f"The images have {spec.channels} channel(s), but the views change colours, which "
+            f"only red, green and blue have. Switch that off with {off}, or choose three bands "
+            "with data.bands."
+        )
 
 
 def _loss(settings: PretrainingSettings, bench: Bench) -> "CalibratedContrastive":

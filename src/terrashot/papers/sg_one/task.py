@@ -154,7 +154,7 @@ class SGOneTask(Task[SGOneSettings]):
         base = load_base_model(stage1, data.taxonomy)
         run.update_info(checkpoint=str(stage1.resolve()))
         run.start(
-            EpisodePanels(run.path, settings.callbacks.panels),
+            EpisodePanels(run.path, settings.callbacks.panels, data.spec),
             PredictionPanels(run.path, data.taxonomy, adaptation.panels),
             trains=episodes.trained is None,
         )
@@ -224,7 +224,9 @@ def _data(settings: SGOneSettings, run: Run) -> "EpisodeDataModule":
 
     transform = None
     if settings.augmentation:
-        transform = build_augmentation(TrainTransform, settings.augmentation, "default")
+        spec = run.image_spec()
+        rgb = spec.rgb if spec.has_colors else None
+        transform = build_augmentation(TrainTransform, settings.augmentation, "default", rgb=rgb)
     return EpisodeDataModule(
         train_transform=transform,
         rules=_rules(settings),
@@ -251,6 +253,7 @@ def _train(
 
 def _network(settings: SGOneSettings, run: Run, segmenter: "Segmenter") -> "SGOneNetwork":
     """The network before training: on the stage-1 network, or on a backbone of its own."""
+    from terrashot.networks.build import described
     from terrashot.papers.sg_one.network.build import build_sg_one, load_sg_one_weights, sg_one_on
 
     channels, backbone = settings.episodes.guidance_channels, settings.backbone
@@ -261,8 +264,7 @@ def _network(settings: SGOneSettings, run: Run, segmenter: "Segmenter") -> "SGOn
         {
             "backbone": backbone,
             "decoder": settings.decoder,
-            "mean": settings.data.mean,
-            "std": settings.data.std,
+            **described(run.image_spec()),
             "guidance_channels": channels,
         }
     )

@@ -79,7 +79,7 @@ class SimNetTask(Task[SimNetSettings]):
         data.prepare_data()
         units = build_units(settings, run, data)
         run.update_info(units=options.kind, stage1=units.about.get("stage1"))
-        network, told = _network(settings, units)
+        network, told = _network(settings, run, units)
         module = SimNetTraining(
             network,
             run.plan(),
@@ -109,7 +109,7 @@ class SimNetTask(Task[SimNetSettings]):
             _report(settings, run, module, data.taxonomy.names, units.about["held_out"])
 
 
-def _network(settings: SimNetSettings, units: "PairUnits") -> "tuple[SimNet, str]":
+def _network(settings: SimNetSettings, run: Run, units: "PairUnits") -> "tuple[SimNet, str]":
     """The SimNet with the weights that it starts from, and what to say of it."""
     from terrashot.papers.simtrans.network.pair_head import PairHead
     from terrashot.papers.simtrans.network.sim_net import SimNet
@@ -123,8 +123,8 @@ def _network(settings: SimNetSettings, units: "PairUnits") -> "tuple[SimNet, str
         network.anchors.copy_(units.anchors)
         head.standardise(units.anchors.flatten(0, 1))
         return network, f"pixels with {channels} features of the stage-1 network"
-    data = settings.data
-    encoder, told = start_encoder(settings.backbone or {}, data.mean, data.std)
+    spec = run.image_spec()
+    encoder, told = start_encoder(settings.backbone or {}, spec.mean, spec.std)
     head = PairHead(encoder.channels, options.head, options.symmetric)
     return SimNet(head, encoder), told
 

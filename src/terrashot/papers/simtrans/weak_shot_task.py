@@ -96,13 +96,13 @@ class WeakShotTask(Task[WeakShotSettings]):
             with_base=options.classes == "all",
             base_windows=options.base_windows,
             batch_sizes=sizes,
-            transform=window_transform(settings),
+            transform=window_transform(settings, data.spec),
             anchors=weighting.anchors,
             left_out=settings.data.no_windows,
             seed=settings.seed,
         )
         novel = windows.novel_ids
-        encoder, told = start_encoder(settings.backbone, settings.data.mean, settings.data.std)
+        encoder, told = start_encoder(settings.backbone, data.spec.mean, data.spec.std)
         trained = _sim_net(settings, run) if _needs_sim_net(options) else None
         weights = _weights(settings, run, windows, trained, weighting)
         quality = weight_quality(weights, windows.windows, novel)

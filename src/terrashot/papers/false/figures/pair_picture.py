@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from terrashot.image_spec import ImageSpec
 from terrashot.reporting.legend import INK, font
 
 _MUTED = (140, 149, 159)
@@ -29,14 +30,16 @@ class Pair:
 
     @classmethod
     def from_tensors(
-        cls, first: Tensor, second: Tensor, name: str, note: str, right: bool | None = None
+        cls,
+        images: tuple[Tensor, Tensor],
+        spec: ImageSpec,
+        name: str,
+        note: str,
+        right: bool | None = None,
     ) -> "Pair":
-        """From two images in 0..1 [3, h, w]."""
-        pixels = [
-            (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-            for image in (first, second)
-        ]
-        return cls(pixels[0], pixels[1], name, note, right)
+        """From two images in 0..1 [C, h, w] with the channels of ``spec``."""
+        first, second = (spec.picture(image) for image in images)
+        return cls(first, second, name, note, right)
 
 
 def pair_picture(

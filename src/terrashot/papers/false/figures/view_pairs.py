@@ -62,17 +62,19 @@ class ViewPairs(Callback):
                 cosine = float(number.outcome.cosine[row, int(number.outcome.positive[row])])
                 name = f"{self._label(probe, index)}, {sample['name']}"
                 first, second = sample["views"]
-                pairs.append(Pair.from_tensors(first, second, name, f"cosine {cosine:.3f}"))
+                note = f"cosine {cosine:.3f}"
+                pairs.append(Pair.from_tensors((first, second), probe.tiles.spec, name, note))
         return pairs
 
     def _false_negatives(self, probe: ProbeWindows, rounds: list[ProbeRound]) -> list[Pair]:
         pairs = []
         for first, second, cosine in _spread(rounds, self.count):
-            images = [probe[index]["views"][view] for index, view in (first, second)]
+            one, other = (probe[index]["views"][view] for index, view in (first, second))
             names = [self._label(probe, index) for index, _ in (first, second)]
             right = names[0] == names[1]
             note = f"cosine {cosine:.3f}"
-            pairs.append(Pair.from_tensors(images[0], images[1], " | ".join(names), note, right))
+            name = " | ".join(names)
+            pairs.append(Pair.from_tensors((one, other), probe.tiles.spec, name, note, right))
         return pairs
 
     def _label(self, probe: ProbeWindows, index: int) -> str:

@@ -14,7 +14,7 @@ class Embedder(nn.Module):
     """Encoder, global average pooling and projection head.
 
     The encoder is the one that a segmenter of the same backbone has, so its weights go over by
-    name. Images come in RGB in 0..1 and are normalised here with ``mean`` and ``std``.
+    name. Images come in 0..1 and are normalised here with ``mean`` and ``std``.
 
     Args:
         name: timm architecture.
@@ -40,7 +40,7 @@ class Embedder(nn.Module):
         head_relu: bool = True,
     ) -> None:
         super().__init__()
-        self.encoder = build_encoder(name, drop_path=drop_path)
+        self.encoder = build_encoder(name, drop_path=drop_path, channels=len(mean))
         self.channels = int(self.encoder.out_channels[-1])
         self.head = ProjectionHead(self.channels, head_hidden, head_dim, head_relu)
         self.description: dict[str, Any] = {

@@ -73,7 +73,11 @@ class WindowDataModule(FewShotDataModule):
     def windows(self) -> UnlabelledWindows:
         """The windows to learn from."""
         tiles = TileDataset(
-            self.pool, self.taxonomy, cache=self.cache, processes=self._local_ranks()
+            self.pool,
+            self.taxonomy,
+            spec=self.spec,
+            cache=self.cache,
+            processes=self._local_ranks(),
         )
         return UnlabelledWindows(tiles, self.views, self.window, self.min_valid)
 

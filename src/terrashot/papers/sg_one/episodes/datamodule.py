@@ -80,7 +80,7 @@ class EpisodeDataModule(FewShotDataModule):
     def query_pixels(self) -> dict[str, np.ndarray]:
         """Labelled pixels of each class [K] by query tile; tiles without a label are left out."""
         tiles = [tile for tile in self.layout.query if tile.label is not None]
-        dataset = TileDataset(tiles, self.taxonomy)
+        dataset = TileDataset(tiles, self.taxonomy, spec=self.spec)
         size = self.taxonomy.num_classes
         return {
             tile.name: np.bincount(dataset.label(i).reshape(-1), minlength=256)[:size]

@@ -79,7 +79,9 @@ class ReferenceMaps:
             return Inference().predict_map(head, [features], size, stride)[0].long()
 
     def _fit(self, chosen: Mapping[int, Sequence[Tile]]) -> AdaptedHead | None:
-        tiles = SupportSet(chosen, self._taxonomy, self._transform)
+        tiles = SupportSet(
+            chosen, self._taxonomy, self._transform, spec=self._network.segmenter.spec
+        )
         subset = SupportTiles(tiles, self._taxonomy, self._network, self._factor, torch.float32)
         method = Imprinting()
         try:

@@ -9,6 +9,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from terrashot.image_spec import ImageSpec
+
 _INK = (36, 41, 47)
 _MUTED = (100, 108, 117)
 _SHOWN = np.array([217, 130, 43], dtype=np.float32)  # the class
@@ -41,12 +43,16 @@ class EpisodePanel:
     similarity: np.ndarray
 
     @classmethod
-    def from_tensors(cls, name: str, tensors: dict[str, Tensor]) -> "EpisodePanel":
-        """From one episode's tensors, named as in a sample, with prediction and similarity."""
+    def from_tensors(
+        cls, name: str, tensors: dict[str, Tensor], spec: ImageSpec | None = None
+    ) -> "EpisodePanel":
+        """From one episode's tensors, named as in a sample, with prediction and similarity.
+
+        ``spec`` says which channels a person sees; None: 8-bit RGB.
+        """
 
         def image(key: str) -> np.ndarray:
-            pixels = (tensors[key].detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
-            return pixels.permute(1, 2, 0).cpu().numpy()
+            return (spec or ImageSpec()).picture(tensors[key])
 
         def mask(key: str) -> np.ndarray:
             return tensors[key].detach().to(torch.uint8).cpu().numpy()

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from terrashot.callbacks.media import log_pictures
 from terrashot.callbacks.prediction_panels import evenly_spaced
+from terrashot.image_spec import ImageSpec
 from terrashot.papers.sg_one.figures.episode_panel import EpisodePanel, episode_picture
 from terrashot.reporting.panels import save_panel
 
@@ -32,11 +33,13 @@ class EpisodePanels(Callback):
     Args:
         folder: The run folder; pictures go to ``figures/<stage>_episodes/<number>.png`` inside.
         count: How many episodes.
+        spec: Channels of the images; None: 8-bit RGB.
     """
 
-    def __init__(self, folder: Path, count: int = 8) -> None:
+    def __init__(self, folder: Path, count: int = 8, spec: ImageSpec | None = None) -> None:
         self.folder = Path(folder)
         self.count = count
+        self.spec = spec
         self._wanted: set[int] = set()
         self._panels: list[EpisodePanel] = []
 
@@ -91,7 +94,7 @@ class EpisodePanels(Callback):
             self._wanted = evenly_spaced(int(sum(batches)), self.count)
 
     def _keep(self, name: str, tensors: dict[str, Tensor]) -> None:
-        self._panels.append(EpisodePanel.from_tensors(name, tensors))
+        self._panels.append(EpisodePanel.from_tensors(name, tensors, self.spec))
 
     def _publish(self, trainer: Trainer, stage: str) -> None:
         pictures = [episode_picture(panel) for panel in self._panels]

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from terrashot.errors import ConfigError
+from terrashot.image_spec import RGB, ImageSpec
 from terrashot.networks.backbone_weights import load_encoder_weights
-from terrashot.networks.build import IMAGENET_MEAN, IMAGENET_STD, build_segmenter
+from terrashot.networks.build import build_segmenter, described
 from terrashot.networks.segmenter import Segmenter
 from terrashot.networks.weight_report import WeightReport
 from terrashot.papers.sg_one.network.network import SGOneNetwork
@@ -38,10 +39,15 @@ def build_sg_one(description: Mapping[str, Any]) -> SGOneNetwork:
                 f"backbone={VGG16} has a segmentation branch of its own, but there is also a "
                 "decoder. Add decoder=null, or choose another backbone."
             )
-        mean = list(description.get("mean") or IMAGENET_MEAN)
-        std = list(description.get("std") or IMAGENET_STD)
-        trunk = VGG16Trunk(mean, std)
-        plain = {"backbone": {"name": VGG16}, "decoder": None, "mean": mean, "std": std}
+        spec = ImageSpec.from_description(description)
+        if spec.channels != len(RGB):
+            raise ConfigError(
+                f"backbone={VGG16} is the published network for red, green and blue, but the "
+                f"images have {spec.channels} channel(s). Choose another backbone, which takes any "
+                "number, or three bands with data.bands."
+            )
+        trunk = VGG16Trunk(spec.mean, spec.std)
+        plain = {"backbone": {"name": VGG16}, "decoder": None, **described(spec)}
     return SGOneNetwork(trunk, guidance, {**plain, "guidance_channels": guidance})
 
 

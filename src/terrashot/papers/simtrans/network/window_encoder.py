@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from terrashot.errors import ConfigError
-from terrashot.networks.build import IMAGENET_MEAN, IMAGENET_STD
+from terrashot.image_spec import IMAGENET_MEAN, IMAGENET_STD
 from terrashot.networks.encoder import build_encoder
 
 
@@ -34,11 +34,12 @@ class WindowEncoder(nn.Module):
                 "one, for example backbone=mobilenetv2."
             )
         drop_path = float(backbone.get("drop_path") or 0.0)
-        self.encoder = build_encoder(str(backbone["name"]), drop_path=drop_path)
+        mean = list(description.get("mean") or IMAGENET_MEAN)
+        self.encoder = build_encoder(str(backbone["name"]), drop_path=drop_path, channels=len(mean))
         self.channels = int(self.encoder.out_channels[-1])
         self.description = {
             "backbone": {"name": str(backbone["name"]), "drop_path": drop_path},
-            "mean": list(description.get("mean") or IMAGENET_MEAN),
+            "mean": mean,
             "std": list(description.get("std") or IMAGENET_STD),
         }
         for name in ("mean", "std"):
@@ -46,5 +47,5 @@ class WindowEncoder(nn.Module):
             self.register_buffer(name, value, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features ``[B, C]`` of windows ``[B, 3, S, S]`` in 0..1."""
+        """Features ``[B, C]`` of windows ``[B, C, S, S]`` in 0..1."""
         return self.encoder((images - self.mean) / self.std)[-1].mean(dim=(2, 3))

@@ -9,13 +9,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from terrashot.data.tiles import TileDataset
+from terrashot.image_spec import as_unit
 from terrashot.papers.simtrans.patches.grid import Patch
 
 
 class Unit(TypedDict):
     """What is compared or classified: a window or a pixel.
 
-    ``input`` float32 [3, S, S] of a window or [C] of a pixel, ``label`` its class id, ``index``
+    ``input`` float32 [C, S, S] of a window or [C] of a pixel, ``label`` its class id, ``index``
     its number in the data set.
     """
 
@@ -83,5 +84,4 @@ class PatchDataset(Dataset[Unit]):
             with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(seed)
                 window, _ = self.transform(window, mask)
-        pixels = window.float().div_(255) if window.dtype == torch.uint8 else window
-        return {"input": pixels, "label": patch.label, "index": index}
+        return {"input": as_unit(window), "label": patch.label, "index": index}

@@ -14,6 +14,7 @@ from terrashot.data.tiles import TileDataset
 from terrashot.data.transforms import TrainTransform
 from terrashot.errors import DataError
 from terrashot.files import file_digest
+from terrashot.image_spec import ImageSpec
 from terrashot.model.stage1_file import load_base_model
 from terrashot.model.tile_network import TileNetwork, stride_factor
 from terrashot.papers.simtrans.network.sim_net import PIXELS, WINDOWS
@@ -62,12 +63,13 @@ def build_units(settings: SimNetSettings, run: Run, data: FewShotDataModule) -> 
     return _pixels(settings, run, data)
 
 
-def window_transform(settings: WindowTaskSettings) -> TrainTransform | None:
-    """The augmentation of tiles, for windows."""
+def window_transform(settings: WindowTaskSettings, spec: ImageSpec) -> TrainTransform | None:
+    """The augmentation of tiles, for windows of images with these channels."""
     if not settings.augmentation:
         return None
     config = {**settings.augmentation, "crop": settings.data.window}
-    return build_augmentation(TrainTransform, config, "default")
+    rgb = spec.rgb if spec.has_colors else None
+    return build_augmentation(TrainTransform, config, "default", rgb=rgb)
 
 
 def _windows(settings: SimNetSettings, data: FewShotDataModule) -> PairUnits:
@@ -75,16 +77,16 @@ def _windows(settings: SimNetSettings, data: FewShotDataModule) -> PairUnits:
     taxonomy, size = data.taxonomy, settings.data.window
     sets = []
     for tiles in (data.train_tiles, data.layout.stage1_val):
-        found = TileDataset(tiles, taxonomy, base_only=True, cache=data.cache)
+        found = TileDataset(tiles, taxonomy, base_only=True, cache=data.cache, spec=data.spec)
         sets.append((found, base_patches(found, size)))
     held = _held_out(units, taxonomy, [p.label for p in sets[1][1]], "windows")
     need_windows(sets[1][1], held, taxonomy, 4, "stage1_val.txt, windows of held-out classes")
-    transform = window_transform(settings)
+    transform = window_transform(settings, data.spec)
     train_tiles, train = sets[0]
     train = [p for p in train if p.label not in held]
     novel: PatchDataset | None = None
     if units.beta:
-        support = TileDataset(data.support.tiles, taxonomy, cache=data.cache)
+        support = TileDataset(data.support.tiles, taxonomy, cache=data.cache, spec=data.spec)
         patches = support_patches(support, data.support.class_ids, size, 0.0)
         novel = PatchDataset(support, patches, size, transform)
     return PairUnits(
@@ -120,7 +122,7 @@ def _pixels(settings: SimNetSettings, run: Run, data: FewShotDataModule) -> Pair
 
     found = []
     for part, tiles in [("training", data.train_tiles), ("validation", data.layout.stage1_val)]:
-        dataset = TileDataset(tiles, taxonomy, data.eval_transform, base_only=True)
+        dataset = TileDataset(tiles, taxonomy, data.eval_transform, base_only=True, spec=data.spec)
         found.append(
             pixel_units(
                 dataset,

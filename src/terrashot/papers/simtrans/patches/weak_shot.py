@@ -67,7 +67,9 @@ class WeakShotData(LightningDataModule):
         taxonomy, layout = data.taxonomy, data.layout
         self.novel_ids = [c.index for c in taxonomy.novel if c.name not in left_out]
         support = data.support
-        tiles = TileDataset([*support.tiles, *data.train_tiles], taxonomy, cache=data.cache)
+        tiles = TileDataset(
+            [*support.tiles, *data.train_tiles], taxonomy, cache=data.cache, spec=data.spec
+        )
         base = [p for p in base_patches(tiles, size) if p.tile >= len(support)]
         kept = set(chosen_per_class(np.array([p.label for p in base]), base_windows, seed))
         clean = [p for i, p in enumerate(base) if i in kept]
@@ -80,7 +82,9 @@ class WeakShotData(LightningDataModule):
         self.windows = PatchDataset(tiles, [*noisy, *own], size, transform)
         self.anchor_windows = PatchDataset(tiles, clean, size)
         self.anchors = _by_class(clean, anchors)
-        scored = TileDataset([*layout.query, *layout.stage1_val], taxonomy, cache=data.cache)
+        scored = TileDataset(
+            [*layout.query, *layout.stage1_val], taxonomy, cache=data.cache, spec=data.spec
+        )
         novel = [
             p
             for p in novel_patches(scored, size)

@@ -1,0 +1,244 @@
+"""From the data config to the channels of the images: what it leaves open is computed and kept."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from terrashot.data.layout import Tile
+from terrashot.data.raster import Raster, inspect_raster, read_pixels
+from terrashot.data.reading import opened_raster
+from terrashot.data.statistics import cache_folder, fingerprint
+from terrashot.errors import ConfigError, DataError
+from terrashot.files import write_json
+from terrashot.image_spec import EIGHT_BIT, RGB, Band, ImageSpec, visible
+
+PERCENTILE, FULL = "percentile", "full"
+LOW, HIGH = 2.0, 98.0
+_PER_TILE = 20_000
+"""Pixels of a tile that percentiles are taken from."""
+Pairs = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Imagery:
+    """What a data config says of its images; None: not said.
+
+    Args:
+        bands: Numbers or names of the bands; None: red, green, blue.
+        scale: ``[low, high]``, ``percentile`` or ``full``; None: 8-bit pixels as they are.
+        mean: Of each channel in 0..1; None: computed from the training tiles.
+        std: Standard deviation of each channel in 0..1; None: computed.
+        rgb: Channels that a person sees, from 0; None: by their names.
+    """
+
+    bands: Sequence[Band] | None = None
+    scale: Any = None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    rgb: Sequence[int] | None = None
+
+    def spec(self, tiles: Sequence[Tile] | None, root: Path) -> ImageSpec:
+        """The channels of the images.
+
+        Args:
+            tiles: The training tiles; None where they are not there yet, which 8-bit RGB images
+                with ``mean`` and ``std`` can do without.
+            root: The dataset's folder; what is computed is kept in ``root/.terrashot``.
+
+        Raises:
+            ConfigError: values that can't be.
+            DataError: a tile can't be read.
+        """
+        bands = tuple(self.bands) if self.bands else RGB
+        scale = parse_scale(self.scale, "data.scale")
+        known = self.mean is not None and self.std is not None
+        if tiles is None or (known and scale is None and not self.bands):
+            return ImageSpec(bands, **self._statistics(None, len(bands)))
+        first = _header(tiles[0], bands)
+        rgb = tuple(self.rgb) if self.rgb is not None else _visible(tiles[0].image, bands, first)
+        pairs = self._pairs(scale, first, tiles, root)
+        raw = ImageSpec(
+            bands,
+            first.dtype,
+            pairs,
+            (0.0,) * len(bands),
+            (1.0,) * len(bands),
+            rgb,  # type: ignore[arg-type]
+        )
+        found = None if known else _moments(tiles, raw, root)
+        return ImageSpec(
+            bands,
+            first.dtype,
+            pairs,
+            rgb=rgb,  # type: ignore[arg-type]
+            **self._statistics(found, len(bands)),
+        )
+
+    def _statistics(
+        self, found: tuple[list[float], list[float]] | None, count: int
+    ) -> dict[str, tuple[float, ...]]:
+        values = {}
+        for place, key in enumerate(("mean", "std")):
+            given = getattr(self, key)
+            if given is None and found is not None:
+                given = found[place]
+            if given is None:
+                given = [0.5, 0.25][place : place + 1] * count
+            values[key] = tuple(float(v) for v in given)
+        return values
+
+    def _pairs(
+        self,
+        scale: tuple[float, float] | str | None,
+        first: Raster,
+        tiles: Sequence[Tile],
+        root: Path,
+    ) -> Pairs | None:
+        if scale is None:
+            if first.dtype != EIGHT_BIT:
+                raise ConfigError(
+                    f"{first.path} has pixels of type {first.dtype}, and data.scale says nothing "
+                    f"of their range. Give data.scale=[LOW,HIGH], the values that become 0 and 1, "
+                    f"data.scale={PERCENTILE} for the {LOW:g}nd and {HIGH:g}th percentile of each "
+                    f"band over the training tiles, or data.scale={FULL} for the whole range of "
+                    "the type (floating-point numbers: 0 to 1)."
+                )
+            return None
+        if isinstance(scale, tuple):
+            return (scale,) * len(first.bands)
+        if scale == FULL:
+            whole = np.dtype(first.dtype).kind in "ui"
+            top = float(np.iinfo(first.dtype).max) if whole else 1.0
+            return None if first.dtype == EIGHT_BIT else ((0.0, top),) * len(first.bands)
+        return _percentiles(tiles, first, root, tuple(self.bands or RGB))
+
+
+def parse_scale(value: Any, key: str) -> tuple[float, float] | str | None:  # noqa: ANN401 - from a config
+    """A setting that says which values become 0 and 1: None, ``[low, high]`` or a word.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    if value is None or value in (PERCENTILE, FULL):
+        return value
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
+        numbers = [float(v) for v in value if isinstance(v, int | float) and np.isfinite(v)]
+        if len(numbers) == 2 and numbers[0] < numbers[1]:
+            return numbers[0], numbers[1]
+    raise ConfigError(
+        f"{key} is {value!r}, but it must be [LOW, HIGH] with LOW below HIGH, the pixel values "
+        f"that become black and white, for example {key}=[0,3000]; or {PERCENTILE}, which takes "
+        f"the {LOW:g}nd and {HIGH:g}th percentile of each band; or {FULL}, the whole range of the "
+        "type."
+    )
+
+
+def percentiles(pixels: np.ndarray) -> Pairs:
+    """Low and high value of each band of pixels [C, N]."""
+    if not pixels.shape[1]:
+        return ((0.0, 1.0),) * len(pixels)  # nothing but empty pixels
+    low, high = np.percentile(pixels.astype(np.float64), [LOW, HIGH], axis=1)
+    high = np.maximum(high, low + 1e-6)  # a band of one value
+    return tuple(zip(map(float, low), map(float, high), strict=True))
+
+
+def _header(tile: Tile, bands: Sequence[Band]) -> Raster:
+    with opened_raster(tile.image) as source:
+        return inspect_raster(tile.image, source, bands, "data.bands")
+
+
+def _visible(path: Path, bands: Sequence[Band], first: Raster) -> tuple[int, int, int]:
+    """Channels that a person sees, by the colours that the file tells, else the first three."""
+    with opened_raster(path) as source:
+        colors = [source.colorinterp[band - 1].name for band in first.bands]
+    named = [c if isinstance(b, int) else b for b, c in zip(bands, colors, strict=True)]
+    return visible(named)
+
+
+def _percentiles(tiles: Sequence[Tile], first: Raster, root: Path, bands: Sequence[Band]) -> Pairs:
+    kept = _Kept(tiles, root, ("percentiles", list(bands), first.dtype))
+    found = kept.load()
+    if found is None:
+        parts = []
+        for tile in tiles:
+            pixels = _valid(tile, bands, first.dtype)
+            step = max(1, pixels.shape[1] // _PER_TILE)
+            parts.append(pixels[:, ::step])
+        found = [list(pair) for pair in percentiles(np.concatenate(parts, axis=1))]
+        kept.save(found)
+    return tuple((float(low), float(high)) for low, high in found)
+
+
+def _moments(tiles: Sequence[Tile], spec: ImageSpec, root: Path) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel in 0..1 over all valid pixels of the tiles."""
+    kept = _Kept(tiles, root, ("moments", list(spec.bands), spec.dtype, spec.scale))
+    found = kept.load()
+    if found is None:
+        count, total, squares = 0, np.zeros(spec.channels), np.zeros(spec.channels)
+        for tile in tiles:
+            pixels = spec.pixels(_valid(tile, spec.bands, spec.dtype)).astype(np.float64)
+            pixels = pixels / 255 if spec.scale is None else pixels
+            count += pixels.shape[1]
+            total += pixels.sum(axis=1)
+            squares += (pixels**2).sum(axis=1)
+        if not count:
+            raise DataError(
+                f"{root}: no training tile has a pixel with data, so there is nothing to learn "
+                "from. Look at their nodata values and masks."
+            )
+        mean = total / count
+        std = np.sqrt(np.maximum(squares / count - mean**2, 1e-8))
+        found = [[round(float(v), 6) for v in values] for values in (mean, std)]
+        kept.save(found)
+    return found[0], found[1]
+
+
+def _valid(tile: Tile, bands: Sequence[Band], dtype: str) -> np.ndarray:
+    """Pixels with data of a tile [C, N], as they stand in its file."""
+    with opened_raster(tile.image) as source:
+        raster = inspect_raster(tile.image, source, bands, "data.bands")
+        if raster.dtype != dtype:
+            raise DataError(
+                f"{tile.image} has pixels of type {raster.dtype}, but the first training tile is "
+                f"of type {dtype}. All tiles must be of one type and range; convert this one, or "
+                "take it off its list."
+            )
+        pixels, valid = read_pixels(source, raster)
+    return pixels[:, valid]
+
+
+class _Kept:
+    """A computed value, kept beside the data, or in the cache folder where that is read-only.
+
+    Args:
+        tiles: What it was computed from: names, sizes and times of their files.
+        root: The dataset's folder.
+        what: What else it depends on.
+    """
+
+    def __init__(self, tiles: Sequence[Tile], root: Path, what: tuple[Any, ...]) -> None:
+        self._key = json.dumps([fingerprint([tile.image for tile in tiles]), *what])
+        name = f"image_{what[0]}_{fingerprint([tile.image for tile in tiles])}.json"
+        self._places = [root / ".terrashot" / name, cache_folder() / name]
+
+    def load(self) -> Any:  # noqa: ANN401 - plain values
+        for place in self._places:
+            try:
+                value = json.loads(place.read_text(encoding="utf-8"))
+                if value["key"] == self._key:
+                    return value["value"]
+            except (OSError, ValueError, TypeError, KeyError):
+                continue  # missing or damaged: it is only a shortcut
+        return None
+
+    def save(self, value: Any) -> None:  # noqa: ANN401 - plain values
+        for place in self._places:
+            try:
+                write_json(place, {"key": self._key, "value": value})
+                return
+            except OSError:
+                continue  # read-only or full: the next place, or compute again next time
