@@ -35,12 +35,21 @@ def test_the_palette_holds_each_colour_at_its_id():
     assert palette[255].tolist() == [128, 128, 128]
 
 
+def test_names_alone_make_a_taxonomy_with_free_colours_and_a_background():
+    short = Taxonomy.from_dict({"base": ["tree", {"name": "road", "color": "#e31a1c"}, "hall"]})
+    assert short.names == ["background", "tree", "road", "hall"]
+    assert short.base[1].color == "#e31a1c"
+    assert len({c.color for c in short.classes}) == 4
+    assert Taxonomy.from_dict(short.to_dict()) == short
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"base": []}, "no base class"),
         ({"base": [{"name": "car", "color": "#000001"}]}, "stand twice"),
-        ({"background": None}, "class 0"),
+        ({"base": [{"color": "#000001"}]}, "class 1"),
+        ({"novel": [None]}, "class 3"),
         ({"novel": [{"name": "car", "color": "red"}]}, "#rrggbb"),
         ({"novel": [{"name": f"c{i}", "color": "#000001"} for i in range(253)]}, "256 classes"),
     ],

@@ -30,9 +30,21 @@ def wing_folders() -> list[Path]:
     return sorted(p for p in (_PACKAGE / "papers").glob("*/configs") if p.is_dir())
 
 
+def config_folders() -> list[Path]:
+    """All folders of groups: the core's, the wings', and ``configs/`` of the folder one is in.
+
+    The last is for people's own datasets beside an installed terrashot.
+    """
+    folders = [configs_folder(), *wing_folders()]
+    own = Path.cwd() / "configs"
+    if own.is_dir() and not any(own.samefile(folder) for folder in folders):
+        folders.append(own)
+    return folders
+
+
 def find_option(group: str, option: str) -> Path | None:
-    """The file of an option of a group, in the core or in a wing; None where there is none."""
-    for folder in (configs_folder(), *wing_folders()):
+    """The file of an option of a group, in any folder; None where there is none."""
+    for folder in config_folders():
         path = folder / group / f"{option}.yaml"
         if path.is_file():
             return path
@@ -40,6 +52,6 @@ def find_option(group: str, option: str) -> Path | None:
 
 
 def options_of(group: str) -> list[str]:
-    """The options of a group, in the core and in all wings, sorted."""
-    folders = (configs_folder(), *wing_folders())
-    return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
+    """The options of a group in all folders, sorted."""
+    files = (path for folder in config_folders() for path in (folder / group).glob("*.yaml"))
+    return sorted({path.stem for path in files})

@@ -1,7 +1,7 @@
 """The classes of a dataset: ids, names, colours, which are base and which are novel."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,12 @@ from terrashot.errors import ConfigError
 IGNORE = 255
 """Label of pixels that do not count: in losses, in scores, in pictures, and nodata in maps."""
 
+# Strong colours that differ from each other and from the greens and greys of most base classes
+# (Kelly's colours of maximum contrast, 1965, the strongest first).
+_PALETTE = (
+    "#e31a1c", "#1f78b4", "#ff7f00", "#6a3d9a", "#f6d400", "#00b3b3", "#f032e6", "#8b4513",
+    "#0033ff", "#ff9999", "#00e0ff", "#800000", "#bfff00", "#000075", "#ffb000", "#a6007c",
+)  # fmt: skip
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -46,23 +52,30 @@ class Taxonomy:
     def from_dict(cls, value: Mapping[str, Any]) -> "Taxonomy":
         """Build from plain values: ``name``, ``background``, ``base``, ``novel``.
 
-        Classes are ``{name, color}``; ids follow from the order. Files written by older versions
-        also hold ``ignore_index``, which can only be 255.
+        Classes are ``{name, color}``, or a name alone, which gets the next free colour; ids follow
+        from the order. Without ``background`` the label 0 is called so: the ids of classes always
+        begin at 1. Files written by older versions also hold ``ignore_index``, which can only be
+        255.
 
         Raises:
-            ConfigError: a class without name or colour, a name twice, no base class, more classes
-                than a uint8 label has ids for, an ``ignore_index`` other than 255.
+            ConfigError: a class without a name, a colour that is none, a name twice, no base class,
+                more classes than a uint8 label has ids for, an ``ignore_index`` other than 255.
         """
         name = str(value.get("name", "unnamed"))
-        rows = [value.get("background"), *(value.get("base") or []), *(value.get("novel") or [])]
+        background = value.get("background") or {"name": "background", "color": "#000000"}
+        rows = [background, *(value.get("base") or []), *(value.get("novel") or [])]
+        free = _free_colors(rows)
         classes = []
         for index, row in enumerate(rows):
+            if isinstance(row, str) and row.strip():
+                row = {"name": row}
             if not isinstance(row, Mapping) or not row.get("name"):
                 raise ConfigError(
-                    f"taxonomy '{name}': class {index} is {row!r}, but a class needs a name and a "
-                    "colour, for example {name: tree, color: '#226126'}. Mend the data config."
+                    f"taxonomy '{name}': class {index} is {row!r}, but a class is a name, or a "
+                    "name and a colour, for example {name: tree, color: '#226126'}. Mend the data "
+                    "config."
                 )
-            color = str(row.get("color", ""))
+            color = str(row["color"]) if "color" in row else next(free)
             if not _COLOR.fullmatch(color):
                 raise ConfigError(
                     f"taxonomy '{name}': the colour of class '{row['name']}' is {color!r}; write "
@@ -148,6 +161,12 @@ class Taxonomy:
             table[c.index] = c.rgb
         table[IGNORE] = (128, 128, 128)
         return table
+
+
+def _free_colors(rows: Sequence[object]) -> Iterator[str]:
+    """Colours for classes that have none: those of a palette that no other class has."""
+    taken = {str(row.get("color")).lower() for row in rows if isinstance(row, Mapping)}
+    return iter([c for c in _PALETTE if c not in taken] + list(_PALETTE) * len(rows))
 
 
 def _check_ignore(found: object, name: str) -> None:

@@ -104,7 +104,7 @@ def test_a_model_adapted_in_python_takes_the_same_arrays(runs, root):
     assert model.predict(image).shape == mask.shape
     with pytest.raises(terrashot.errors.DataError, match=r"\[H, W, 4\]"):
         model.predict(image[..., :3])
-    with pytest.raises(terrashot.errors.DataError, match="uint16.*black at 0 and white at 4000"):
+    with pytest.raises(terrashot.errors.DataError, match=r"uint16.*black at 0 and white at 4000"):
         model.predict(image.astype(np.uint8))
 
 

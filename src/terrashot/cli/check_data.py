@@ -8,8 +8,9 @@ Exit code: 0 no error (there may be warnings), 1 errors in the dataset, 2 wrong 
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
@@ -20,8 +21,12 @@ from terrashot.cli.command import make_parser, run_command
 from terrashot.configs_folder import find_option, options_of
 from terrashot.data.checks.dataset import check_dataset
 from terrashot.data.checks.render import render
+from terrashot.data.imagery import Imagery
+from terrashot.data.label_codes import LabelCodes
+from terrashot.data.layout import FewShotLayout
 from terrashot.errors import ConfigError
 from terrashot.files import write_json
+from terrashot.image_spec import ImageSpec
 from terrashot.taxonomy import Taxonomy
 
 
@@ -47,7 +52,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _check(arguments: argparse.Namespace, console: Console) -> int:
-    taxonomy, names = _classes(arguments)
+    taxonomy, names, config = _classes(arguments)
+    codes = LabelCodes.of(config.get("labels"), taxonomy)
     columns = (
         TextColumn("Reading tiles"),
         BarColumn(),
@@ -67,6 +73,8 @@ def _check(arguments: argparse.Namespace, console: Console) -> int:
             taxonomy,
             arguments.workers,
             lambda done, total: progress.update(task, completed=done, total=total),
+            _spec(arguments.root, config),
+            codes,
         )
     if arguments.json is not None:
         write_json(arguments.json, report.to_dict())
@@ -74,8 +82,17 @@ def _check(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if report.ok else 1
 
 
-def _classes(arguments: argparse.Namespace) -> tuple[Taxonomy, list[str]]:
-    """The taxonomy, and the names to show (val and test may have other novel classes)."""
+def _spec(root: Path, config: Mapping[str, Any]) -> ImageSpec | None:
+    """The channels of the images as the data config says; None where tiles are not there."""
+    keys = ("bands", "scale", "mean", "std", "rgb")
+    imagery = Imagery(**{key: config.get(key) for key in keys})
+    if not imagery.bands and imagery.scale is None:
+        return None
+    return imagery.spec(FewShotLayout(root, "test").unlabelled_train, root)
+
+
+def _classes(arguments: argparse.Namespace) -> tuple[Taxonomy, list[str], Mapping[str, Any]]:
+    """The taxonomy, the names to show (val and test may have other novel ones), the config."""
     if arguments.num_base is not None:
         if arguments.num_base < 2 or arguments.num_novel < 0:
             raise ConfigError("--num-base counts background, so it is at least 2; --num-novel >= 0")
@@ -87,7 +104,7 @@ def _classes(arguments: argparse.Namespace) -> tuple[Taxonomy, list[str]]:
         taxonomy = Taxonomy.from_dict(
             {"name": "by number", "background": rows[0], "base": base, "novel": novel}
         )
-        return taxonomy, ["background", *taxonomy.names[1:]]
+        return taxonomy, ["background", *taxonomy.names[1:]], {}
     name = arguments.config or arguments.root.resolve().name
     path = find_option("data", name)
     if path is None:
@@ -109,4 +126,4 @@ def _classes(arguments: argparse.Namespace) -> tuple[Taxonomy, list[str]]:
         " / ".join(dict.fromkeys(t.names[i] for t in taxonomies if i < t.num_classes))
         for i in range(largest.num_classes)
     ]
-    return largest, shown
+    return largest, shown, config

@@ -45,7 +45,7 @@ def _write(options: argparse.Namespace, console: Console) -> int:
             "Give the folder of a stage-2 run with adaptation.save_maps=true."
         )
     data = settings.data
-    taxonomy = Taxonomy.from_dict(data.taxonomy)
+    taxonomy = Taxonomy.from_dict({"name": data.name, **data.taxonomy})
     layout = FewShotLayout(options.root or Path(data.root), data.split, hint=data.hint)
     output = options.output or options.run / f"submission_{data.split}.zip"
     with warnings.catch_warnings():

@@ -1,7 +1,7 @@
 """Loaders of a few-shot dataset for the Trainer: training, validation, support, query."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from terrashot.data.feature_cache import FeatureCache
+from terrashot.data.label_codes import LabelCodes
 from terrashot.data.layout import FewShotLayout, Tile
 from terrashot.data.query_tiles import QueryTiles, collate_queries, collate_query
 from terrashot.data.sampling import EpochSampler
@@ -50,6 +51,7 @@ class FewShotDataModule(LightningDataModule):
         support_draw: draws other support tiles from the pool; None: those of the split.
         train_share: share of the training tiles to use, chosen by ``seed``.
         spec: the channels of the images; None: 8-bit RGB.
+        labels: what the label files hold where their pixels are no class ids, see ``LabelCodes``.
 
     Attributes:
         skip: names of query tiles that are done and that the test loader leaves out.
@@ -76,6 +78,7 @@ class FewShotDataModule(LightningDataModule):
         support_draw: int | None = None,
         train_share: float = 1.0,
         spec: ImageSpec | None = None,
+        labels: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.root = Path(root)
@@ -94,6 +97,7 @@ class FewShotDataModule(LightningDataModule):
         self.support_draw = support_draw
         self.train_share = train_share
         self.spec = spec or ImageSpec()
+        self.codes = LabelCodes.of(labels, taxonomy)
         self.skip: set[str] = set()
         self.feature_cache: FeatureCache | None = None
         self.feature_views: list[tuple[int, ...]] = [()]
@@ -119,7 +123,12 @@ class FewShotDataModule(LightningDataModule):
     def layout(self) -> FewShotLayout:
         """The dataset's lists and files."""
         return FewShotLayout(
-            self.root, self.split, self.taxonomy.novel_ids, self.hint, self.support_draw
+            self.root,
+            self.split,
+            self.taxonomy.novel_ids,
+            self.hint,
+            self.support_draw,
+            self.codes,
         )
 
     @cached_property

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from terrashot.data.label_codes import LabelCodes
 from terrashot.data.support_pool import POOL_FILE, POOL_FOLDER, draw_support
 from terrashot.errors import ConfigError, DataError
 
@@ -20,11 +21,15 @@ _JSON_CONTENT = '{"support_set": {"<class id>": [file names], ...}, "query_set":
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile: its name (file name without suffix), image file, and label file if public."""
+    """One tile: its name (file name without suffix), image file, and label file if public.
+
+    ``codes`` says what the label file holds where its pixels are no class ids.
+    """
 
     name: str
     image: Path
     label: Path | None
+    codes: LabelCodes | None = field(default=None, compare=False)
 
 
 class FewShotLayout:
@@ -43,6 +48,7 @@ class FewShotLayout:
         hint: how to get the data, shown when ``root`` is missing.
         support_draw: draws other support tiles from ``support_pool.json``; None takes those of
             the split's JSON file.
+        codes: what the label files hold where their pixels are no class ids.
 
     Raises:
         ConfigError: ``split`` is something else.
@@ -56,8 +62,10 @@ class FewShotLayout:
         novel_ids: Iterable[int] | None = None,
         hint: str = "",
         support_draw: int | None = None,
+        codes: LabelCodes | None = None,
     ) -> None:
         self.root = Path(root)
+        self.codes = codes
         self.split = split
         self.support_draw = support_draw
         self._novel_ids: Set[int] | None = None if novel_ids is None else set(novel_ids)
@@ -189,7 +197,9 @@ class FewShotLayout:
     def _tiles(self, names: list[str], folder: str, file: str, *, label_needed: bool) -> list[Tile]:
         """Find the files of the listed names, first in ``folder``, then in the other ones."""
         # Support draws may name tiles of another split's folder, so those are looked through too.
-        folders = [folder, *(f for f in ("trainset", "valset", "testset") if f != folder)]
+        # A set that is not divided lies in images/ and labels/ of the root.
+        others = (f for f in ("trainset", "valset", "testset", ".") if f != folder)
+        folders = [folder, *others]
         tiles: dict[str, Tile] = {}
         missing: list[str] = []
         for name in names:
@@ -198,7 +208,7 @@ class FewShotLayout:
                 image = self._find(candidate, "images", name)
                 label = self._find(candidate, "labels", name)
                 if image is not None and (label is not None or not label_needed):
-                    tiles.setdefault(stem, Tile(stem, image, label))
+                    tiles.setdefault(stem, Tile(stem, image, label, self.codes))
                     break
             else:
                 image = self._find(folder, "images", name)

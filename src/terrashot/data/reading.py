@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rasterio.enums import ColorInterp
 
+from terrashot.data.label_codes import LabelCodes
 from terrashot.data.raster import Raster, inspect_raster, open_raster, read_pixels
 from terrashot.errors import DataError
 from terrashot.image_spec import EIGHT_BIT, ImageSpec
@@ -132,7 +134,9 @@ def check_same_place(image: Raster, label: Path, place: Georeference) -> None:
     )
 
 
-def read_label(path: Path, allowed: Set[int] | None = None) -> np.ndarray:
+def read_label(
+    path: Path, allowed: Set[int] | None = None, codes: LabelCodes | None = None
+) -> np.ndarray:
     """Read a label tile as uint8 [H, W] of class ids.
 
     Whole numbers of any type are taken where they are ids. The file's own value for no data, where
@@ -141,19 +145,25 @@ def read_label(path: Path, allowed: Set[int] | None = None) -> np.ndarray:
     Args:
         path: a raster with one band.
         allowed: the ids that may occur, ``IGNORE`` included; None takes any from 0 to 255.
+        codes: what the file's numbers or colours stand for; None: its pixels are ids.
 
     Raises:
         DataError: the file is missing or damaged, has several bands or pixels that are no whole
             numbers, or holds an id outside ``allowed``.
     """
-    return read_placed_label(path, allowed)[0]
+    return read_placed_label(path, allowed, codes)[0]
 
 
 def read_placed_label(
-    path: Path, allowed: Set[int] | None = None
+    path: Path, allowed: Set[int] | None = None, codes: LabelCodes | None = None
 ) -> tuple[np.ndarray, Georeference]:
-    """The same, and where the label lies."""
+    """The same, and where the label lies; ``codes`` turns what the file holds into ids."""
     with opened_raster(path) as source:
+        place = Georeference(source.crs, source.transform)
+        if codes is not None:
+            indexed = ColorInterp.palette in source.colorinterp
+            colormap = source.colormap(1) if indexed else None
+            return codes.ids(np.asarray(source.read()), colormap, path), place
         if source.count != 1 or np.dtype(source.dtypes[0]).kind not in "ui":
             raise DataError(
                 f"{path} has {source.count} band(s) of type {source.dtypes[0]}, but a label tile "
@@ -163,7 +173,6 @@ def read_placed_label(
             )
         label = np.asarray(source.read(1))
         nodata = source.nodatavals[0]
-        place = Georeference(source.crs, source.transform)
     ids = {*range(256)} if allowed is None else allowed
     if nodata is not None and nodata not in ids and nodata == int(nodata):
         label = np.where(label == int(nodata), IGNORE, label.astype(np.int64))

@@ -47,7 +47,9 @@ def label_counts(
     """
     labelled = [tile for tile in tiles if tile.label is not None]
     files = [tile.label for tile in labelled if tile.label is not None]
-    name = f"label_counts_{fingerprint(files)}.json"
+    codes = {tile.codes for tile in labelled} - {None}
+    known = f"_{hashlib.sha256(repr(sorted(map(repr, codes))).encode()).hexdigest()[:8]}"
+    name = f"label_counts_{fingerprint(files)}{known if codes else ''}.json"
     places = [root / ".terrashot" / name, cache_folder() / name]
     counts = next((found for place in places if (found := _load(place)) is not None), None)
     allowed = {*range(taxonomy.num_classes), IGNORE}

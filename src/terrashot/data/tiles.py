@@ -146,7 +146,7 @@ class TileDataset(Dataset[Sample]):
         if tile.label is None:
             label = np.full(size, IGNORE, dtype=np.uint8)
         else:
-            ids, place = read_placed_label(tile.label, self._allowed)
+            ids, place = read_placed_label(tile.label, self._allowed, tile.codes)
             if ids.shape != size:
                 self._raise_sizes(tile, size, ids.shape)
             check_same_place(image.raster, tile.label, place)
@@ -169,7 +169,7 @@ class TileDataset(Dataset[Sample]):
             return held[1]
         if tile.label is None:
             return np.full(image_size(tile.image), IGNORE, dtype=np.uint8)
-        label = np.asarray(self._table[read_label(tile.label, self._allowed)])
+        label = np.asarray(self._table[read_label(tile.label, self._allowed, tile.codes)])
         empty = empty_pixels(tile.image, self.spec)
         if empty is not None and empty.shape == label.shape:
             label[empty] = IGNORE

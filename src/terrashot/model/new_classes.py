@@ -5,13 +5,6 @@ from collections.abc import Mapping, Sequence
 from terrashot.errors import ConfigError
 from terrashot.taxonomy import Taxonomy
 
-# Strong colours that differ from each other and from the greens and greys of most base classes
-# (Kelly's colours of maximum contrast, 1965, the strongest first).
-_PALETTE = (
-    "#e31a1c", "#1f78b4", "#ff7f00", "#6a3d9a", "#f6d400", "#00b3b3", "#f032e6", "#8b4513",
-    "#0033ff", "#ff9999", "#00e0ff", "#800000", "#bfff00", "#000075", "#ffb000", "#a6007c",
-)  # fmt: skip
-
 
 def with_novel(known: Taxonomy, names: Sequence[str], colors: Mapping[str, str]) -> Taxonomy:
     """The classes of a network and the new ones after them, in the order given.
@@ -42,8 +35,6 @@ def with_novel(known: Taxonomy, names: Sequence[str], colors: Mapping[str, str])
             f"colors names '{stray[0]}', but the novel classes are {', '.join(names)}. A colour "
             "belongs to one of these; base classes keep theirs."
         )
-    taken = {c.color.lower() for c in base.classes} | {str(c).lower() for c in colors.values()}
-    free = iter([c for c in _PALETTE if c not in taken] + list(_PALETTE) * len(names))
     value = base.to_dict()
-    value["novel"] = [{"name": n, "color": colors[n] if n in colors else next(free)} for n in names]
+    value["novel"] = [{"name": n, **({"color": colors[n]} if n in colors else {})} for n in names]
     return Taxonomy.from_dict(value)

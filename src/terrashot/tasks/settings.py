@@ -80,6 +80,7 @@ class DataSettings:
     cache: Any = setting("auto", neutral=True)
     num_workers: int | None = setting(None, at_least=0, neutral=True)
     pin_memory: bool | None = setting(None, neutral=True)
+    labels: dict[str, Any] | None = None
     taxonomy: dict[str, Any] = REQUIRED
     novel_sets: dict[str, Any] | None = setting(None, neutral=True)
 
@@ -100,7 +101,18 @@ class TrainingData(DataSettings):
 class CropData(TrainingData):
     """The same for one that trains on crops."""
 
-    crop: int = setting(256, at_least=1)
+    crop: int | None = setting(None, at_least=1)
+
+
+@dataclass
+class WindowData(TrainingData):
+    """The same for one that trains on windows of one class: their side, classes without any.
+
+    A dataset's file says so whether a task that reads it is there or not.
+    """
+
+    window: int = setting(64, at_least=1)
+    no_windows: list[str] = field(default_factory=list)
 
 
 @dataclass

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # torch and Lightning take seconds; the settings of a task ar
     from terrashot.tasks.optimization import OptimizationPlan
     from terrashot.taxonomy import Taxonomy
 
+_LARGEST_CROP = 512
 S = TypeVar("S", bound=RunSettings)
 L = TypeVar("L", bound=LoggedSettings)
 
@@ -254,7 +255,24 @@ def taxonomy_of(settings: LoggedSettings) -> "Taxonomy":
     """The classes of the run's data."""
     from terrashot.taxonomy import Taxonomy
 
-    return Taxonomy.from_dict(settings.data.taxonomy)
+    return Taxonomy.from_dict({"name": settings.data.name, **settings.data.taxonomy})
+
+
+def crop_of(settings: LoggedSettings, crop: int | None) -> int:
+    """Side of a training crop: the one asked for, or that of the tiles, 512 pixels at most.
+
+    Raises:
+        DataError: the first training tile, whose size is asked, can't be read.
+    """
+    from terrashot.data.layout import FewShotLayout
+    from terrashot.data.reading import image_size
+
+    if crop is not None:
+        return crop
+    data = settings.data
+    first = FewShotLayout(Path(data.root), data.split, None, data.hint).unlabelled_train[0]
+    # The encoder's strides fit into multiples of 32.
+    return max(32, min(_LARGEST_CROP, *image_size(first.image)) // 32 * 32)
 
 
 def check_novel_classes(settings: LoggedSettings) -> None:

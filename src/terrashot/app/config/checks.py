@@ -7,6 +7,7 @@ from terrashot.app.config.fields import check_ranges
 from terrashot.app.run.bench import SettingsBench
 from terrashot.app.run.build import device_count, resolve_accelerator
 from terrashot.app.tasks.registry import find_task
+from terrashot.data.label_codes import LabelCodes
 from terrashot.data.layout import FewShotLayout
 from terrashot.errors import ConfigError
 from terrashot.tasks.settings import LoggedSettings, RunSettings, TrainingData
@@ -33,6 +34,7 @@ def check_settings(settings: RunSettings) -> None:
 def _check_data(settings: LoggedSettings, task: Task[Any]) -> None:
     data = settings.data
     taxonomy = taxonomy_of(settings)
+    LabelCodes.of(data.labels, taxonomy)
     if data.demo_seed is None:  # the demo set makes itself later
         layout = FewShotLayout(
             Path(data.root), data.split, taxonomy.novel_ids, data.hint, data.support_draw

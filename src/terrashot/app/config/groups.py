@@ -9,29 +9,33 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from terrashot.configs_folder import wing_folders
+from terrashot.configs_folder import config_folders
 from terrashot.errors import ConfigError
 
 CORE = "core"
 
 
 def owner_of(configs: Path, file: Path) -> str:
-    """The core, or the wing that a config file belongs to."""
+    """The core, the wing, or the folder one is in, that a config file belongs to."""
     return CORE if file.is_relative_to(configs) else file.parents[2].name
 
 
 def search_path() -> str:
-    """The override by which Hydra finds the wings' configs."""
+    """The override by which Hydra finds the wings' configs, and those of the folder one is in."""
     quote, escaped = "'", "\\'"
-    paths = [str(path).replace(quote, escaped) for path in wing_folders()]
+    paths = [str(path).replace(quote, escaped) for path in config_folders()[1:]]
     return f"hydra.searchpath=[{','.join(f'{quote}file://{path}{quote}' for path in paths)}]"
 
 
-@cache
 def option_files(configs: Path) -> dict[str, dict[str, Path]]:
     """The file of each option of each group, ``<group>/<option>.yaml`` in one of the folders."""
+    return _listed((configs, *config_folders()[1:]))
+
+
+@cache
+def _listed(folders: tuple[Path, ...]) -> dict[str, dict[str, Path]]:
     found: dict[str, dict[str, Path]] = {}
-    for root in (configs, *wing_folders()):
+    for root in folders:
         for folder in sorted(p for p in root.iterdir() if p.is_dir()):
             files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
             found.setdefault(folder.name, {}).update(files)

@@ -115,12 +115,24 @@ def _known_part(kind: type, values: dict[str, Any], *, strict: bool) -> dict[str
             found[name] = value
             continue
         others = [t for task in all_tasks().values() if (t := _group_of(task.settings, name))]
+        others += [further for kind in others for further in _family(kind)]
         for key in value:
             if strict and not any(key in field_types(other) for other in others):
                 known = [k for other in others for k in field_types(other)]
                 close = close_matches(str(key), list(dict.fromkeys(known)))
                 raise ConfigError(f"{name}.{key}: there is no such setting.{close}")
         found[name] = _known_part(inner, value, strict=False)
+    return found
+
+
+def _family(kind: type) -> list[type]:
+    """Settings classes of the same group: what a file of it may say, read by a task or not."""
+    root = next(c for c in reversed(kind.__mro__) if c is not object)
+    found, left = [root], [root]
+    while left:
+        below = left.pop().__subclasses__()
+        found += below
+        left += below
     return found
 
 

@@ -56,6 +56,7 @@ def tile_options(settings: LoggedSettings, spec: ImageSpec) -> dict[str, Any]:
         "support_draw": data.support_draw,
         "train_share": data.train_share,
         "spec": spec,
+        "labels": data.labels,
         **trained,
     }
 

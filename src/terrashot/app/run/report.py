@@ -71,7 +71,7 @@ def write_run_report(folder: RunFolder, data: FewShotDataModule | None = None) -
             "experiment=stage2 run, or of a multirun (logs/sweeps/NAME)."
         )
     config = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
-    taxonomy = Taxonomy.from_dict(config["data"]["taxonomy"])
+    taxonomy = Taxonomy.from_dict({"name": config["data"]["name"], **config["data"]["taxonomy"]})
     store = QueryStore(folder.path / "queries")
     lines = [
         tile_line(q.name, q.final, q.base_model, q.seconds, q.diverged, taxonomy)

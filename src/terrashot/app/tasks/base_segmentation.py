@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from terrashot.errors import ConfigError
 from terrashot.tasks.augmentation import build_augmentation
 from terrashot.tasks.settings import REQUIRED, CallbackSettings, CropData, TrainingSettings
-from terrashot.tasks.task import Bench, Run, Task, following_data, taxonomy_of
+from terrashot.tasks.task import Bench, Run, Task, crop_of, following_data, taxonomy_of
 
 if TYPE_CHECKING:
     from terrashot.data.transforms import TrainTransform
@@ -109,4 +109,6 @@ def _transform(settings: BaseSegmentationSettings, spec: "ImageSpec") -> "TrainT
     if not settings.augmentation:
         return None
     rgb = spec.rgb if spec.has_colors else None
-    return build_augmentation(TrainTransform, settings.augmentation, "default", rgb=rgb)
+    crop = crop_of(settings, settings.augmentation.get("crop"))
+    config = {**settings.augmentation, "crop": crop}
+    return build_augmentation(TrainTransform, config, "default", rgb=rgb)

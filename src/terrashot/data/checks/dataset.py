@@ -12,6 +12,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from terrashot.data.checks.lists import ROLES, Lists, read_lists
 from terrashot.data.checks.report import DatasetReport, Finding, SplitSummary
 from terrashot.data.checks.tiles import FileIndex, TileFacts, TileFiles, inspect
+from terrashot.data.label_codes import LabelCodes
 from terrashot.data.layout import FewShotLayout
 from terrashot.errors import DataError
 from terrashot.image_spec import ImageSpec
@@ -24,6 +25,7 @@ def check_dataset(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     spec: ImageSpec | None = None,
+    codes: LabelCodes | None = None,
 ) -> DatasetReport:
     """Look a dataset in the few-shot layout over; nothing is written.
 
@@ -33,6 +35,7 @@ def check_dataset(
         workers: reading threads; by default one a core, at most 16.
         progress: is told tiles done and tiles in all.
         spec: the channels of the images; None: 8-bit RGB.
+        codes: what the label files hold where their pixels are no class ids.
 
     Raises:
         DataError: ``root`` is no folder. Everything else becomes a finding.
@@ -48,7 +51,8 @@ def check_dataset(
     with pool, warnings.catch_warnings():
         # Here, not in the threads: they share one list of filters.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        for done, fact in enumerate(pool.map(lambda tile: inspect(tile, taxonomy, own), tiles), 1):
+        looked_at = pool.map(lambda tile: inspect(tile, taxonomy, own, codes), tiles)
+        for done, fact in enumerate(looked_at, 1):
             facts.append(fact)
             if progress is not None:
                 progress(done, len(tiles))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from terrashot.data.checks.report import Finding, Level
+from terrashot.data.label_codes import LabelCodes
 from terrashot.data.layout import SUFFIXES
 from terrashot.data.reading import check_label_ids, read_georeference, read_label, read_tile
 from terrashot.errors import DataError
@@ -62,11 +63,13 @@ class FileIndex:
         return folder, None, self.files[folder, "labels"].get(name)
 
 
-def inspect(tile: TileFiles, taxonomy: Taxonomy, spec: ImageSpec) -> TileFacts:
+def inspect(
+    tile: TileFiles, taxonomy: Taxonomy, spec: ImageSpec, codes: LabelCodes | None
+) -> TileFacts:
     """Read the tile's files and judge them."""
     facts = TileFacts(tile)
     image = _image(facts, spec)
-    label = _label(facts)
+    label = _label(facts, codes)
     if image is not None and label is not None and image.shape[1:] != label.shape:
         _add(
             facts,
@@ -123,7 +126,7 @@ def _image(facts: TileFacts, spec: ImageSpec) -> np.ndarray | None:
     return image
 
 
-def _label(facts: TileFacts) -> np.ndarray | None:
+def _label(facts: TileFacts, codes: LabelCodes | None) -> np.ndarray | None:
     path = facts.tile.label
     if path is None:
         # Query labels may be withheld; how many there are is judged over the whole split.
@@ -134,7 +137,7 @@ def _label(facts: TileFacts) -> np.ndarray | None:
             _add(facts, "error", "missing label", message)
         return None
     try:
-        return read_label(path)
+        return read_label(path, codes=codes)
     except DataError as error:
         _add(facts, "error", "bad label", _tail(error, path), path)
         return None

@@ -15,7 +15,7 @@ from terrashot.tasks.settings import (
     TrainingSettings,
     setting,
 )
-from terrashot.tasks.task import Bench, Run, Task, check_novel_classes, taxonomy_of
+from terrashot.tasks.task import Bench, Run, Task, check_novel_classes, crop_of, taxonomy_of
 
 if TYPE_CHECKING:
     from terrashot.networks.segmenter import Segmenter
@@ -211,7 +211,7 @@ def _rules(settings: SGOneSettings) -> "EpisodeRules":
 
     episodes = settings.episodes
     return EpisodeRules(
-        crop=settings.data.crop,
+        crop=crop_of(settings, settings.data.crop),
         min_pixels=episodes.min_pixels,
         max_foreground=episodes.max_foreground,
         zero_as_background=episodes.zero_as_background,
@@ -226,7 +226,9 @@ def _data(settings: SGOneSettings, run: Run) -> "EpisodeDataModule":
     if settings.augmentation:
         spec = run.image_spec()
         rgb = spec.rgb if spec.has_colors else None
-        transform = build_augmentation(TrainTransform, settings.augmentation, "default", rgb=rgb)
+        crop = crop_of(settings, settings.augmentation.get("crop"))
+        config = {**settings.augmentation, "crop": crop}
+        transform = build_augmentation(TrainTransform, config, "default", rgb=rgb)
     return EpisodeDataModule(
         train_transform=transform,
         rules=_rules(settings),

@@ -8,18 +8,10 @@ from terrashot.tasks.settings import (
     AdaptationSettings,
     CallbackSettings,
     NovelData,
-    TrainingData,
     TrainingSettings,
+    WindowData,
     setting,
 )
-
-
-@dataclass
-class WindowData(TrainingData):
-    """``configs/data``, for training on windows of one class."""
-
-    window: int = setting(64, at_least=1)
-    no_windows: list[str] = field(default_factory=list)
 
 
 @dataclass

@@ -86,7 +86,7 @@ def run_report(material: RunMaterial) -> RunReport:
         KeyError: the results are of another task than stage 2.
     """
     results, config = material.results, material.config
-    taxonomy = Taxonomy.from_dict(config["data"]["taxonomy"])
+    taxonomy = Taxonomy.from_dict({"name": config["data"]["name"], **config["data"]["taxonomy"]})
     weights = score_weights(config)
     scores = run_scores(results["confusion"], taxonomy, weights)
     before = results.get("base_model") or {}
