@@ -1,11 +1,11 @@
-"""Writing files so that a partial one never stands where a whole one is expected."""
+"""Writing files: never half of one, and never over one that is still read."""
 
 import hashlib
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +35,34 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+class FileIndex:
+    """Files by what they are, whatever path leads to them: a link, a hard link, another spelling.
+
+    Args:
+        paths: The files; they need not be there.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._known: dict[object, Path] = {}
+        for path in paths:
+            for key in _identities(path):
+                self._known.setdefault(key, path)
+
+    def find(self, path: Path) -> Path | None:
+        """The file of the index that ``path`` leads to as well; None: none."""
+        return next((self._known[k] for k in _identities(path) if k in self._known), None)
+
+
+def _identities(path: Path) -> Iterator[object]:
+    try:
+        yield str(path.resolve())
+        state = path.stat()
+    except (OSError, RuntimeError):  # not there, or a link that leads to itself
+        return
+    if state.st_ino:  # 0 on file systems that number no files
+        yield state.st_dev, state.st_ino
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - anything that JSON can hold

@@ -103,8 +103,7 @@ class SceneMappingTask(Task[SceneMappingSettings]):
         mapper = request.mapper(left, ledger)
         trainer = run.start(trains=False)
         if run.is_first:
-            for job in left:
-                ledger.forget_others(job.output.stem, job.digest)
+            request.begin(ledger, left)
         device = f"{settings.processes} x {accelerator}, {precision}"
         _announce(run, str(settings.checkpoint), device, request, jobs, left)
         if run.is_first:
@@ -159,6 +158,7 @@ def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
         options=options,
         products=SceneProducts(model.taxonomy, chosen, output.picture, rules),
         rules=settings.postprocess,
+        files=[checkpoint],
     )
     request.check()
     return request
