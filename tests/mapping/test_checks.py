@@ -42,6 +42,38 @@ def test_two_scenes_of_one_name_are_refused(scene, tmp_path):
         find_scenes(str(tmp_path / "*" / "*.tif"))
 
 
+@pytest.mark.parametrize(
+    "side",
+    ["a.tfw", "a.tif.aux.xml", "a.tif.ovr", "a.tif.msk", "a.prj", "a.qml", "a_areas.csv", "._a.tif",
+     "readme.txt", "a.unheard_of", "A.TFW"],
+)  # fmt: skip
+def test_side_files_that_a_glob_finds_are_no_scenes(scene, tmp_path, side):
+    paths = [scene("s/a.tif"), scene("s/b.TIF")]
+    (tmp_path / "s" / side).write_text("0.5")
+    assert find_scenes(str(tmp_path / "s" / "*")) == paths
+    assert find_scenes(str(tmp_path / "**" / "*")) == paths
+
+
+def test_a_glob_of_side_files_alone_finds_nothing(scene, tmp_path):
+    scene("s/a.tif")
+    (tmp_path / "s/a.tfw").write_text("0.5")
+    with pytest.raises(DataError, match="no file fits"):
+        find_scenes(str(tmp_path / "s/*.tfw"))
+
+
+def test_a_raster_of_another_suffix_is_a_scene_where_a_glob_names_it(scene, tmp_path):
+    path = scene("s/a.bil")
+    assert find_scenes(str(tmp_path / "s/*.bil")) == [path]
+    assert find_scenes(str(tmp_path / "s/*")) == [path]
+
+
+@pytest.mark.parametrize("folder", ["tiles [1]", "what?", "a*b", "[x]/[y]"])
+def test_a_folder_whose_name_looks_like_a_pattern_is_itself(scene, tmp_path, folder):
+    path = scene(f"{folder}/a.tif")
+    assert find_scenes(str(tmp_path / folder / "*.tif")) == [path]
+    assert find_scenes(str(tmp_path / "**" / "*.tif")) == [path]
+
+
 def test_all_scenes_are_looked_at_and_all_problems_are_told(scene, write_raster, tmp_path):
     scene("in/good.tif")
     write_raster("in/four.tif", np.full((4, 9, 9), 77, np.uint8))
