@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class OutputSettings:
     """``output``: the maps; ``output=FOLDER`` sets the path."""
 
-    path: str | None = None
+    path: str | None = setting(None, path=True)
     confidence: bool = False
     probabilities: list[str] = field(default_factory=list)
     picture: bool = True
@@ -51,11 +51,11 @@ class MappingSettings:
 class SceneMappingSettings(RunSettings):
     """Settings of a mapping run."""
 
-    checkpoint: str | None = None
+    checkpoint: str | None = setting(None, path=True)
     input: InputSettings = field(default_factory=InputSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     mapping: MappingSettings = field(default_factory=MappingSettings)
-    postprocess: dict[str, Any] | None = None
+    postprocess: dict[str, Any] | None = setting(None, path=("rules.*.folder",))
 
 
 class SceneMappingTask(Task[SceneMappingSettings]):
