@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from terrashot.errors import ConfigError
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
@@ -53,6 +55,27 @@ class FileIndex:
     def find(self, path: Path) -> Path | None:
         """The file of the index that ``path`` leads to as well; None: none."""
         return next((self._known[k] for k in _identities(path) if k in self._known), None)
+
+
+def check_not_read(targets: Iterable[Path], inputs: Iterable[Path], remedy: str) -> None:
+    """Find a file that would be written over one that is read.
+
+    Args:
+        targets: What will be written.
+        inputs: What is read.
+        remedy: What to do about it, a sentence.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    index = FileIndex(inputs)
+    for target in targets:
+        read = index.find(target)
+        if read is not None:
+            raise ConfigError(
+                f"{target} is to be written, but it is the same file as {read}, which is read for "
+                f"it and would be lost. {remedy}"
+            )
 
 
 def _identities(path: Path) -> Iterator[object]:

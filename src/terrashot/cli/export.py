@@ -18,6 +18,7 @@ from rich.console import Console
 
 from terrashot.cli.command import make_parser, run_command
 from terrashot.data.reading import read_image
+from terrashot.files import check_not_read
 from terrashot.model.adapted_file import find_adapted_file, load_adapted_model
 from terrashot.model.agreement import Runner, compare, onnx_runner, torch_runner
 from terrashot.model.export import (
@@ -63,14 +64,16 @@ def _export(arguments: argparse.Namespace, console: Console) -> int:
         noise = np.random.default_rng(0).integers(0, 256, (3, arguments.size, arguments.size))
         images = {"noise": noise.astype(np.uint8)}
     checkpoint = find_adapted_file(arguments.checkpoint)
+    files = [arguments.output / _FORMATS[name][0] for name in arguments.format]
+    check_not_read(files, [checkpoint, *arguments.image], "Name another --output folder.")
     model = load_adapted_model(checkpoint)
     program = MapProgram(model, arguments.views)
     metadata = describe_export(model, arguments.views)
     with console.status("capturing the network", spinner="line"):
         exported = export_program(program, arguments.size, not arguments.fixed_size)
     passed = True
-    for name in arguments.format:
-        file, runner = arguments.output / _FORMATS[name][0], _FORMATS[name][1]
+    for name, file in zip(arguments.format, files, strict=True):
+        runner = _FORMATS[name][1]
         with console.status(f"writing {file}", spinner="line"):
             (save_onnx if name == "onnx" else save_torch)(exported, file, metadata)
             run = runner(file)
