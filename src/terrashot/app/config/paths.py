@@ -30,8 +30,8 @@ def as_grammar(override: str, several: bool = False) -> str:
     A value that is there (a file, a folder, a pattern that files fit) is one path. One in quotes is
     what stands between them. Otherwise a comma parts the values of a multirun where one of them is
     there: ``checkpoint=RUN1,RUN2`` is two runs, ``paths.logs=a,b`` one folder that is still to be
-    made. ``${paths.data}`` and ``${oc.env:HOME}`` are replaced, as everywhere; ``${x}`` is a name, and a
-    backslash before ``$`` makes any of them one.
+    made. ``${paths.data}`` and ``${oc.env:HOME}`` are replaced, as everywhere; ``${x}`` is a name,
+    and a backslash before ``$`` makes any of them one.
 
     Args:
         override: As typed.
