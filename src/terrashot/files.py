@@ -1,15 +1,17 @@
-"""Writing files so that a partial one never stands where a whole one is expected."""
+"""Writing files: never half of one, and never over one that is still read."""
 
 import hashlib
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from terrashot.errors import ConfigError
 
 
 @contextmanager
@@ -35,6 +37,55 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+class FileIndex:
+    """Files by what they are, whatever path leads to them: a link, a hard link, another spelling.
+
+    Args:
+        paths: The files; they need not be there.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._known: dict[object, Path] = {}
+        for path in paths:
+            for key in _identities(path):
+                self._known.setdefault(key, path)
+
+    def find(self, path: Path) -> Path | None:
+        """The file of the index that ``path`` leads to as well; None: none."""
+        return next((self._known[k] for k in _identities(path) if k in self._known), None)
+
+
+def check_not_read(targets: Iterable[Path], inputs: Iterable[Path], remedy: str) -> None:
+    """Find a file that would be written over one that is read.
+
+    Args:
+        targets: What will be written.
+        inputs: What is read.
+        remedy: What to do about it, a sentence.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    index = FileIndex(inputs)
+    for target in targets:
+        read = index.find(target)
+        if read is not None:
+            raise ConfigError(
+                f"{target} is to be written, but it is the same file as {read}, which is read for "
+                f"it and would be lost. {remedy}"
+            )
+
+
+def _identities(path: Path) -> Iterator[object]:
+    try:
+        yield str(path.resolve())
+        state = path.stat()
+    except (OSError, RuntimeError):  # not there, or a link that leads to itself
+        return
+    if state.st_ino:  # 0 on file systems that number no files
+        yield state.st_dev, state.st_ino
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - anything that JSON can hold

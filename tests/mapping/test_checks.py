@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tests.fixtures.vrt import write_vrt
 
 from terrashot.errors import ConfigError, DataError
 from terrashot.mapping.blending import Layers
@@ -17,31 +18,6 @@ def scene(write_raster):
         return write_raster(name, np.zeros((3, side, side), np.uint8))
 
     return write
-
-
-def vrt(path, *sources, relative=True):
-    """A VRT that shows each ``(name, source side, shown side)`` beside the one before."""
-    parts, left = [], 0
-    for name, taken, shown in sources:
-        for band in (1, 2, 3):
-            parts.append((band, name, taken, shown, left))
-        left += shown
-    bands = "".join(
-        f'<VRTRasterBand dataType="Byte" band="{band}">'
-        + "".join(
-            f'<SimpleSource><SourceFilename relativeToVRT="{int(relative)}">{name}</SourceFilename>'
-            f"<SourceBand>{b}</SourceBand>"
-            f'<SrcRect xOff="0" yOff="0" xSize="{taken}" ySize="{taken}"/>'
-            f'<DstRect xOff="{left}" yOff="0" xSize="{shown}" ySize="{shown}"/></SimpleSource>'
-            for b, name, taken, shown, left in parts
-            if b == band
-        )
-        + "</VRTRasterBand>"
-        for band in (1, 2, 3)
-    )
-    height = sources[0][2]
-    path.write_text(f'<VRTDataset rasterXSize="{left}" rasterYSize="{height}">{bands}</VRTDataset>')
-    return path
 
 
 def test_a_file_a_folder_and_a_glob_name_scenes(scene, tmp_path):
@@ -66,6 +42,38 @@ def test_two_scenes_of_one_name_are_refused(scene, tmp_path):
         find_scenes(str(tmp_path / "*" / "*.tif"))
 
 
+@pytest.mark.parametrize(
+    "side",
+    ["a.tfw", "a.tif.aux.xml", "a.tif.ovr", "a.tif.msk", "a.prj", "a.qml", "a_areas.csv", "._a.tif",
+     "readme.txt", "a.unheard_of", "A.TFW"],
+)  # fmt: skip
+def test_side_files_that_a_glob_finds_are_no_scenes(scene, tmp_path, side):
+    paths = [scene("s/a.tif"), scene("s/b.TIF")]
+    (tmp_path / "s" / side).write_text("0.5")
+    assert find_scenes(str(tmp_path / "s" / "*")) == paths
+    assert find_scenes(str(tmp_path / "**" / "*")) == paths
+
+
+def test_a_glob_of_side_files_alone_finds_nothing(scene, tmp_path):
+    scene("s/a.tif")
+    (tmp_path / "s/a.tfw").write_text("0.5")
+    with pytest.raises(DataError, match="no file fits"):
+        find_scenes(str(tmp_path / "s/*.tfw"))
+
+
+def test_a_raster_of_another_suffix_is_a_scene_where_a_glob_names_it(scene, tmp_path):
+    path = scene("s/a.bil")
+    assert find_scenes(str(tmp_path / "s/*.bil")) == [path]
+    assert find_scenes(str(tmp_path / "s/*")) == [path]
+
+
+@pytest.mark.parametrize("folder", ["tiles [1]", "what?", "a*b", "[x]/[y]"])
+def test_a_folder_whose_name_looks_like_a_pattern_is_itself(scene, tmp_path, folder):
+    path = scene(f"{folder}/a.tif")
+    assert find_scenes(str(tmp_path / folder / "*.tif")) == [path]
+    assert find_scenes(str(tmp_path / "**" / "*.tif")) == [path]
+
+
 def test_all_scenes_are_looked_at_and_all_problems_are_told(scene, write_raster, tmp_path):
     scene("in/good.tif")
     write_raster("in/four.tif", np.full((4, 9, 9), 77, np.uint8))
@@ -78,7 +86,7 @@ def test_all_scenes_are_looked_at_and_all_problems_are_told(scene, write_raster,
 
 def test_a_vrt_of_one_resolution_is_a_scene(scene, tmp_path):
     files = [scene("a.tif"), scene("b.tif")]
-    path = vrt(tmp_path / "mosaic.vrt", ("a.tif", 40, 40), ("b.tif", 40, 40))
+    path = write_vrt(tmp_path / "mosaic.vrt", ("a.tif", 40, 40), ("b.tif", 40, 40))
     assert check_vrt(path) == files
     (found,) = check_scenes(str(path))
     assert (found.height, found.width) == (40, 80)
@@ -86,14 +94,14 @@ def test_a_vrt_of_one_resolution_is_a_scene(scene, tmp_path):
 
 def test_a_vrt_that_changes_its_resolution_is_refused(scene, tmp_path):
     scene("a.tif"), scene("b.tif", side=20)
-    path = vrt(tmp_path / "mosaic.vrt", ("a.tif", 40, 40), ("b.tif", 20, 40))
+    path = write_vrt(tmp_path / "mosaic.vrt", ("a.tif", 40, 40), ("b.tif", 20, 40))
     with pytest.raises(DataError, match=r"changes its resolution.*b\.tif at 2 x 2"):
         check_scenes(str(path))
 
 
 def test_a_vrt_with_a_missing_source_is_refused(scene, tmp_path):
     scene("a.tif")
-    path = vrt(tmp_path / "mosaic.vrt", ("a.tif", 40, 40), ("gone.tif", 40, 40))
+    path = write_vrt(tmp_path / "mosaic.vrt", ("a.tif", 40, 40), ("gone.tif", 40, 40))
     with pytest.raises(DataError, match=r"gone\.tif, which does not exist"):
         check_scenes(str(path))
     path.write_text("<VRTDataset")
@@ -103,8 +111,8 @@ def test_a_vrt_with_a_missing_source_is_refused(scene, tmp_path):
 
 def test_sources_inside_a_vrt_of_vrts_are_looked_at(scene, tmp_path):
     scene("a.tif"), scene("b.tif", side=20)
-    vrt(tmp_path / "inner.vrt", ("a.tif", 40, 40), ("b.tif", 20, 40))
-    path = vrt(tmp_path / "outer.vrt", ("inner.vrt", 40, 40))
+    write_vrt(tmp_path / "inner.vrt", ("a.tif", 40, 40), ("b.tif", 20, 40))
+    path = write_vrt(tmp_path / "outer.vrt", ("inner.vrt", 40, 40))
     with pytest.raises(DataError, match=r"inner\.vrt changes its resolution"):
         check_vrt(path)
 
@@ -124,13 +132,19 @@ def test_an_output_folder_without_space_is_refused_before_anything_is_made(
         check_output(tmp_path / "maps" / "here", scenes, Layers(confidence=True))
 
 
-def test_a_map_never_replaces_its_scene(scene, tmp_path):
+def test_a_file_is_no_output_folder(scene, tmp_path):
     scenes = check_scenes(str(scene()))
-    with pytest.raises(ConfigError, match="folder of the scene"):
-        check_output(tmp_path, scenes, Layers())
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="is a file"):
         check_output(tmp_path / "file", scenes, Layers())
+
+
+def test_looking_at_the_output_folder_leaves_it_as_it_was(scene, tmp_path):
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps/.writable").write_text("mine")
+    check_output(tmp_path / "maps", check_scenes(str(scene())), Layers())
+    assert [p.name for p in (tmp_path / "maps").iterdir()] == [".writable"]
+    assert (tmp_path / "maps/.writable").read_text() == "mine"
 
 
 def test_classes_are_named_and_unknown_ones_refused(color_model):

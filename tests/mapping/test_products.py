@@ -1,4 +1,5 @@
 import csv
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -213,6 +214,46 @@ def test_a_folder_that_takes_no_files_is_an_error_without_half_a_file(save, tmp_
     for options in (ProductOptions(), ProductOptions(areas=False, polygons=True)):
         with pytest.raises(DataError, match="could not be written"):
             write_products(path, tmp_path / "file" / "city", taxonomy, options)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("maps", "final!"),
+        ("maps!", "city"),
+        ("old;new", "city"),
+        ("maps", "city;2"),
+        ("maps?", "what?"),
+        ("maps.zip", "a!b.zip"),
+        ("zip:", "tab\tand space"),
+        ("${x}", "{'a': \"b\"}#%20"),
+    ],
+)
+def test_polygons_lie_where_they_should_whatever_the_name(
+    save, tmp_path, taxonomy, monkeypatch, folder, name
+):
+    for empty in ("here", folder):
+        (tmp_path / empty).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    path = save(np.zeros((20, 20), dtype=np.uint8)).rename(tmp_path / folder / f"{name}.tif")
+    asked = ProductOptions(polygons=True, minimum_mapping_unit=3.5)
+    files = write_products(path, path.with_suffix(""), taxonomy, asked)
+    names = {f"{name}{end}" for end in (".qml", "_areas.csv", "_polygons.gpkg", "_polygons.qml")}
+    assert {f.name for f in files} == names
+    assert {p.name for p in path.parent.iterdir()} == {*names, f"{name}.tif"}
+    assert not list((tmp_path / "here").iterdir())
+    assert is_complete(path, path.with_suffix(""), asked)
+    assert (path.parent / f"{name}_polygons.gpkg").read_bytes()[:15] == b"SQLite format 3"
+
+
+def test_polygons_of_a_relative_folder_lie_in_it(save, tmp_path, taxonomy, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("maps!").mkdir()
+    path = save(np.zeros((20, 20), dtype=np.uint8)).rename(tmp_path / "maps!/city.tif")
+    stem = Path("maps!/city")
+    write_products(path, stem, taxonomy, ProductOptions(polygons=True))
+    assert (tmp_path / "maps!/city_polygons.gpkg").is_file()
+    assert [p.name for p in tmp_path.iterdir()] == ["maps!"]
 
 
 @pytest.mark.parametrize("height", [1, 5, 64, 1000])

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from terrashot.data.layout import Tile
-from terrashot.errors import DataError
+from terrashot.errors import ConfigError, DataError
 from terrashot.mapping.submission import write_submission
 
 
@@ -79,3 +79,32 @@ def test_a_wrong_map_is_named_and_nothing_is_written(queries, tmp_path, spoil, s
     with pytest.raises(DataError, match=said):
         write_submission(tmp_path / "maps", queries, 12, tmp_path / "submission.zip")
     assert not (tmp_path / "submission.zip").exists()
+
+
+def foreign_archive(folder):
+    with zipfile.ZipFile(folder / "data.zip", "w") as archive:
+        archive.writestr("images/accra_2.png", b"")
+    return "data.zip"
+
+
+def a_link_to_a_tile(folder):
+    (folder / "out.zip").symlink_to(folder / "images/accra_2.tif")
+    return "out.zip"
+
+
+def a_text(folder):
+    (folder / "test.json").write_text("{}")
+    return "test.json"
+
+
+@pytest.mark.parametrize(
+    "path_in",
+    [foreign_archive, a_link_to_a_tile, a_text, lambda _: "maps/accra_2.tif", lambda _: "images"],
+    ids=["another archive", "a link to a tile", "a list", "a map", "a folder"],
+)
+def test_only_an_earlier_submission_is_replaced(queries, tmp_path, path_in):
+    path = tmp_path / path_in(tmp_path)
+    before = None if path.is_dir() else path.read_bytes()
+    with pytest.raises(ConfigError, match="--output"):
+        write_submission(tmp_path / "maps", queries, 12, path)
+    assert before is None or path.read_bytes() == before

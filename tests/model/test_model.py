@@ -182,3 +182,18 @@ def test_what_holds_no_model_is_told(run_folder, tmp_path):
     write_checkpoint(tmp_path / "encoder.pt", ENCODER, {"arch": "x"}, {})
     with pytest.raises(CheckpointError, match="is an encoder file"):
         terrashot.load(tmp_path / "encoder.pt")
+
+
+def test_a_model_is_saved_over_an_adapted_model_alone(base, run_folder, tmp_path):
+    model = base.adapt({"pool": [(IMAGE, MASK)]}, method=QUICK["method"])
+    stage1 = run_folder / "checkpoints" / "best.ckpt"
+    link, foreign = tmp_path / "link.ckpt", tmp_path / "notes.txt"
+    link.symlink_to(stage1)
+    foreign.write_text("mine")
+    before = stage1.read_bytes()
+    for path in (stage1, link, foreign, tmp_path):
+        with pytest.raises(ConfigError, match="no adapted model, so it is not replaced"):
+            model.save(path)
+    assert (stage1.read_bytes(), foreign.read_text()) == (before, "mine")
+    for _ in range(2):
+        model.save(tmp_path / "adapted.ckpt")

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from terrashot.cli.command import make_parser, run_command
 from terrashot.data.raster import read_pixels
+from terrashot.files import check_not_read
 from terrashot.image_spec import ImageSpec
 from terrashot.mapping.scene import inspect_scene, opened
 from terrashot.model.adapted_file import find_adapted_file, load_adapted_model
@@ -59,6 +60,8 @@ def _export(arguments: argparse.Namespace, console: Console) -> int:
     if "onnx" in arguments.format:
         check_onnx()
     checkpoint = find_adapted_file(arguments.checkpoint)
+    files = [arguments.output / _FORMATS[name][0] for name in arguments.format]
+    check_not_read(files, [checkpoint, *arguments.image], "Name another --output folder.")
     model = load_adapted_model(checkpoint)
     side = arguments.size if arguments.fixed_size else None
     images = _images(arguments, model.segmenter.spec)
@@ -69,8 +72,8 @@ def _export(arguments: argparse.Namespace, console: Console) -> int:
     with console.status("capturing the network", spinner="line"):
         exported = export_program(program, arguments.size, not arguments.fixed_size)
     passed = True
-    for name in arguments.format:
-        file, runner = arguments.output / _FORMATS[name][0], _FORMATS[name][1]
+    for name, file in zip(arguments.format, files, strict=True):
+        runner = _FORMATS[name][1]
         with console.status(f"writing {file}", spinner="line"):
             (save_onnx if name == "onnx" else save_torch)(exported, file, metadata)
             run = runner(file)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from terrashot.data.label_codes import LabelCodes
 from terrashot.data.support_pool import POOL_FILE, POOL_FOLDER, draw_support
+from terrashot.data.tile_names import SUFFIXES, listed_name, one_form, read_list_text, tile_name
 from terrashot.errors import ConfigError, DataError
 
-SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 _FOLDERS = {"val": "valset", "test": "testset"}
 _ROOT_CONTENT = (
     "trainset/, valset/ and testset/ (each with images/ and labels/), train.txt, stage1_val.txt, "
@@ -101,7 +101,7 @@ class FewShotLayout:
         """
         held_out: set[str] = set()
         if (self.root / "stage1_val.txt").is_file():
-            held_out = {_stem(name) for name in self._names("stage1_val.txt")}
+            held_out = {tile_name(name) for name in self._names("stage1_val.txt")}
         names = self._without(self._names("train.txt"), held_out)
         tiles = self._tiles(names, "trainset", "train.txt", label_needed=False)
         return [Tile(tile.name, tile.image, None) for tile in tiles]
@@ -127,7 +127,7 @@ class FewShotLayout:
         folder = _FOLDERS[self.split]
         if self.support_draw is not None:
             shots = {i: len(names) for i, names in listed.items()}
-            queries = {_stem(name) for name in self._split_lists[1]}
+            queries = {tile_name(name) for name in self._split_lists[1]}
             listed = draw_support(self.root, self.support_draw, shots, queries)
             folder, file = POOL_FOLDER, POOL_FILE
         return {i: self._tiles(listed[i], folder, file, label_needed=True) for i in sorted(listed)}
@@ -145,7 +145,7 @@ class FewShotLayout:
 
     def _without(self, listed: list[str], held_out: Set[str]) -> list[str]:
         """The names on train.txt without those in ``held_out``."""
-        names = [name for name in listed if _stem(name) not in held_out]
+        names = [name for name in listed if tile_name(name) not in held_out]
         if not names:
             raise DataError(
                 f"{self.root / 'train.txt'} leaves no training tile once the tiles of "
@@ -170,8 +170,9 @@ class FewShotLayout:
         text = _read_list(path, f"a JSON object {_JSON_CONTENT}")
         try:
             value = json.loads(text)
-            support = {int(i): _strings(names) for i, names in value["support_set"].items()}
-            query = _strings(value["query_set"])
+            folder = _FOLDERS[self.split]
+            support = {int(i): _strings(n, folder) for i, n in value["support_set"].items()}
+            query = _strings(value["query_set"], folder)
             if not support or not all(support.values()):
                 raise ValueError("a list of its support set is empty")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -186,7 +187,11 @@ class FewShotLayout:
         """The file names on a text list."""
         path = self.root / file
         text = _read_list(path, "a text file with one file name a line")
-        names = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+        try:
+            found = (listed_name(line, "trainset") for line in text.splitlines())
+            names = list(dict.fromkeys(name for name in found if name))
+        except ValueError as error:
+            raise DataError(f"{path}: {error}. Write one file name a line.") from error
         if not names:
             raise DataError(
                 f"{path} is empty, but one file name a line was expected. List the tiles of this "
@@ -203,7 +208,7 @@ class FewShotLayout:
         tiles: dict[str, Tile] = {}
         missing: list[str] = []
         for name in names:
-            stem = _stem(name)
+            stem = tile_name(name)
             for candidate in folders:
                 image = self._find(candidate, "images", name)
                 label = self._find(candidate, "labels", name)
@@ -228,30 +233,25 @@ class FewShotLayout:
         path = self.root / folder / kind
         if path not in self._folders:
             # One listing of the folder instead of a question a file: network disks are slow.
-            files = sorted(path.iterdir()) if path.is_dir() else []
-            found = [f for f in files if f.suffix.lower() in SUFFIXES]
+            there = sorted(path.iterdir()) if path.is_dir() else []
+            found = [f for f in there if f.suffix.lower() in SUFFIXES]
             found.sort(key=lambda f: SUFFIXES.index(f.suffix.lower()), reverse=True)
             # The stem points to the first suffix in the order of SUFFIXES.
-            self._folders[path] = {f.stem: f for f in found} | {f.name: f for f in found}
-        files_by_name = self._folders[path]
-        return files_by_name.get(name) or files_by_name.get(_stem(name))
+            known = {one_form(f.stem): f for f in found} | {one_form(f.name): f for f in found}
+            self._folders[path] = known | {f.name: f for f in found}
+        files = self._folders[path]
+        return files.get(name) or files.get(one_form(name)) or files.get(tile_name(name))
 
 
-def _stem(name: str) -> str:
-    """The file name without an image suffix (other dots belong to the name)."""
-    path = Path(name)
-    return path.stem if path.suffix.lower() in SUFFIXES else path.name
-
-
-def _strings(value: object) -> list[str]:
+def _strings(value: object, folder: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
         raise ValueError(f"{str(value)[:60]!r} is not a list of file names")
-    return list(dict.fromkeys(value))
+    return list(dict.fromkeys(listed_name(v, folder) for v in value))
 
 
 def _read_list(path: Path, content: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_list_text(path)
     except FileNotFoundError:
         found = sorted(p.name for p in path.parent.iterdir())[:8]
         raise DataError(
@@ -259,7 +259,8 @@ def _read_list(path: Path, content: str) -> str:
             f"{', '.join(found) or 'nothing'}. Write the list, or point data.root at the folder "
             "that has it."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(
-            f"{path} cannot be read ({error}), but the dataset needs it: {content}. Write it anew."
+            f"{path} cannot be read ({error}), but the dataset needs it: {content}. Write it anew, "
+            "as UTF-8."
         ) from error

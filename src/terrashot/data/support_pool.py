@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Set
 from pathlib import Path
 
+from terrashot.data.tile_names import listed_name, one_form, read_list_text, tile_name
 from terrashot.errors import DataError
 
 POOL_FILE = "support_pool.json"
@@ -36,7 +37,7 @@ def draw_support(
     pool = read_pool(root)
     chosen = {}
     for class_id, count in sorted(shots.items()):
-        names = [n for n in pool.get(class_id, []) if not {n, Path(n).stem} & excluded]
+        names = [n for n in pool.get(class_id, []) if tile_name(n) not in excluded]
         if len(names) < count:
             left_out = len(pool.get(class_id, [])) - len(names)
             raise DataError(
@@ -58,10 +59,13 @@ def read_pool(root: Path) -> dict[int, list[str]]:
     path = root / POOL_FILE
     expected = '{"<class id>": [file names], ...}'
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        pool = {int(class_id): list(dict.fromkeys(names)) for class_id, names in value.items()}
-        if not all(isinstance(name, str) for names in pool.values() for name in names):
+        value = json.loads(read_list_text(path))
+        if not all(isinstance(name, str) for names in value.values() for name in names):
             raise ValueError("a name in it is no text")
+        pool = {
+            int(class_id): list(dict.fromkeys(listed_name(n, POOL_FOLDER) for n in names))
+            for class_id, names in value.items()
+        }
     except FileNotFoundError:
         raise DataError(
             f"data.support_draw takes its tiles from {path}, which does not exist. Write it as "
@@ -77,4 +81,4 @@ def read_pool(root: Path) -> dict[int, list[str]]:
 
 
 def _place(draw: int, class_id: int, name: str) -> str:
-    return hashlib.sha256(f"{draw}/{class_id}/{name}".encode()).hexdigest()
+    return hashlib.sha256(f"{draw}/{class_id}/{one_form(name)}".encode()).hexdigest()

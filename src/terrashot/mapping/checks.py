@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from terrashot.errors import ConfigError, DataError, TerrashotError
 from terrashot.image_spec import Band, ImageSpec
@@ -52,20 +53,14 @@ def check_scenes(
 
 
 def check_output(folder: Path, scenes: Sequence[Scene], layers: Layers) -> None:
-    """The folder of the maps: not that of the scenes, writable, with space for all of them.
+    """The folder of the maps: writable, with space for all of them.
 
     Raises:
-        ConfigError: it is that of a scene, or no folder.
+        ConfigError: it is no folder.
         DataError: it has too little space, or can't be written to.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"output={folder} is a file; name a folder for the maps.")
-    for scene in scenes:
-        if scene.path.parent.resolve() == folder.resolve():
-            raise ConfigError(
-                f"output={folder} is the folder of the scene {scene.path.name}, whose map has the "
-                "same name. Name another folder; it is made."
-            )
     existing = next(p for p in [folder.absolute(), *folder.absolute().parents] if p.exists())
     free = shutil.disk_usage(existing).free
     needed = sum(disk_space(scene, layers) for scene in scenes)
@@ -77,9 +72,8 @@ def check_output(folder: Path, scenes: Sequence[Scene], layers: Layers) -> None:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
+        with TemporaryFile(dir=folder):  # of a name that is nobody's
+            pass
     except OSError as error:
         raise DataError(
             f"output={folder} can't be written to: {error.strerror}. Name another folder."

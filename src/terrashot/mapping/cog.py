@@ -19,7 +19,12 @@ from terrashot.mapping.rows import RowStore
 from terrashot.mapping.scene import Scene, reason
 from terrashot.taxonomy import Taxonomy
 
-_SIDECAR = ".aux.xml"
+SIDECAR = ".aux.xml"
+
+
+def raster_files(path: Path) -> list[Path]:
+    """The file that ``write_cog`` writes, and the one beside it that it writes or removes."""
+    return [path, path.with_name(path.name + SIDECAR)]
 
 
 @dataclass(frozen=True)
@@ -89,8 +94,8 @@ def write_cog(
                 bigtiff="if_safer",
             )
             _check_whole(temporary)
-            made = temporary.with_name(temporary.name + _SIDECAR)
-            sidecar = path.with_name(path.name + _SIDECAR)
+            made = temporary.with_name(temporary.name + SIDECAR)
+            _, sidecar = raster_files(path)
             if not made.is_file():
                 sidecar.unlink(missing_ok=True)
                 files = [path]

@@ -1,6 +1,7 @@
 """From ``input=`` to the scenes that it names."""
 
 import glob
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -9,8 +10,18 @@ from terrashot.errors import DataError
 _SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".png", ".jpg", ".jpeg", ".img")
 
 
+# What stands beside rasters: world files, masks, overviews, styles, notes.
+_SIDE = (
+    ".tfw", ".tifw", ".wld", ".jgw", ".jpgw", ".pgw", ".pngw", ".j2w", ".jp2w", ".ovr", ".msk",
+    ".rrd", ".aux", ".xml", ".prj", ".qml", ".qmd", ".sld", ".clr", ".rpb", ".rpc", ".imd", ".txt",
+    ".md", ".csv", ".json", ".html",
+)  # fmt: skip
+
+
 def find_scenes(value: str) -> list[Path]:
     """The rasters of a file, a folder (not of folders in it) or a glob, sorted.
+
+    Side files that a glob such as ``folder/*`` finds too are left out.
 
     Raises:
         DataError: there is none, or two have the same name, so that their maps would too.
@@ -30,7 +41,8 @@ def find_scenes(value: str) -> list[Path]:
     elif path.is_file():
         found = [path]
     else:
-        found = sorted(Path(p) for p in glob.glob(value, recursive=True) if Path(p).is_file())
+        matches = glob.glob(_pattern(path), recursive=True)
+        found = _without_side_files(sorted(p for p in map(Path, matches) if p.is_file()))
         if not found:
             raise DataError(
                 f"input={value}: there is no such file or folder, and no file fits it as a "
@@ -47,3 +59,24 @@ def find_scenes(value: str) -> list[Path]:
                 "would replace the other's. Rename one, or map them into two output folders."
             )
     return found
+
+
+def _pattern(path: Path) -> str:
+    """The path as a pattern, in which the name of a folder that is there means itself."""
+    start = Path(path.anchor)
+    for index, part in enumerate(path.parts[len(start.parts) :], start=len(start.parts)):
+        if not (start / part).is_dir():
+            return os.path.join(glob.escape(str(start)), *path.parts[index:])
+        start /= part
+    return glob.escape(str(start))
+
+
+def _without_side_files(found: list[Path]) -> list[Path]:
+    rasters = [path for path in found if path.suffix.lower() in _SUFFIXES]
+    known = {path.with_suffix("") for path in rasters} | set(rasters)
+    return [
+        path
+        for path in found
+        if path.suffix.lower() in _SUFFIXES
+        or (path.suffix.lower() not in _SIDE and path.with_suffix("") not in known)
+    ]

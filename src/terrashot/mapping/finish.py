@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from terrashot.mapping.blending import Layers
-from terrashot.mapping.cog import Raster, write_cog
+from terrashot.mapping.cog import Raster, raster_files, write_cog
 from terrashot.mapping.job import SceneJob
 from terrashot.taxonomy import Taxonomy
 
@@ -14,6 +14,20 @@ Product = Callable[[SceneJob], list[Path]]
 
 Mend = Callable[[Path, Path, str], None]
 """Writes a class map anew, from one path to another, given the name of its scene."""
+
+
+_CONFIDENCE, _PROBABILITIES = "_confidence", "_probabilities"
+
+
+def finished_files(class_map: Path, layers: Layers) -> list[Path]:
+    """The files of a scene that a ``Finisher`` writes or removes, those of its products apart."""
+    asked = {_CONFIDENCE: layers.confidence, _PROBABILITIES: bool(layers.probabilities)}
+    suffixes = ["", *(suffix for suffix, wanted in asked.items() if wanted)]
+    return [f for suffix in suffixes for f in raster_files(_raster(class_map, suffix))]
+
+
+def _raster(class_map: Path, suffix: str) -> Path:
+    return class_map.with_name(f"{class_map.stem}{suffix}.tif")
 
 
 class Finisher:
@@ -49,7 +63,7 @@ class Finisher:
         """
         files: list[Path] = []
         for suffix, raster in self._rasters():
-            path = job.output.with_name(f"{job.output.stem}{suffix}.tif")
+            path = _raster(job.output, suffix)
             mend = None
             if self.mend is not None and raster.classes is not None:
                 mend = partial(self._mended, job)
@@ -69,11 +83,11 @@ class Finisher:
         band = 2
         if self.layers.confidence:
             name = "probability of the mapped class"
-            rasters.append(("_confidence", Raster([band], [name], self.tags, unit="percent")))
+            rasters.append((_CONFIDENCE, Raster([band], [name], self.tags, unit="percent")))
             band += 1
         if self.layers.probabilities:
             bands = range(band, band + len(self.layers.probabilities))
             names = [self.taxonomy.names[i] for i in self.layers.probabilities]
             raster = Raster(list(bands), names, self.tags, unit="percent")
-            rasters.append(("_probabilities", raster))
+            rasters.append((_PROBABILITIES, raster))
         return rasters

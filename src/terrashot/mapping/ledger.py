@@ -12,6 +12,8 @@ from terrashot.mapping.scene import Scene
 from terrashot.mapping.vrt import check_vrt
 
 FOLDER = ".mapping"
+_CLAIMS = ".mapping.json"
+"""Beside the folder, in which any name may be a scene's."""
 
 
 class Ledger:
@@ -25,17 +27,35 @@ class Ledger:
         self.output = output
         self.folder = output / FOLDER
 
+    def files(self, stem: str) -> list[Path]:
+        """What is kept here of a scene: its note, and the folder of its rows."""
+        return [self._note(stem), self.folder / stem]
+
+    def claim(self, files: Mapping[Path, str]) -> None:
+        """Note, before they appear, which files in the folder are of which scene (its stem).
+
+        A run that is killed between a file and the note of its map has left no stranger.
+        """
+        new = {str(path.relative_to(self.output)): stem for path, stem in files.items()}
+        claims = self._claims()
+        if new.items() - claims.items():
+            write_json(self.output / _CLAIMS, claims | new)
+
+    def owners(self) -> dict[str, str]:
+        """The scene (its stem) of each file that a run has made, or was about to, by name."""
+        found = {}
+        for path in self.folder.glob("*.json"):
+            stem = path.name.removesuffix(".json")
+            found.update(dict.fromkeys((self.note(stem) or {}).get("files", []), stem))
+        return found | self._claims()
+
     def rows(self, stem: str, digest: str) -> Path:
         """The folder for finished rows of a scene, mapped with these settings."""
         return self.folder / stem / digest[:16]
 
     def note(self, stem: str) -> dict[str, Any] | None:
         """What is noted of a whole map; None where there is none."""
-        try:
-            note = json.loads((self.folder / f"{stem}.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return note if isinstance(note, dict) else None
+        return _read(self._note(stem))
 
     def is_finished(self, stem: str, digest: str) -> bool:
         """Whether the map of a scene is whole, and made with these very settings."""
@@ -51,10 +71,11 @@ class Ledger:
     ) -> None:
         """Note that a map is whole; files of an earlier one that it lacks are removed."""
         names = [str(f.relative_to(self.output)) for f in files]
+        claims = self._claims()
         for name in (self.note(stem) or {}).get("files", []):
-            if name not in names:
+            if name not in names and claims.get(name, stem) == stem:
                 (self.output / name).unlink(missing_ok=True)
-        write_json(self.folder / f"{stem}.json", {"digest": digest, "files": names, **facts})
+        write_json(self._note(stem), {"digest": digest, "files": names, **facts})
         shutil.rmtree(self.folder / stem, ignore_errors=True)
 
     def add_files(self, stem: str, files: Sequence[Path]) -> None:
@@ -62,7 +83,7 @@ class Ledger:
         note = self.note(stem) or {}
         names = [str(f.relative_to(self.output)) for f in files]
         note["files"] = list(dict.fromkeys([*note.get("files", []), *names]))
-        write_json(self.folder / f"{stem}.json", note)
+        write_json(self._note(stem), note)
 
     def forget_others(self, stem: str, digest: str) -> None:
         """Remove rows that were computed with other settings."""
@@ -71,6 +92,20 @@ class Ledger:
             for folder in keep.parent.iterdir():
                 if folder != keep:
                     shutil.rmtree(folder, ignore_errors=True)
+
+    def _note(self, stem: str) -> Path:
+        return self.folder / f"{stem}.json"
+
+    def _claims(self) -> dict[str, str]:
+        return _read(self.output / _CLAIMS) or {}
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def scene_digest(scene: Scene, settings: Mapping[str, Any]) -> str:

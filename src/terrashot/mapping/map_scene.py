@@ -73,7 +73,7 @@ def map_scene(
         The maps: a GeoTIFF of class ids a scene, in the order of the scenes.
 
     Raises:
-        ConfigError: settings that don't go together, or the folder is that of the scenes.
+        ConfigError: settings that don't go together, or a file that is not to be replaced.
         DataError: no scene, one that can't be read or mapped, or no space; the others have maps.
     """
     options = WindowOptions(window, overlap, norm_side, views, batch_size)
@@ -90,13 +90,13 @@ def map_scene(
         products=SceneProducts(
             own.taxonomy, ProductOptions(style, areas, polygons, minimum_mapping_unit), picture
         ),
+        files=() if model.path is None else (model.path,),
     )
     request.check()
     ledger = Ledger(request.output)
     jobs = request.jobs(ledger, _PRECISION)
     left = [job for job in jobs if not ledger.is_finished(job.output.stem, job.digest)]
-    for job in left:
-        ledger.forget_others(job.output.stem, job.digest)
+    request.begin(ledger, left)
     request.products.complete([job for job in jobs if job not in left], ledger, lambda _: None)
     mapper = request.mapper(left, ledger)
     stream = mapper.share()

@@ -15,6 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from terrashot.files import atomic_write
 from terrashot.mapping.ground import Ground
+from terrashot.mapping.plain_path import plain_path
 from terrashot.mapping.polygon_stream import area_polygons
 from terrashot.mapping.postprocess.chain import PostProcess
 from terrashot.mapping.postprocess.minimum_size import MinimumSize
@@ -46,7 +47,7 @@ def write_polygons(
     Returns:
         ``path``.
     """
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
+    with TemporaryDirectory(dir=path.parent, prefix=".polygons.") as folder:
         with rasterio.open(class_map) as source:
             ground = Ground.of(source.crs, source.transform)
         pixels = 0 if not minimum else math.ceil(minimum / (ground.pixel or 1.0) - 1e-9)
@@ -54,15 +55,18 @@ def write_polygons(
             mended = Path(folder) / "mended.tif"
             mended_scene(class_map, mended, PostProcess({"size": MinimumSize(pixels)}), taxonomy)
             class_map = mended
+        layer = Path(folder) / "classes.gpkg"
+        with plain_path(layer) as plain:
+            _write(class_map, plain, taxonomy, ground, {_MINIMUM: str(minimum or "")})
         with atomic_write(path) as temporary:
-            temporary.unlink()  # the driver refuses a file that is no database
-            _write(class_map, temporary, taxonomy, ground, {_MINIMUM: str(minimum or "")})
+            layer.replace(temporary)
     return path
 
 
 def read_minimum(path: Path) -> float | None:
     """The minimum mapping unit that a layer was made with."""
-    value = (pyogrio.read_info(path)["layer_metadata"] or {}).get(_MINIMUM)
+    with plain_path(path) as plain:
+        value = (pyogrio.read_info(plain)["layer_metadata"] or {}).get(_MINIMUM)
     return float(value) if value else None
 
 

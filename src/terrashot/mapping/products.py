@@ -69,6 +69,14 @@ def write_products(
     return files
 
 
+def product_files(class_map: Path, stem: Path, options: ProductOptions) -> list[Path]:
+    """The files that ``write_products`` writes."""
+    style, areas, layer = _paths(class_map, stem)
+    files = [style] if options.style else []
+    files += [areas] if options.areas else []
+    return files + ([layer, layer.with_suffix(".qml")] if options.polygons else [])
+
+
 def is_complete(class_map: Path, stem: Path, options: ProductOptions) -> bool:
     """Whether all products are there, the polygons with this minimum mapping unit."""
     style, areas, layer = _paths(class_map, stem)

@@ -8,7 +8,7 @@ from typing import Any
 from terrashot.errors import ConfigError
 from terrashot.mapping.blending import Layers
 from terrashot.mapping.checks import check_output
-from terrashot.mapping.finish import Finisher
+from terrashot.mapping.finish import Finisher, finished_files
 from terrashot.mapping.job import SceneJob
 from terrashot.mapping.ledger import Ledger, scene_digest
 from terrashot.mapping.mapper import SceneMapper
@@ -16,6 +16,7 @@ from terrashot.mapping.plan import WindowPlan, check_window
 from terrashot.mapping.rows import RowStore
 from terrashot.mapping.scene import Scene
 from terrashot.mapping.scene_products import SceneProducts
+from terrashot.mapping.targets import Inputs, Target, check_targets
 from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.even_upsampling import upsample_evenly
 from terrashot.model.local_norm import normalise_locally
@@ -73,6 +74,7 @@ class MapRequest:
         options: The windows.
         products: What is made beside the maps.
         rules: The settings of the rules that mend them, plain values.
+        files: What is read beside the scenes and their masks: the file of the model.
     """
 
     model: AdaptedModel
@@ -84,6 +86,7 @@ class MapRequest:
     options: WindowOptions
     products: SceneProducts
     rules: dict[str, Any] | None = None
+    files: Sequence[Path] = ()
 
     @property
     def views(self) -> str:
@@ -94,11 +97,25 @@ class MapRequest:
         """Look at the folder and at what goes beside the maps, before anything is computed.
 
         Raises:
-            ConfigError: classes or a folder that don't go with the model or the scenes.
+            ConfigError: classes that don't go with the model; a file that would be written over
+                an input, over that of another scene, or over one that no run has made.
             DataError: no space, or an external mask is missing.
         """
+        ledger = Ledger(self.output)
+        rasters = [*(scene.path for scene in self.scenes), *self.products.masks(self.scenes)]
+        check_targets(self._targets(ledger), Inputs(rasters, self.files), ledger)
         check_output(self.output, self.scenes, self.layers)
         self.products.check(self.scenes)
+
+    def begin(self, ledger: Ledger, left: Sequence[SceneJob]) -> None:
+        """Say in the folder whose files are coming, and clear away rows of other settings.
+
+        Of several processes the first one does it, alone.
+        """
+        files = {t.path: t.scene.stem for t in self._targets(ledger) if not t.inside}
+        ledger.claim(files)
+        for job in left:
+            ledger.forget_others(job.output.stem, job.digest)
 
     def jobs(self, ledger: Ledger, precision: str) -> list[SceneJob]:
         """A job a scene, in order; one with the digest of a finished map need not be run."""
@@ -120,8 +137,7 @@ class MapRequest:
                 scene.height, scene.width, self.options.window, self.options.overlap
             )
             store = RowStore(ledger.rows(scene.path.stem, digest), windows)
-            output = self.output / f"{scene.path.stem}.tif"
-            jobs.append(SceneJob(scene, windows, store, output, digest))
+            jobs.append(SceneJob(scene, windows, store, self._class_map(scene), digest))
         return jobs
 
     def mapper(self, jobs: Sequence[SceneJob], ledger: Ledger) -> SceneMapper:
@@ -140,6 +156,19 @@ class MapRequest:
             self.options.batch_size,
             self.options.ahead,
         )
+
+    def _class_map(self, scene: Scene) -> Path:
+        return self.output / f"{scene.path.stem}.tif"
+
+    def _targets(self, ledger: Ledger) -> list[Target]:
+        found = []
+        for scene in self.scenes:
+            class_map = self._class_map(scene)
+            files = finished_files(class_map, self.layers) + self.products.files(class_map)
+            found += [Target(path, scene.path) for path in files]
+            kept = ledger.files(scene.path.stem)
+            found += [Target(path, scene.path, inside=True) for path in kept]
+        return found
 
 
 def prepare_model(model: AdaptedModel, options: WindowOptions) -> None:

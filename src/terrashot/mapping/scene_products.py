@@ -10,7 +10,12 @@ from terrashot.mapping.job import SceneJob
 from terrashot.mapping.ledger import Ledger
 from terrashot.mapping.postprocess.chain import PostProcess
 from terrashot.mapping.postprocess.scene import mended_scene
-from terrashot.mapping.products import ProductOptions, is_complete, write_products
+from terrashot.mapping.products import (
+    ProductOptions,
+    is_complete,
+    product_files,
+    write_products,
+)
 from terrashot.mapping.scene import Scene
 from terrashot.reporting.map_picture import draw_map
 from terrashot.taxonomy import Taxonomy
@@ -57,6 +62,15 @@ class SceneProducts:
         if self.rules is not None:
             self.rules.check(self.taxonomy, [scene.path.stem for scene in scenes], scores=False)
 
+    def files(self, class_map: Path) -> list[Path]:
+        """What is written beside the map of a scene."""
+        drawn = [_picture(class_map)] if self.picture else []
+        return drawn + product_files(class_map, class_map.with_suffix(""), self.options)
+
+    def masks(self, scenes: Sequence[Scene]) -> list[Path]:
+        """The external masks that the rules read for these scenes."""
+        return [] if self.rules is None else self.rules.masks([s.path.stem for s in scenes])
+
     @property
     def mend(self) -> Mend | None:
         """Applies the rules to a class map on disk."""
@@ -87,16 +101,20 @@ class SceneProducts:
     ) -> None:
         """Make what finished scenes of an earlier run lack, from their maps; ``say`` tells."""
         for job in jobs:
-            drawn = not self.picture or job.output.with_suffix(".png").is_file()
+            drawn = not self.picture or _picture(job.output).is_file()
             if not drawn or not is_complete(job.output, _stem(job), self.options):
                 say(f"{job.output.name} is finished; making what it lacks beside it")
                 ledger.add_files(job.output.stem, [f for make in self.makers for f in make(job)])
 
     def _draw(self, job: SceneJob) -> list[Path]:
-        return [draw_map(job.output, job.output.with_suffix(".png"), self.taxonomy)]
+        return [draw_map(job.output, _picture(job.output), self.taxonomy)]
 
     def _write(self, job: SceneJob) -> list[Path]:
         return write_products(job.output, _stem(job), self.taxonomy, self.options)
+
+
+def _picture(class_map: Path) -> Path:
+    return class_map.with_suffix(".png")
 
 
 def _stem(job: SceneJob) -> Path:

@@ -15,6 +15,8 @@ What is known of the format, and from where:
 """
 
 import io
+import os
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,8 +29,8 @@ from rasterio.errors import RasterioError
 
 from terrashot.data.layout import Tile
 from terrashot.data.reading import image_size
-from terrashot.errors import DataError
-from terrashot.files import atomic_write
+from terrashot.errors import ConfigError, DataError
+from terrashot.files import atomic_write, check_not_read
 
 _SUFFIXES = (".tif", ".tiff", ".png")
 _SHOWN = 5
@@ -64,10 +66,12 @@ def write_submission(
         path: The archive.
 
     Raises:
+        ConfigError: the archive would replace a file that is no submission.
         DataError: a map is missing or there is one too many; one has another size than its tile,
             another pixel type, or an id out of range. The message names all such maps.
     """
     files = _files(maps, [tile.name for tile in queries])
+    _check_path(path, [*files.values(), *(tile.image for tile in queries)])
     problems: list[str] = []
     counts = np.zeros(256, dtype=np.int64)
     for tile in queries:
@@ -92,6 +96,23 @@ def write_submission(
             entry = zipfile.ZipInfo(f"{tile.name}.png", _TIME)
             archive.writestr(entry, content.getvalue())
     return Submission(path, len(queries), counts[:num_classes] / max(1, counts.sum()))
+
+
+def _check_path(path: Path, inputs: Sequence[Path]) -> None:
+    """Refuse to replace anything but an earlier submission: a zip of PNGs, nothing beside them."""
+    remedy = "Name another archive with --output."
+    check_not_read([path], inputs, remedy)
+    if not os.path.lexists(path):
+        return
+    names: list[str] = []
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    if not names or not all(re.fullmatch(r"[^/]+\.png", name) for name in names):
+        raise ConfigError(
+            f"{path} is there already, and it is no submission (a .zip of nothing but PNGs), so it "
+            f"is not replaced. {remedy}"
+        )
 
 
 def _files(folder: Path, names: Sequence[str]) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from terrashot.adaptation.inference import Inference
 from terrashot.data.support_arrays import SupportArrays, Tile, channels_first, check_image
-from terrashot.errors import ConfigError
+from terrashot.errors import CheckpointError, ConfigError
 from terrashot.files import file_digest
 from terrashot.image_spec import ImageSpec, as_unit
 from terrashot.model.adapt_arrays import adapt_arrays
@@ -192,14 +193,25 @@ class Model:
     def save(self, path: str | Path) -> None:
         """Write the file that ``experiment=adapt`` writes and ``experiment=predict`` maps with.
 
+        An adapted model that is there already is replaced, any other file is not.
+
         Raises:
-            ConfigError: it was not adapted, and its file is there already.
+            ConfigError: it was not adapted, so that its file is there already; or the path is that
+                of a stage-1 checkpoint, of another file or of a folder.
         """
         if not self.is_adapted:
             raise ConfigError(
                 f"This model was not adapted, so there is nothing new to save; its file is "
                 f"{self.path}. Call `adapt` first."
             )
+        if os.path.lexists(path):
+            try:
+                kind_of(Path(path), (ADAPTED,))
+            except CheckpointError as error:
+                raise ConfigError(
+                    f"{path} is there already, and it is no adapted model, so it is not replaced. "
+                    "Name another file."
+                ) from error
         save_adapted_model(Path(path), self.network, self.network.provenance)
 
     def _map(self, image: object, probabilities: bool) -> tuple[Tensor, Tensor | None]:

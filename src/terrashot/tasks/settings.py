@@ -22,6 +22,7 @@ def setting(
     below: float | None = None,
     choices: Sequence[str] = (),
     neutral: bool = False,
+    path: bool | Sequence[str] = False,
     factory: Any = MISSING,  # noqa: ANN401 - makes the default
     why: str = "",
 ) -> Any:  # noqa: ANN401 - a dataclass field
@@ -35,12 +36,14 @@ def setting(
         below: The value lies below this.
         choices: The words that are allowed.
         neutral: Whether no score depends on it: place, machine or looks of a run.
+        path: Whether the value is a path, so that it may have any signs on the command line; of a
+            dictionary: the keys whose value is a path or something else (``rules.*.folder``).
         factory: Makes the default, in place of ``default``.
         why: What the number is, and what to do about a wrong one, for the error.
     """
     bounds = {"at_least": at_least, "at_most": at_most, "above": above, "below": below}
     metadata: dict[str, Any] = {k: v for k, v in bounds.items() if v is not None}
-    metadata |= {"neutral": neutral, "choices": tuple(choices), "why": why}
+    metadata |= {"neutral": neutral, "choices": tuple(choices), "path": path, "why": why}
     if factory is not MISSING:
         return field(default_factory=factory, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -50,10 +53,10 @@ def setting(
 class PathSettings:
     """``configs/paths``."""
 
-    data: str = REQUIRED
-    logs: str = REQUIRED
-    run_folder: str | None = None
-    feature_cache: str = REQUIRED
+    data: str = setting(REQUIRED, path=True)
+    logs: str = setting(REQUIRED, path=True)
+    run_folder: str | None = setting(None, path=True)
+    feature_cache: str = setting(REQUIRED, path=True)
 
 
 @dataclass
@@ -61,7 +64,7 @@ class DataSettings:
     """``configs/data``: one dataset in the few-shot layout, as every task reads it."""
 
     name: str = REQUIRED
-    root: str = setting(REQUIRED, neutral=True)
+    root: str = setting(REQUIRED, neutral=True, path=True)
     split: str = "test"
     hint: str = setting("", neutral=True)
     support_draw: int | None = setting(
@@ -252,7 +255,7 @@ class RunSettings:
     name: str = REQUIRED
     task: str = REQUIRED
     seed: int = setting(0, at_least=0)
-    resume: str | None = setting(None, neutral=True)
+    resume: str | None = setting(None, neutral=True, path=True)
     optimized_metric: str | None = setting(None, neutral=True)
     print_config: bool = setting(False, neutral=True)
     tags: list[str] = setting(factory=list, neutral=True)
@@ -293,14 +296,14 @@ class StageTwoSettings(LoggedSettings):
     """What all tasks read that adapt a stage-1 network."""
 
     data: NovelData = field(default_factory=NovelData)
-    checkpoint: str | None = None
+    checkpoint: str | None = setting(None, path=True)
     method: dict[str, Any] = REQUIRED
-    similarity: dict[str, Any] | None = None
+    similarity: dict[str, Any] | None = setting(None, path=("weights", "cache", "checkpoint"))
     transition: dict[str, Any] | None = None
     loss: dict[str, Any] | None = None
     transduction: dict[str, Any] | None = None
     solver: dict[str, Any] | None = None
-    support_weighting: dict[str, Any] | None = None
+    support_weighting: dict[str, Any] | None = setting(None, path=("checkpoint",))
     inference: dict[str, Any] | None = None
-    postprocess: dict[str, Any] | None = None
+    postprocess: dict[str, Any] | None = setting(None, path=("rules.*.folder",))
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,11 @@ from terrashot.app.config.groups import (
     option_files,
     search_path,
 )
+from terrashot.app.config.paths import SHORT, as_grammar
 from terrashot.app.config.typed import to_settings, unknown_key
 from terrashot.app.tasks.registry import all_tasks
 from terrashot.errors import ConfigError
 from terrashot.tasks.settings import RunSettings
-
-# Short names of settings, as people write them: `input=scenes input.scale=[0,3000]`.
-_SHORT = {"ckpt": "checkpoint", "input": "input.path", "output": "output.path"}
-_PATHS = ("input", "output")
 
 
 def compose_settings(configs: Path, overrides: list[str]) -> RunSettings:
@@ -46,8 +43,7 @@ def compose_raw(configs: Path, overrides: list[str]) -> DictConfig:
         ConfigError: an unknown group option or key.
     """
     check_group_names(configs, overrides)
-    groups = group_options(configs)
-    full = [search_path(), *(_in_full(override, groups) for override in overrides)]
+    full = in_full(configs, overrides)
     try:
         # A multirun job composes inside Hydra's own run, whose state must survive.
         if GlobalHydra.instance().is_initialized():
@@ -66,7 +62,7 @@ def given_keys(configs: Path, overrides: list[str]) -> list[str]:
     found: list[str] = []
     for override in overrides:
         key, _, value = override.partition("=")
-        key = _SHORT.get(key, key).lstrip("+~").partition("@")[0]
+        key = SHORT.get(key, key).lstrip("+~").partition("@")[0]
         if key == "experiment":
             found += _keys_of_experiment(files["experiment"], value)
         elif key == "launcher" or key.partition(".")[0].partition("/")[0] == "hydra":
@@ -96,24 +92,20 @@ def _leaves(values: dict[str, Any], prefix: str) -> Iterator[str]:
             yield prefix + str(key)
 
 
-def _in_full(override: str, groups: Collection[str]) -> str:
-    """The override as Hydra takes it.
+def in_full(configs: Path, overrides: list[str]) -> list[str]:
+    """The overrides of a run as Hydra takes them.
 
     Short names become full ones, a path keeps whatever characters it is made of, and a group that
     is null on the command line, which Hydra refuses, is left out.
     """
-    key, equals, value = override.partition("=")
-    if key in groups and value == "null":
-        return f"~{key}"
-    if equals and key.startswith("data."):
-        # A dataset's file need not name what has a default; what no task knows is found later.
-        return f"++{override}"
-    if not equals or key not in _SHORT or value.startswith("{"):
-        return override
-    if key in _PATHS and value != "null" and value[:1] not in ("'", '"'):
-        escaped = value.replace("'", "\\'")
-        value = f"'{escaped}'"
-    return f"{_SHORT[key]}={value}"
+    groups = group_options(configs)
+    left_out = {f"{group}=null": f"~{group}" for group in groups}
+    return [search_path(), *(left_out.get(o) or _added(as_grammar(o)) for o in overrides)]
+
+
+def _added(override: str) -> str:
+    """A dataset's file need not name what has a default; what no task knows is found later."""
+    return f"++{override}" if override.startswith("data.") else override
 
 
 def _explain(configs: Path, overrides: list[str], error: HydraException) -> str:
@@ -135,7 +127,7 @@ def _plain_run(configs: Path, overrides: list[str]) -> dict[str, Any]:
     chosen = [o for o in overrides if o.partition("=")[0].lstrip("+~") in groups]
     config = None
     for kept in (chosen, [o for o in chosen if o.startswith("experiment=")]):
-        full = [search_path(), *(_in_full(o, groups) for o in kept)]
+        full = in_full(configs, kept)
         with (
             contextlib.suppress(HydraException, OmegaConfBaseException, ValueError),
             initialize_config_dir(str(configs.resolve()), version_base="1.3"),

@@ -66,6 +66,16 @@ def values_of(settings: Any, prefix: str = "") -> Iterator[tuple[str, "Field[Any
             yield prefix + item.name, item, value
 
 
+def scored_values(settings: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass object
+    """The values of a Settings object by key, those left out that change no score."""
+    neutral = {item.name for item in fields(settings) if item.metadata.get("neutral")}
+    return {
+        key: value
+        for key, item, value in values_of(settings)
+        if not item.metadata.get("neutral") and key.partition(".")[0] not in neutral
+    }
+
+
 def check_ranges(settings: Any) -> None:  # noqa: ANN401 - a dataclass object
     """Hold every number and word of the settings against its range.
 

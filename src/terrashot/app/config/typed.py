@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from terrashot.app.config.fields import all_keys, field_types, group_type, has_key
 from terrashot.app.config.groups import close_matches
 from terrashot.app.config.moved import renamed
+from terrashot.app.config.paths import without_references
 from terrashot.app.tasks.registry import all_tasks, find_task
 from terrashot.errors import ConfigError
 from terrashot.files import atomic_write
@@ -149,7 +150,7 @@ def _typed(kind: type, known: dict[str, Any], values: dict[str, Any]) -> RunSett
                 f"{name} is null, but experiment={values.get('name')} needs it. Choose an option, "
                 f"for example on the command line {name}=OPTION; --help lists them."
             )
-        merged = OmegaConf.merge(schema, known)
+        merged = OmegaConf.merge(schema, _escaped(known))
         missing = sorted(OmegaConf.missing_keys(merged))
         if missing:
             group = missing[0].partition(".")[0]
@@ -192,25 +193,36 @@ def load_settings(path: Path, overrides: list[str] | None = None) -> RunSettings
         )
     values = renamed(yaml.safe_load(path.read_text(encoding="utf-8")))
     kind = find_task(str(values.get("task"))).settings
-    config = OmegaConf.create(_known_part(kind, values, strict=False))
+    config = OmegaConf.create(_escaped(_known_part(kind, values, strict=False)))
     for override in overrides or []:
         key, _, value = override.partition("=")
         if OmegaConf.select(config, key, default=config) is config:
             raise ConfigError(f"{key}: no such setting in {path}.")
         OmegaConf.update(config, key, OmegaConf.create({"v": _scalar(value)}).v)
-    plain = OmegaConf.to_container(config)
+    plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     return _typed(kind, {str(k): v for k, v in plain.items()}, values)
 
 
 def to_yaml(settings: RunSettings) -> str:
     """The resolved configuration as people read it."""
-    return OmegaConf.to_yaml(OmegaConf.structured(settings))
+    return yaml.safe_dump(asdict(settings), allow_unicode=True, sort_keys=False)
 
 
 def to_plain(settings: RunSettings) -> dict[str, Any]:
     """Nested dictionaries of plain values, for loggers and printing."""
     return asdict(settings)
+
+
+def _escaped(value: Any) -> Any:  # noqa: ANN401 - plain values
+    """Values that are resolved already, so that ``${`` in them is no reference: names of files."""
+    if isinstance(value, dict):
+        return {key: _escaped(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_escaped(inner) for inner in value]
+    if isinstance(value, str):
+        return without_references(value)
+    return value
 
 
 def _scalar(text: str) -> Any:  # noqa: ANN401 - a YAML scalar

@@ -11,9 +11,11 @@ import sys
 import warnings
 from pathlib import Path
 
+import yaml
 from rich.console import Console
 
 from terrashot.app.config.checks import check_settings
+from terrashot.app.config.fields import scored_values
 from terrashot.app.config.typed import load_settings, save_settings, to_yaml
 from terrashot.app.run.folder import FAILED, FINISHED, RunFolder, find_run
 from terrashot.app.tasks.registry import find_task
@@ -22,6 +24,7 @@ from terrashot.tasks.settings import RunSettings
 
 # What may differ between a run and its continuation: the machine, not the experiment.
 _RESUMABLE = ("trainer.devices", "trainer.accelerator", "data.num_workers", "data.cache")
+_WRITTEN = ("run.json", "results.json", "adapted.ckpt", "checkpoints", "queries", "maps")
 _FREE = ("experiment", "resume", "paths.logs", "print_config")
 
 
@@ -47,12 +50,48 @@ def start_run(settings: RunSettings, arguments: list[str], console: Console) -> 
             )
         if settings.print_config:
             console.print(to_yaml(settings), highlight=False, markup=False, soft_wrap=True)
+        if settings.paths.run_folder is not None:
+            _check_fixed_folder(RunFolder(Path(settings.paths.run_folder)), settings)
         folder = RunFolder.create(
             Path(settings.paths.logs), settings.name, settings.paths.run_folder
         )
         if folder.is_of_first_process:
             save_settings(settings, folder.config)
     return run_prepared(settings, folder, shlex.join(["terrashot", *arguments]))
+
+
+def _check_fixed_folder(folder: RunFolder, settings: RunSettings) -> None:
+    """Hold what is in ``paths.run_folder`` against the run: the same one again, or none of a run.
+
+    Raises:
+        ConfigError: its files are those of another run, or of none.
+    """
+    if not folder.is_of_first_process or not folder.path.is_dir():
+        return
+    taken = f"paths.run_folder={folder.path} holds"
+    remedy = "Name a folder of its own; it is made."
+    if not folder.config.is_file():
+        there = [name for name in _WRITTEN if (folder.path / name).exists()]
+        if there:
+            raise ConfigError(
+                f"{taken} {there[0]}, but no config.yaml, so it is no run's folder, and this run "
+                f"would replace that file or take it for its own. {remedy}"
+            )
+        return
+    try:
+        other = scored_values(load_settings(folder.config))
+    except (TerrashotError, yaml.YAMLError, AttributeError) as error:
+        raise ConfigError(
+            f"{taken} a config.yaml that is no run's, which this run would replace. {remedy}"
+        ) from error
+    own = scored_values(settings)
+    key = next((k for k in {**own, **other} if own.get(k) != other.get(k)), None)
+    if key is not None:
+        raise ConfigError(
+            f"{taken} another run, whose {key} is {other.get(key)} and not {own.get(key)}, and "
+            f"whose files this run would replace. {remedy} `resume={folder.path}` goes on with "
+            "that run."
+        )
 
 
 def run_prepared(

@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from terrashot.app.config.paths import as_grammar
 from terrashot.errors import ConfigError
 
 REPEATS = ("data.support_draw", "seed")
@@ -38,7 +39,8 @@ def split_overrides(arguments: list[str]) -> tuple[list[str], dict[str, list[str
             go through.
     """
     try:
-        parsed = OverridesParser.create().parse_overrides(arguments)
+        full = [as_grammar(argument, several=True) for argument in arguments]
+        parsed = OverridesParser.create().parse_overrides(full)
     except HydraException as error:
         raise ConfigError(" ".join(str(error).split())) from error
     fixed: list[str] = []

@@ -16,6 +16,7 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Overrid
 from hydra.errors import HydraException
 from rich.console import Console
 
+from terrashot.app.config.paths import as_grammar
 from terrashot.app.sweep.grid import REPEATS
 from terrashot.app.sweep.plan import plan_sweep
 from terrashot.app.sweep.sweep import run_sweep_job
@@ -51,7 +52,8 @@ def parse_space(arguments: list[str]) -> SearchSpace:
         ConfigError: an argument is no setting, or nothing is to be searched.
     """
     try:
-        parsed = OverridesParser.create().parse_overrides(arguments)
+        full = [as_grammar(argument, several=True) for argument in arguments]
+        parsed = OverridesParser.create().parse_overrides(full)
     except HydraException as error:
         raise ConfigError(" ".join(str(error).split())) from error
     fixed: list[str] = []

@@ -15,8 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.markup import escape
 
-from terrashot.app.config.compose import compose_raw
-from terrashot.app.config.groups import search_path
+from terrashot.app.config.compose import compose_raw, in_full
+from terrashot.app.config.paths import literal
 from terrashot.app.config.typed import load_settings, save_settings
 from terrashot.app.run.bench import STAGE1
 from terrashot.app.run.folder import FINISHED, RunFolder, finished_runs, git_revision, runs_of_jobs
@@ -47,7 +47,8 @@ def run_sweep(configs: Path, arguments: list[str], console: Console) -> int:
     shared = [o for o in fixed if not o.startswith("hydra")]
     base = compose_raw(configs, fixed)
     grid = cast(dict[str, Any], OmegaConf.to_container(base.sweep.grid))
-    if "checkpoint" in grid and not any(o.startswith("checkpoint=") for o in overrides):
+    named = "checkpoint" in varied or any(o.startswith("checkpoint=") for o in fixed)
+    if "checkpoint" in grid and not named:
         raise ConfigError(_which_checkpoints(base))
     sweep = plan_sweep(configs, shared, varied, grid)
     finished = {} if sweep.jobs[0].settings.sweep.fresh else sweep.finished_runs()
@@ -81,7 +82,7 @@ def _run_here(sweep: Sweep, missing: list[SweepJob], console: Console) -> None:
 def _hand_over(configs: Path, fixed: list[str], sweep: Sweep, missing: list[SweepJob]) -> None:
     """Let a launcher of Hydra start the missing jobs; each finds its settings in the folder."""
     names = ",".join(job.identity for job in missing)
-    folder = f"hydra.sweep.dir='{sweep.folder.resolve()}'"
+    folder = f"hydra.sweep.dir={literal(str(sweep.folder.resolve()))}"
     # Hydra's own entry point would read the command line anew; this is the call behind it.
     search = create_config_search_path(str(configs.resolve()))
     hydra = Hydra.create_main_hydra2(task_name="terrashot", config_search_path=search)
@@ -89,7 +90,7 @@ def _hand_over(configs: Path, fixed: list[str], sweep: Sweep, missing: list[Swee
         hydra.multirun(
             config_name="run",
             task_function=_launched,
-            overrides=[search_path(), *fixed, folder, f"sweep.job={names}"],
+            overrides=[*in_full(configs, fixed), folder, f"sweep.job={names}"],
         )
     finally:
         GlobalHydra.instance().clear()

@@ -27,7 +27,7 @@ QUERIES = "queries"
 class InputSettings:
     """``input``: scenes to learn from; ``input=PATH`` sets the path."""
 
-    path: str | None = None
+    path: str | None = setting(None, path=True)
     bands: list[int] | None = None
     scale: Any = None
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from terrashot.errors import ConfigError
 from terrashot.tasks.augmentation import build_augmentation
-from terrashot.tasks.settings import REQUIRED, CallbackSettings, CropData, TrainingSettings
+from terrashot.tasks.settings import REQUIRED, CallbackSettings, CropData, TrainingSettings, setting
 from terrashot.tasks.task import Bench, Run, Task, crop_of, following_data, taxonomy_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class BaseSegmentationSettings(TrainingSettings):
     """Settings of stage 1."""
 
     data: CropData = field(default_factory=CropData)
-    backbone: dict[str, Any] = REQUIRED
+    backbone: dict[str, Any] = setting(REQUIRED, path=("weights",))
     decoder: dict[str, Any] = REQUIRED
     loss: dict[str, Any] = REQUIRED
     callbacks: CallbackSettings = field(default_factory=CallbackSettings)

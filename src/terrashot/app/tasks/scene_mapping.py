@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class OutputSettings:
     """``output``: the maps; ``output=FOLDER`` sets the path."""
 
-    path: str | None = None
+    path: str | None = setting(None, path=True)
     confidence: bool = False
     probabilities: list[str] = field(default_factory=list)
     picture: bool = True
@@ -51,11 +51,11 @@ class MappingSettings:
 class SceneMappingSettings(RunSettings):
     """Settings of a mapping run."""
 
-    checkpoint: str | None = None
+    checkpoint: str | None = setting(None, path=True)
     input: InputSettings = field(default_factory=InputSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     mapping: MappingSettings = field(default_factory=MappingSettings)
-    postprocess: dict[str, Any] | None = None
+    postprocess: dict[str, Any] | None = setting(None, path=("rules.*.folder",))
 
 
 class SceneMappingTask(Task[SceneMappingSettings]):
@@ -103,8 +103,7 @@ class SceneMappingTask(Task[SceneMappingSettings]):
         mapper = request.mapper(left, ledger)
         trainer = run.start(trains=False)
         if run.is_first:
-            for job in left:
-                ledger.forget_others(job.output.stem, job.digest)
+            request.begin(ledger, left)
         device = f"{settings.processes} x {accelerator}, {precision}"
         _announce(run, str(settings.checkpoint), device, request, jobs, left)
         if run.is_first:
@@ -159,6 +158,7 @@ def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
         options=options,
         products=SceneProducts(model.taxonomy, chosen, output.picture, rules),
         rules=settings.postprocess,
+        files=[checkpoint],
     )
     request.check()
     return request

@@ -3,11 +3,11 @@
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from terrashot.data.checks.report import Finding, Level
-from terrashot.data.layout import SUFFIXES
 from terrashot.data.support_pool import POOL_FILE, read_pool
+from terrashot.data.tile_names import listed_name, read_list_text, tile_name
 from terrashot.errors import DataError
 
 # Each role of a tile: the list that gives it and the folder its files are expected in.
@@ -80,12 +80,6 @@ class Lists:
     findings: list[Finding] = field(default_factory=list)
 
 
-def stem(name: str) -> str:
-    """A listed name without its image suffix."""
-    path = PurePosixPath(name)
-    return path.stem if path.suffix.lower() in SUFFIXES else path.name
-
-
 def read_lists(root: Path, novel_ids: set[int]) -> Lists:
     """Read all lists under ``root`` and judge them: missing, damaged, overlapping."""
     lists = Lists()
@@ -117,15 +111,16 @@ def _add(lists: Lists, level: Level, kind: str, subject: str, message: str) -> N
 def _read_text(root: Path, role: str, lists: Lists) -> None:
     file = ROLES[role][0]
     try:
-        text = (root / file).read_text(encoding="utf-8")
+        text = read_list_text(root / file)
+        listed = [listed_name(line, ROLES[role][1]) for line in text.splitlines()]
     except FileNotFoundError:
         message = f"is not in {root}: expected one file name a line. Stage 1 needs it."
         _add(lists, "error", "missing list", file, message)
         return
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         _add(lists, "error", "unreadable list", file, f"cannot be read ({error}). Write it anew.")
         return
-    _keep(lists, role, file, [line.strip() for line in text.splitlines() if line.strip()])
+    _keep(lists, role, file, [name for name in listed if name])
     if not lists.names[role]:
         _add(lists, "error", "empty list", file, "names no tile: expected one name a line.")
 
@@ -133,9 +128,10 @@ def _read_text(root: Path, role: str, lists: Lists) -> None:
 def _read_json(root: Path, split: str, novel_ids: set[int], lists: Lists) -> None:
     file = f"{split}.json"
     try:
-        value = json.loads((root / file).read_text(encoding="utf-8"))
-        support = {int(i): _strings(names) for i, names in value["support_set"].items()}
-        query = _strings(value["query_set"])
+        value = json.loads(read_list_text(root / file))
+        folder = f"{split}set"
+        support = {int(i): _strings(n, folder) for i, n in value["support_set"].items()}
+        query = _strings(value["query_set"], folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         expected = '{"support_set": {"<id>": [names], ...}, "query_set": [names]}'
         message = f"is not as expected ({type(error).__name__}: {error}): write {expected}."
@@ -152,7 +148,7 @@ def _read_json(root: Path, split: str, novel_ids: set[int], lists: Lists) -> Non
     if not query:
         _add(lists, "error", "empty list", file, "has an empty query_set: nothing to score.")
     for index, names in support.items():
-        lists.support[split, index] = list(dict.fromkeys(map(stem, names)))
+        lists.support[split, index] = list(dict.fromkeys(map(tile_name, names)))
     _keep(lists, f"{split} support", file, [n for names in support.values() for n in names])
     _keep(lists, f"{split} query", file, query)
 
@@ -161,19 +157,19 @@ def _read_pool(root: Path, lists: Lists) -> None:
     if not (root / POOL_FILE).exists():
         return  # only other support draws need it
     try:
-        lists.pool = {stem(name) for names in read_pool(root).values() for name in names}
+        lists.pool = {tile_name(name) for names in read_pool(root).values() for name in names}
     except DataError as error:
         _add(lists, "error", "unreadable list", POOL_FILE, str(error))
 
 
-def _strings(value: object) -> list[str]:
+def _strings(value: object, folder: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
         raise ValueError(f"{str(value)[:60]!r} is not a list of file names")
-    return value
+    return [listed_name(name, folder) for name in value]
 
 
 def _keep(lists: Lists, role: str, file: str, names: list[str]) -> None:
-    counts = Counter(map(stem, names))
+    counts = Counter(map(tile_name, names))
     lists.names[role] = list(counts)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:

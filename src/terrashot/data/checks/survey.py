@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from rasterio.enums import ColorInterp
 
-from terrashot.data.layout import SUFFIXES, Tile
+from terrashot.data.layout import Tile
 from terrashot.data.reading import opened_raster
+from terrashot.data.tile_names import SUFFIXES
 from terrashot.errors import DataError
 from terrashot.taxonomy import IGNORE
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from terrashot.data.checks.report import Finding, Level
 from terrashot.data.label_codes import LabelCodes
-from terrashot.data.layout import SUFFIXES
 from terrashot.data.reading import check_label_ids, read_georeference, read_label, read_tile
+from terrashot.data.tile_names import SUFFIXES, one_form
 from terrashot.errors import DataError
 from terrashot.image_spec import ImageSpec
 from terrashot.taxonomy import IGNORE, Taxonomy
@@ -50,7 +50,7 @@ class FileIndex:
                 path = root / folder / kind
                 found = sorted(path.iterdir()) if path.is_dir() else []
                 self.files[folder, kind] = {
-                    f.stem: f for f in found if f.suffix.lower() in SUFFIXES
+                    one_form(f.stem): f for f in found if f.suffix.lower() in SUFFIXES
                 }
 
     def find(self, folder: str, name: str) -> tuple[str, Path | None, Path | None]:

@@ -1,10 +1,11 @@
 """Post-processing: rules in their order."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from terrashot.errors import ConfigError
 from terrashot.mapping.postprocess.block_map import BlockMap
-from terrashot.mapping.postprocess.rule import Draft, Rule
+from terrashot.mapping.postprocess.rule import Draft, ReadsMasks, Rule
 from terrashot.taxonomy import Taxonomy
 
 
@@ -54,6 +55,11 @@ class PostProcess:
                 "postprocess: a rule has otherwise=second_best, but whole scenes keep only each "
                 "pixel's best class. Write otherwise=neighbour or the name of a class."
             )
+
+    def masks(self, tiles: Sequence[str]) -> list[Path]:
+        """The files that the rules read for these tiles or scenes."""
+        rules = self.rules.values()
+        return [f for rule in rules if isinstance(rule, ReadsMasks) for f in rule.masks(tiles)]
 
     def run(self, draft: Draft) -> Iterator[BlockMap]:
         """Apply the rules; yields the map after each."""

@@ -96,6 +96,10 @@ class PasteMasks:
                 "of zeros."
             )
 
+    def masks(self, tiles: Sequence[str]) -> list[Path]:
+        """See ``ReadsMasks.masks``."""
+        return [path for path in map(self._find, tiles) if path is not None]
+
     def apply(self, draft: Draft) -> None:
         """See ``Rule.apply``."""
         ids, taxonomy = draft.ids, draft.taxonomy

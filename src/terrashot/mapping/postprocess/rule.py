@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -128,6 +128,15 @@ class Rule(Protocol):
 
     def apply(self, draft: Draft) -> None:
         """Put a mended map into ``draft.ids``."""
+        ...
+
+
+@runtime_checkable
+class ReadsMasks(Protocol):
+    """A rule that reads files of other models."""
+
+    def masks(self, tiles: Sequence[str]) -> list[Path]:
+        """Those that are there for these tiles or scenes."""
         ...
 
 

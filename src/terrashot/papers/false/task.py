@@ -41,7 +41,7 @@ class WindowSettings:
 class PretrainingSettings(TrainingSettings):
     """Settings of contrastive pretraining."""
 
-    backbone: dict[str, Any] = REQUIRED
+    backbone: dict[str, Any] = setting(REQUIRED, path=("weights",))
     loss: dict[str, Any] = REQUIRED
     pretraining: WindowSettings = field(default_factory=WindowSettings)
     # No early stopping: it would look at labels, and pretraining uses none.

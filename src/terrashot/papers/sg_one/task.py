@@ -48,7 +48,7 @@ class EpisodeSettings:
         below=1,
         why="compared with a probability; 0.5 takes what is more likely the novel class than not",
     )
-    trained: str | None = None
+    trained: str | None = setting(None, path=True)
 
 
 @dataclass
@@ -61,8 +61,8 @@ class SGOneSettings(TrainingSettings):
     """Settings of SG-One."""
 
     data: SGOneData = field(default_factory=SGOneData)
-    checkpoint: str | None = None
-    backbone: dict[str, Any] | None = None
+    checkpoint: str | None = setting(None, path=True)
+    backbone: dict[str, Any] | None = setting(None, path=("weights",))
     decoder: dict[str, Any] | None = None
     loss: dict[str, Any] = REQUIRED
     episodes: EpisodeSettings = field(default_factory=EpisodeSettings)

@@ -53,7 +53,8 @@ class WeakShotOptions:
     schedule: str = setting("joint", choices=("joint", "alternate"))
     batch_size: int = setting(32, at_least=2)
     graph_batch_size: int = setting(128, at_least=2)
-    simnet: str | None = setting(None, neutral=True)  # its content counts, see ``inputs``
+    # Its content counts, see ``inputs``.
+    simnet: str | None = setting(None, neutral=True, path=True)
 
 
 @dataclass
@@ -68,8 +69,8 @@ class SimNetSettings(WindowTaskSettings):
     """Settings of training a SimNet."""
 
     data: UnitData = field(default_factory=UnitData)
-    checkpoint: str | None = None
-    backbone: dict[str, Any] | None = None
+    checkpoint: str | None = setting(None, path=True)
+    backbone: dict[str, Any] | None = setting(None, path=("weights",))
     units: UnitSettings = field(default_factory=UnitSettings)
     callbacks: CallbackSettings = field(default_factory=CallbackSettings)
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
@@ -79,6 +80,6 @@ class SimNetSettings(WindowTaskSettings):
 class WeakShotSettings(WindowTaskSettings):
     """Settings of weak-shot classification."""
 
-    backbone: dict[str, Any] = REQUIRED
+    backbone: dict[str, Any] = setting(REQUIRED, path=("weights",))
     noise: dict[str, Any] = REQUIRED
     weak_shot: WeakShotOptions = field(default_factory=WeakShotOptions)
