@@ -74,7 +74,9 @@ class DataSettings:
         1.0, above=0, at_most=1, why="the share of the training tiles; 1.0 is all of them"
     )
     demo_seed: int | None = setting(None, at_least=0)
-    eval_size: int | None = setting(None, at_least=1)
+    eval_size: int | None = setting(
+        None, at_least=32, why="a side in pixels, which networks halve five times; null: native"
+    )
     eval_batch_size: int = setting(1, at_least=1)
     cache: Any = setting("auto", neutral=True)
     num_workers: int | None = setting(None, at_least=0, neutral=True)
@@ -97,7 +99,7 @@ class TrainingData(DataSettings):
 class CropData(TrainingData):
     """The same for one that trains on crops."""
 
-    crop: int = setting(256, at_least=1)
+    crop: int = setting(256, at_least=32, why="a side in pixels, which networks halve five times")
 
 
 @dataclass

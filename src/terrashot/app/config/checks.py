@@ -17,6 +17,7 @@ def check_settings(settings: RunSettings) -> None:
     """Raise a ConfigError, DataError or CheckpointError for the first thing that can't work."""
     task = find_task(settings.task)
     check_ranges(settings)
+    _check_folders(settings)
     _check_devices(settings, task)
     _check_metric(settings, task)
     if isinstance(settings, LoggedSettings):
@@ -26,6 +27,23 @@ def check_settings(settings: RunSettings) -> None:
     bench.files()
     if task.needs_stage1:
         bench.stage1_checkpoint()
+
+
+def _check_folders(settings: RunSettings) -> None:
+    """Raise a ConfigError where a folder is to be made and something else stands there."""
+    for name in ("logs", "run_folder", "feature_cache"):
+        given = getattr(settings.paths, name)
+        if given is None:
+            continue
+        if not given.strip():
+            raise ConfigError(f"paths.{name} is empty, but it must be a folder: paths.{name}=DIR.")
+        path = Path(given)
+        file = next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None)
+        if file is not None:
+            raise ConfigError(
+                f"paths.{name} is '{given}', but {file} is a file, and a folder is needed there. "
+                f"Name another one with paths.{name}=DIR, or move the file."
+            )
 
 
 def _check_data(settings: LoggedSettings, task: Task[Any]) -> None:
