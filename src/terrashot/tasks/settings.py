@@ -110,6 +110,13 @@ class NovelData(DataSettings):
 
 
 @dataclass
+class ScoredNovelData(NovelData):
+    """The same for one whose results say where query tiles were seen in the support."""
+
+    allow_support_in_queries: bool = setting(False, neutral=True)
+
+
+@dataclass
 class OptimizerSettings:
     """``configs/optimizer``."""
 
@@ -279,7 +286,7 @@ class TrainingSettings(LoggedSettings):
 class StageTwoSettings(LoggedSettings):
     """What all tasks read that adapt a stage-1 network."""
 
-    data: NovelData = field(default_factory=NovelData)
+    data: ScoredNovelData = field(default_factory=ScoredNovelData)
     checkpoint: str | None = None
     method: dict[str, Any] = REQUIRED
     similarity: dict[str, Any] | None = None

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from terrashot.app.config.check_tiles import check_tiles
 from terrashot.app.config.fields import check_ranges
 from terrashot.app.run.bench import SettingsBench
 from terrashot.app.run.build import device_count, resolve_accelerator
 from terrashot.app.tasks.registry import find_task
-from terrashot.data.layout import FewShotLayout
 from terrashot.errors import ConfigError
 from terrashot.tasks.settings import LoggedSettings, RunSettings, TrainingData
 from terrashot.tasks.task import Task, taxonomy_of
@@ -48,7 +48,7 @@ def _check_folders(settings: RunSettings) -> None:
 
 def _check_data(settings: LoggedSettings, task: Task[Any]) -> None:
     data = settings.data
-    taxonomy = taxonomy_of(settings)
+    taxonomy_of(settings)  # refuses what is no list of classes
     if isinstance(data, TrainingData) and (
         len(data.mean) != 3 or len(data.std) != 3 or min(data.std) <= 0
     ):
@@ -56,12 +56,7 @@ def _check_data(settings: LoggedSettings, task: Task[Any]) -> None:
             "data.mean and data.std need three numbers each, for red, green and blue after "
             f"division by 255, and std above 0; found {data.mean}, {data.std}."
         )
-    if data.demo_seed is None:  # the demo set makes itself later
-        layout = FewShotLayout(
-            Path(data.root), data.split, taxonomy.novel_ids, data.hint, data.support_draw
-        )
-        for part in task.tiles:
-            getattr(layout, part)  # reads the list and looks for its files
+    check_tiles(settings, task)
 
 
 def _check_devices(settings: RunSettings, task: Task[Any]) -> None:
