@@ -1,8 +1,9 @@
 """The same picture under two names, or on two lists."""
 
+import hashlib
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,13 +14,13 @@ from rasterio.windows import Window
 
 from terrashot.data.layout import FewShotLayout, Tile
 
-_GLIMPSE = 32
+_ROWS = 8
 
 
 def twins(one: Sequence[Tile], other: Sequence[Tile]) -> list[tuple[Tile, Tile]]:
     """Pairs of tiles, one of each list, that are the same: by name, or by their pixels.
 
-    Pixels are compared whatever the format of the files; first a small part of each, then whole
+    Pixels are compared whatever the format of the files; first the upper rows of each, then whole
     images where those agree. A picture of one value (all black, say) is no twin of another. A file
     that cannot be read has no twins: who uses it says so.
 
@@ -28,10 +29,10 @@ def twins(one: Sequence[Tile], other: Sequence[Tile]) -> list[tuple[Tile, Tile]]
     """
     looks: dict[object, list[Tile]] = defaultdict(list)
     for tile in other:
-        looks[_glimpse(tile.image)].append(tile)
+        looks[_known(_glimpse, tile.image)].append(tile)
     found = []
     for tile in one:
-        look = _glimpse(tile.image)
+        look = _known(_glimpse, tile.image)
         for candidate in other:
             if candidate is tile:
                 continue
@@ -58,34 +59,33 @@ def repeated_support(layout: FewShotLayout) -> list[tuple[int, Tile, Tile]]:
     ]
 
 
-def _glimpse(path: Path) -> object:
-    """Something that twins share and few others; None for a file that cannot be read."""
+def _same_pixels(one: Path, other: Path) -> bool:
+    first = _known(_digest, one)
+    return first is not None and first == _known(_digest, other)
+
+
+def _known(look: Callable[[Path, int, int], object], path: Path) -> object:
+    """What a look at a file gives, once for each state of it; None: it cannot be read."""
     try:
         state = path.stat()
-    except OSError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return look(path, state.st_size, state.st_mtime_ns)
+    except (OSError, RasterioError):
         return None
-    return _glimpse_of(path, state.st_size, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=100_000)  # a multirun asks for each of its jobs
-def _glimpse_of(path: Path, size: int, time: int) -> object:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path) as source:
-                top, left = (max(0, (side - _GLIMPSE) // 2) for side in source.shape)
-                window = Window(left, top, _GLIMPSE, _GLIMPSE)
-                return source.count, source.shape, source.read(window=window).tobytes()
-    except RasterioError:
-        return None
+def _glimpse(path: Path, size: int, time: int) -> object:
+    """Something that twins share and few others, from the first rows: no format decodes more."""
+    with rasterio.open(path) as source:
+        rows = source.read(window=Window(0, 0, source.width, min(source.height, _ROWS)))
+        return source.count, source.shape, hashlib.sha256(rows.tobytes()).digest()
 
 
-def _same_pixels(one: Path, other: Path) -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(one) as first, rasterio.open(other) as second:
-                pixels = first.read()
-                return bool(np.ptp(pixels)) and np.array_equal(pixels, second.read())
-    except RasterioError:
-        return False
+@lru_cache(maxsize=100_000)
+def _digest(path: Path, size: int, time: int) -> object:
+    """What twins alone share; None for a picture of one value."""
+    with rasterio.open(path) as source:
+        pixels = source.read()
+    return hashlib.sha256(pixels.tobytes()).digest() if np.ptp(pixels) else None
