@@ -169,16 +169,16 @@ def square_degree(south):
 
 
 @pytest.mark.parametrize(
-    ("crs", "size", "top", "expected"),
+    ("crs", "size", "left", "top", "expected"),
     [
-        ("EPSG:4326", 0.1, 61.0, square_degree(60)),
-        ("EPSG:4326", 0.1, 1.0, square_degree(0)),
-        ("EPSG:32633", 100.0, 5_200_000, 100.0),
-        ("EPSG:2263", 100.0, 200_000, 100 * 0.3048006096**2),  # US survey feet
+        ("EPSG:4326", 0.1, 10, 61.0, square_degree(60)),
+        ("EPSG:4326", 0.1, 10, 1.0, square_degree(0)),
+        ("EPSG:32633", 100.0, 500_000, 5_200_000, 100.0),
+        ("EPSG:2263", 100.0, 10, 200_000, 100 * 0.3048006096**2),  # US survey feet
     ],
 )
-def test_ground_areas_follow_the_reference_system(save, crs, size, top, expected):
-    path = save(np.ones((10, 10), dtype=np.uint8), crs, Affine(size, 0, 10, 0, -size, top))
+def test_ground_areas_follow_the_reference_system(save, crs, size, left, top, expected):
+    path = save(np.ones((10, 10), dtype=np.uint8), crs, Affine(size, 0, left, 0, -size, top))
     pixels, hectares = class_areas(path)
     assert pixels[1] == 100
     assert hectares[1] == pytest.approx(expected, rel=1e-7)
@@ -191,7 +191,7 @@ def test_web_mercator_areas_are_those_on_the_ground(save):
     path = save(np.ones((10, 10), dtype=np.uint8), "EPSG:3857", transform)
     _, hectares = class_areas(path)
     assert hectares[1] == pytest.approx(0.25, rel=0.01)
-    ground = Ground.of(rasterio.open(path).crs, transform)
+    ground = Ground.of(rasterio.open(path).crs, transform, (10, 10))
     square = np.array([shapely.box(0, y - 100, 100, y)])
     assert ground.shapes(square)[0] == pytest.approx(hectares[1] * 1e4, rel=1e-9)
 

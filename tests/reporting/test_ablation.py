@@ -110,3 +110,15 @@ def test_rows_with_external_masks_are_labelled_in_every_table():
     console = Console(width=120, file=io.StringIO())
     console.print(ablation_table(rows, ["transition"], "weighted", "title"))
     assert label in console.file.getvalue()
+
+
+def test_rows_that_were_scored_on_seen_queries_are_labelled_in_every_table():
+    seen = replace(outcome("rank_one", "0"), seen_queries=True)
+    rows = ablation_rows([outcome("none", "0"), seen], [("none",), ("rank_one",)], "weighted")
+    label = "rank_one (seen queries)"
+    assert [row.labels for row in rows] == [("none",), (label,)]
+    assert label in ablation_csv(rows, ["transition"])
+    assert label in ablation_markdown(rows, ["transition"], "weighted")
+    both = replace(seen, external_masks=True)
+    (row,) = ablation_rows([both], [("rank_one",)], "weighted")
+    assert row.labels == ("rank_one (external masks, seen queries)",)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from terrashot.adaptation.head import AdaptedHead
-from terrashot.errors import ConfigError
+from terrashot.ranges import check_range
 
 Refit = Callable[[list[Tensor], list[Tensor]], None]
 """Takes further features ``[C, 1, n]`` and labels ``[1, n]`` into the support and fits anew."""
@@ -46,11 +46,10 @@ class JointSelfTraining:
     def __init__(
         self, rounds: int = 2, confidence: float = 0.9, pixels: int = 500, seed: int = 0
     ) -> None:
-        if rounds < 1 or not 0 < confidence <= 1 or pixels < 1:
-            raise ConfigError(
-                f"adaptation.joint has rounds {rounds}, confidence {confidence} and pixels "
-                f"{pixels}; rounds and pixels must be at least 1, confidence above 0 and up to 1."
-            )
+        check_range("adaptation.joint.rounds", rounds, whole=True, at_least=1)
+        check_range("adaptation.joint.confidence", confidence, above=0, at_most=1)
+        check_range("adaptation.joint.pixels", pixels, whole=True, at_least=1)
+        check_range("adaptation.joint.seed", seed, whole=True, at_least=0)
         self.rounds = rounds
         self.confidence = confidence
         self.pixels = pixels

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from terrashot.data.layout import Tile
+from terrashot.data.reading import read_label
 from terrashot.data.tiles import TileDataset
 from terrashot.errors import DataError
 from terrashot.files import write_json
@@ -30,14 +31,15 @@ def label_counts(
 
     The counts are kept in ``ROOT/.terrashot/label_counts_<hash>.json``, or in the cache folder
     where the root is read-only. The hash covers names, sizes and times of the label files, so
-    changed labels are counted anew. Where an image is empty, nothing is counted.
+    changed labels are counted anew.
 
     Args:
         tiles: tiles; those without a label count nothing.
         taxonomy: the classes; pixels of ``IGNORE`` are not counted.
         root: the dataset's folder.
         base_only: count novel pixels as background, as stage 1 sees them.
-        spec: the channels of the images; None: 8-bit RGB.
+        spec: the channels of the images, to leave out their empty pixels; None: images are not
+            looked at.
 
     Returns:
         int64 [num_classes], or [num_base] with ``base_only``.
@@ -49,7 +51,8 @@ def label_counts(
     files = [tile.label for tile in labelled if tile.label is not None]
     codes = {tile.codes for tile in labelled} - {None}
     known = f"_{hashlib.sha256(repr(sorted(map(repr, codes))).encode()).hexdigest()[:8]}"
-    name = f"label_counts_{fingerprint(files)}{known if codes else ''}.json"
+    seen = "" if spec is None else "_with_data"
+    name = f"label_counts_{fingerprint(files)}{known if codes else ''}{seen}.json"
     places = [root / ".terrashot" / name, cache_folder() / name]
     counts = next((found for place in places if (found := _load(place)) is not None), None)
     allowed = {*range(taxonomy.num_classes), IGNORE}
@@ -58,8 +61,12 @@ def label_counts(
     if counts is None or not set(np.flatnonzero(counts).tolist()) <= allowed:
         dataset = TileDataset(labelled, taxonomy, spec=spec)
         counts = np.zeros(256, dtype=np.int64)
-        for index in range(len(dataset)):
-            counts += np.bincount(dataset.label(index).reshape(-1), minlength=256)
+        for index, tile in enumerate(labelled):
+            if spec is None and tile.label is not None:
+                label = read_label(tile.label, allowed, tile.codes)
+            else:
+                label = dataset.label(index)
+            counts += np.bincount(label.reshape(-1), minlength=256)
         _save(places, counts)
     classes = counts[: taxonomy.num_classes].copy()
     if base_only:

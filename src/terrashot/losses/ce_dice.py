@@ -4,6 +4,7 @@ from segmentation_models_pytorch.losses import DiceLoss
 from torch import Tensor, nn
 
 from terrashot.losses.cross_entropy import CrossEntropy
+from terrashot.ranges import check_range
 from terrashot.taxonomy import IGNORE
 
 
@@ -23,6 +24,7 @@ class CrossEntropyDice(nn.Module):
         super().__init__()
         self.cross_entropy = CrossEntropy(label_smoothing)
         self.dice = DiceLoss(mode="multiclass", ignore_index=IGNORE)
+        check_range("loss.dice_weight", dice_weight, at_least=0)
         self.dice_weight = dice_weight
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
+from terrashot.ranges import check_range
 from terrashot.taxonomy import IGNORE
 
 
@@ -15,6 +16,7 @@ class CrossEntropy(nn.Module):
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
         super().__init__()
+        check_range("loss.label_smoothing", label_smoothing, at_least=0, below=1)
         self.label_smoothing = label_smoothing
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
+from terrashot.ranges import check_range
 from terrashot.taxonomy import IGNORE
 
 
@@ -19,6 +20,8 @@ class Focal(nn.Module):
 
     def __init__(self, gamma: float = 2.0, alpha: float = 1.0) -> None:
         super().__init__()
+        check_range("loss.gamma", gamma, at_least=0)
+        check_range("loss.alpha", alpha, above=0)
         self.gamma = gamma
         self.alpha = alpha
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from terrashot.errors import ConfigError
+from terrashot.ranges import check_range
 from terrashot.taxonomy import IGNORE
 
 
@@ -39,6 +40,11 @@ class LDAM(nn.Module):
         base_count_scale: float = 1.0,
     ) -> None:
         super().__init__()
+        check_range("loss.max_margin", max_margin, at_least=0)
+        check_range("loss.scale", scale, above=0)
+        check_range("loss.start_epoch", start_epoch, at_least=0)
+        check_range("loss.start_iteration", start_iteration, at_least=0)
+        check_range("loss.base_count_scale", base_count_scale, at_least=0)
         self.max_margin = max_margin
         self.scale = scale
         self.start_epoch = start_epoch

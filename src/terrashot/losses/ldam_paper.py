@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from terrashot.losses.ldam import LDAM
+from terrashot.ranges import check_range
 
 
 class PaperLDAM(LDAM):
@@ -38,6 +39,9 @@ class PaperLDAM(LDAM):
         start_iteration: int = 101,
     ) -> None:
         super().__init__(max_margin, scale, start_epoch, start_iteration)
+        check_range("loss.base_divisor", base_divisor, above=0)
+        for count in (*base_counts, *novel_counts):
+            check_range("loss.base_counts and loss.novel_counts: a count", count, at_least=0)
         self.base_counts = [float(count) / base_divisor for count in base_counts]
         self.novel_counts = [float(count) for count in novel_counts]
 

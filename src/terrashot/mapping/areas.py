@@ -24,7 +24,7 @@ def write_areas(class_map: Path, path: Path, taxonomy: Taxonomy) -> Path:
     """
     pixels, hectares = class_areas(class_map)
     valid = [c.index for c in taxonomy.classes]
-    # Shares are of ground where it is known: pixels of degrees differ in size.
+    # Shares are of ground where it is known: pixels may differ in size.
     amounts = pixels if hectares is None else hectares
     total = max(float(amounts[valid].sum()), 1e-12)
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
@@ -43,18 +43,13 @@ def class_areas(class_map: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """Pixels and hectares [255] of each class id in a map; hectares None where not known."""
     pixels, hectares = np.zeros(NODATA, dtype=np.int64), np.zeros(NODATA)
     with rasterio.open(class_map) as source:
-        ground = Ground.of(source.crs, source.transform)
-        rows = ground.rows(source.height, source.width)
+        ground = Ground.of(source.crs, source.transform, source.shape)
         for _, window in source.block_windows(1):
             ids = source.read(1, window=window)
-            if rows is None or ground.pixel is not None:
-                pixels += np.bincount(ids.reshape(-1), minlength=NODATA + 1)[:NODATA]
-                continue
-            line = np.arange(len(ids), dtype=np.int64)[:, None] * (NODATA + 1)
-            counts = np.bincount((line + ids).reshape(-1), minlength=len(ids) * (NODATA + 1))
-            counts = counts.reshape(len(ids), NODATA + 1)[:, :NODATA]
-            pixels += counts.sum(axis=0)
-            hectares += rows[window.row_off : window.row_off + len(ids)] @ counts / 1e4
-    if rows is None:
-        return pixels, None
-    return pixels, hectares if ground.pixel is None else pixels * ground.pixel / 1e4
+            counts = np.bincount(ids.reshape(-1), minlength=NODATA + 1)
+            pixels += counts[:NODATA]
+            areas = ground.pixels(window.row_off, window.col_off, *ids.shape)
+            if areas is not None:
+                summed = np.bincount(ids.reshape(-1), areas.reshape(-1), minlength=NODATA + 1)
+                hectares += summed[:NODATA] / 1e4
+    return pixels, hectares if ground.known else None

@@ -1,108 +1,145 @@
 """How much ground pixels and shapes cover."""
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import shapely
+from numpy.polynomial.chebyshev import chebpts1, chebvander
 from rasterio.errors import CRSError
 
-# WGS 84; other ellipsoids of the Earth differ by less than 0.02 % in area.
-_A = 6378137.0
-_E2 = 0.0066943799901413165
-_E = math.sqrt(_E2)
-_WEB_MERCATOR = 3857
+from terrashot.mapping.equal_area import Plane, geographic_plane, projected_plane
 
-Coordinates = Callable[[np.ndarray], np.ndarray]
+# 0.2 % is what the projections allow that countries are surveyed in (UTM: -0.08 to +0.2 %).
+_HONEST = 0.002
+# The same for a raster with corners beside the Earth, a map of the world: projections such as
+# Mollweide's are computed with a sphere.
+_OF_A_WORLD = 0.01
+# Places along each side at which a raster, or a part of it, is measured.
+_NODES = 9
+# What is measured has at least this side in metres: PROJ inverts a projection to a few 1e-5 m.
+_LEAST_SIDE = 64.0
+# A long edge of a shape bends on its way to another plane. With points at this share of the
+# raster's longer side it loses less than 1e-5 of the area, even in a raster of a continent.
+_STEP = 1 / 256
 
 
 @dataclass(frozen=True)
 class Ground:
-    """Areas in square metres on the grid of a raster.
+    """Areas in square metres on the grid of a raster, on the ellipsoid of its own system.
 
-    A projected reference system is taken at its word: pixel size in its unit, in metres. Two have
-    no fixed pixel size, degrees and Web Mercator (which shows a hectare at 60 degrees as four);
-    there areas are those on the WGS 84 ellipsoid.
+    Degrees and grads have no area, and a projection may have any: Mercators show a hectare at 60
+    degrees as four, a conic far from its parallels or a zone of UTM far from its meridian as more
+    than there is. So the scale of the projection is measured over the raster. Where the areas of
+    its plane are within 0.2 % of the ground's, as in equal-area projections and in the zone of any
+    that a country is surveyed in, the plane is taken at its word, and areas are those of a surveyor
+    or of ``shapely.area``. Anywhere else they are measured on the ellipsoid.
 
     Args:
         transform: Affine, from pixels to coordinates.
-        metres: Length of the reference system's unit; None where it says nothing of areas.
-        equal_area: Brings coordinates [n, 2] to a cylindrical equal-area plane in metres; None
-            where the plane of the reference system is used.
+        shape: Height and width of the raster.
+        metres: Length of the unit of the plane in which areas are taken; None: they are not known
+            (no reference system, that of a building site, or a raster with corners beside the
+            Earth in a projection that is not equal-area).
+        equal_area: Brings coordinates to an equal-area plane in metres; None: they are in one.
+        pixel: Square metres of the smallest pixel of a projected raster; None in any other.
     """
 
     transform: Any
+    shape: tuple[int, int]
     metres: float | None = None
-    equal_area: Coordinates | None = None
+    equal_area: Plane | None = None
+    pixel: float | None = None
 
     @classmethod
-    def of(cls, crs: Any, transform: Any) -> "Ground":  # noqa: ANN401 - rasterio has no types
-        """On a raster with this reference system (None: unknown) and transform."""
-        if crs is None:
-            return cls(transform)
-        if crs.is_geographic:
-            return cls(transform, 1.0, _from_degrees)
+    def of(cls, crs: Any, transform: Any, shape: tuple[int, int]) -> "Ground":  # noqa: ANN401 - rasterio has no types
+        """On a raster with this reference system (None: unknown), transform, height and width."""
+        unknown = cls(transform, shape)
         try:
-            if crs.to_epsg() == _WEB_MERCATOR:
-                return cls(transform, 1.0, _from_web_mercator)
-            return cls(transform, crs.linear_units_factor[1] if crs.is_projected else None)
-        except CRSError:  # a local system, or one without a unit
-            return cls(transform)
+            if crs is not None and crs.is_geographic:
+                return cls(transform, shape, 1.0, geographic_plane(crs))
+            if crs is None or not crs.is_projected:
+                return unknown
+            metres = crs.linear_units_factor[1]
+            plane = projected_plane(crs, _corners(transform, shape))
+            measured = cls(transform, shape, 1.0, plane)
+            flat = abs(transform.determinant) * metres**2
+            places = (np.linspace(0.5, side - 0.5, _NODES) for side in shape)
+            areas = measured._squares(*places, _LEAST_SIDE / np.sqrt(flat))
+        except CRSError:
+            return unknown
+        shown = areas[np.isfinite(areas)]
+        whole = len(shown) == areas.size
+        if len(shown) and np.abs(shown / flat - 1).max() < (_HONEST if whole else _OF_A_WORLD):
+            return cls(transform, shape, metres, pixel=flat)
+        if not whole:
+            return unknown
+        return cls(transform, shape, 1.0, plane, float(areas.min()))
 
     @property
     def known(self) -> bool:
         """Whether areas are known at all; otherwise there are only pixels."""
         return self.metres is not None
 
-    @property
-    def pixel(self) -> float | None:
-        """Square metres of a pixel, where all have the same."""
-        if self.metres is None or self.equal_area is not None:
-            return None
-        return abs(self.transform.determinant) * self.metres**2
+    def pixels(self, top: int, left: int, height: int, width: int) -> np.ndarray | None:
+        """Square metres of each pixel of a part of the raster [height, width]; None: not known.
 
-    def rows(self, height: int, width: int) -> np.ndarray | None:
-        """Square metres of a pixel in each row, [height]; None where they are not known.
-
-        Exact where rows run along parallels; for a turned grid in degrees that of the middle
-        column.
+        Measured at 9 x 9 places, all of them in small parts, with a polynomial in between.
         """
         if self.metres is None:
             return None
-        pixel = self.pixel
-        if pixel is not None:
-            return np.full(height, pixel)
-        assert self.equal_area is not None
-        row = np.arange(height + 1)
-        left, right = (
-            np.stack(self.transform @ (np.full(height + 1, x), row), axis=1)
-            for x in (width // 2, width // 2 + 1)
-        )
-        left, right = self.equal_area(left), self.equal_area(right)
-        corners = np.stack([left[:-1], right[:-1], right[1:], left[1:], left[:-1]], axis=1)
-        return shapely.area(shapely.polygons(corners))
+        if self.equal_area is None:
+            return np.full((height, width), abs(self.transform.determinant) * self.metres**2)
+        rows, between_rows = _nodes(top, height)
+        columns, between_columns = _nodes(left, width)
+        return between_rows @ self._areas(rows, columns) @ between_columns.T
 
     def shapes(self, polygons: np.ndarray) -> np.ndarray | None:
         """Square metres of polygons [n] in the coordinates of the raster; None: not known."""
         if self.metres is None:
             return None
         if self.equal_area is not None:
-            polygons = shapely.transform(polygons, self.equal_area)
+            step = _STEP * np.ptp(_corners(self.transform, self.shape), axis=0).max()
+            polygons = shapely.transform(shapely.segmentize(polygons, step), self.equal_area)
         return shapely.area(polygons) * self.metres**2
 
+    def _areas(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Square metres of pixels about these places (row and column, middles at .5)."""
+        assert self.equal_area is not None
+        found = self._squares(rows, columns, 1.0)
+        side = np.sqrt(np.median(found))
+        if side >= _LEAST_SIDE:
+            return found
+        return self._squares(rows, columns, _LEAST_SIDE / side)
 
-def _from_degrees(coordinates: np.ndarray) -> np.ndarray:
-    """Longitude and latitude to the cylindrical equal-area plane (Snyder 1987, eq. 3-12, 10-15)."""
-    longitude, latitude = np.radians(coordinates).T
-    sine = np.sin(latitude)
-    q = (1 - _E2) * (
-        sine / (1 - _E2 * sine**2) - np.log((1 - _E * sine) / (1 + _E * sine)) / (2 * _E)
-    )
-    return np.stack([_A * longitude, _A * q / 2], axis=1)
+    def _squares(self, rows: np.ndarray, columns: np.ndarray, side: float) -> np.ndarray:
+        """Square metres of a pixel, from squares of so many pixels' side."""
+        assert self.equal_area is not None
+        row, column = np.meshgrid(rows, columns, indexing="ij")
+        half = side / 2
+        corners = [(-half, -half), (-half, half), (half, half), (half, -half)]
+        x, y = self.transform @ (
+            np.stack([column + right for _, right in corners]),
+            np.stack([row + down for down, _ in corners]),
+        )
+        points = self.equal_area(np.stack([x.reshape(-1), y.reshape(-1)], axis=1))
+        a, b, c, d = points.reshape(4, *row.shape, 2)
+        one, other = c - a, d - b
+        return np.abs(one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]) / 2 / side**2
 
 
-def _from_web_mercator(coordinates: np.ndarray) -> np.ndarray:
-    x, y = coordinates.T / _A
-    return _from_degrees(np.degrees(np.stack([x, 2 * np.arctan(np.exp(y)) - math.pi / 2], axis=1)))
+def _corners(transform: Any, shape: tuple[int, int]) -> np.ndarray:  # noqa: ANN401 - an Affine
+    """Coordinates [4, 2] of the corners of a raster."""
+    height, width = shape
+    x, y = transform @ (np.array([0, width, width, 0]), np.array([0, 0, height, height]))
+    return np.stack([x, y], axis=1)
+
+
+def _nodes(first: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places along a side, and the matrix [size, places] to what lies at each pixel's middle."""
+    middles = first + 0.5 + np.arange(size)
+    if size <= _NODES:
+        return middles, np.eye(size)
+    places, own = chebpts1(_NODES), 2 * (np.arange(size) + 0.5) / size - 1
+    between = chebvander(own, _NODES - 1) @ np.linalg.inv(chebvander(places, _NODES - 1))
+    return first + size * (places + 1) / 2, between

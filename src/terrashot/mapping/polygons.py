@@ -49,7 +49,7 @@ def write_polygons(
     """
     with TemporaryDirectory(dir=path.parent, prefix=".polygons.") as folder:
         with rasterio.open(class_map) as source:
-            ground = Ground.of(source.crs, source.transform)
+            ground = Ground.of(source.crs, source.transform, source.shape)
         pixels = 0 if not minimum else math.ceil(minimum / (ground.pixel or 1.0) - 1e-9)
         if pixels > 1:
             mended = Path(folder) / "mended.tif"

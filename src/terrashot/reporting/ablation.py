@@ -17,6 +17,7 @@ class Outcome:
         scores: numbers by name, from 0 to 1.
         seconds: what a query took; nan where there are no queries.
         external_masks: whether masks of another model were pasted into the maps.
+        seen_queries: whether query tiles were support tiles too.
     """
 
     options: tuple[str, ...]
@@ -24,6 +25,7 @@ class Outcome:
     scores: dict[str, float]
     seconds: float = math.nan
     external_masks: bool = False
+    seen_queries: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class AblationRow:
             seed; None for the reference itself.
         seconds: mean time of a query.
         external_masks: whether masks of another model were pasted into the maps of a job.
+        seen_queries: whether query tiles of a job were support tiles too.
     """
 
     options: tuple[str, ...]
@@ -64,17 +67,20 @@ class AblationRow:
     difference: Spread | None = None
     seconds: float = math.nan
     external_masks: bool = False
+    seen_queries: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The options as tables show them: results with external masks never pass for others.
+        """The options as tables show them: results of another kind never pass for plain ones.
 
         Empty where a sweep repeats one and the same run with other seeds.
         """
         if not self.options:
             return ()
         first, *rest = self.options
-        return (f"{first} (external masks)" if self.external_masks else first, *rest)
+        marks = ["external masks"] if self.external_masks else []
+        marks += ["seen queries"] if self.seen_queries else []
+        return (f"{first} ({', '.join(marks)})" if marks else first, *rest)
 
 
 def ablation_rows(
@@ -113,6 +119,7 @@ def ablation_rows(
                 None if reference == option else Spread.of(pairs),
                 Spread.of([o.seconds for o in own]).mean,
                 any(o.external_masks for o in own),
+                any(o.seen_queries for o in own),
             )
         )
     return rows

@@ -6,6 +6,7 @@ import warnings
 import torch
 from torch import Tensor
 
+from terrashot.ranges import check_range
 from terrashot.similarity.estimator import FeatureBank, present_classes
 
 
@@ -31,6 +32,9 @@ class Transport:
         max_iterations: int = 10_000,
         all_pixels: bool = False,
     ) -> None:
+        check_range("similarity.sharpness", sharpness, above=0)
+        check_range("similarity.tolerance", tolerance, at_least=0)
+        check_range("similarity.max_iterations", max_iterations, whole=True, at_least=1)
         self.sharpness = sharpness
         self.tolerance = tolerance
         self.max_iterations = max_iterations

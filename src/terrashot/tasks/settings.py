@@ -77,7 +77,9 @@ class DataSettings:
         1.0, above=0, at_most=1, why="the share of the training tiles; 1.0 is all of them"
     )
     demo_seed: int | None = setting(None, at_least=0)
-    eval_size: int | None = setting(None, at_least=1)
+    eval_size: int | None = setting(
+        None, at_least=32, why="a side in pixels, which networks halve five times; null: native"
+    )
     eval_batch_size: int = setting(1, at_least=1)
     bands: list[Any] | None = None
     cache: Any = setting("auto", neutral=True)
@@ -104,7 +106,9 @@ class TrainingData(DataSettings):
 class CropData(TrainingData):
     """The same for one that trains on crops."""
 
-    crop: int | None = setting(None, at_least=1)
+    crop: int | None = setting(
+        None, at_least=32, why="a side in pixels, which networks halve five times; null: the tiles'"
+    )
 
 
 @dataclass
@@ -123,6 +127,13 @@ class NovelData(DataSettings):
     """The same for one that adapts to novel classes."""
 
     feature_stride: int | None = setting(None, at_least=1)
+
+
+@dataclass
+class ScoredNovelData(NovelData):
+    """The same for one whose results say where query tiles were seen in the support."""
+
+    allow_support_in_queries: bool = setting(False, neutral=True)
 
 
 @dataclass
@@ -295,7 +306,7 @@ class TrainingSettings(LoggedSettings):
 class StageTwoSettings(LoggedSettings):
     """What all tasks read that adapt a stage-1 network."""
 
-    data: NovelData = field(default_factory=NovelData)
+    data: ScoredNovelData = field(default_factory=ScoredNovelData)
     checkpoint: str | None = setting(None, path=True)
     method: dict[str, Any] = REQUIRED
     similarity: dict[str, Any] | None = setting(None, path=("weights", "cache", "checkpoint"))

@@ -229,6 +229,10 @@ class Task(ABC, Generic[S]):
         """Files beside tiles and stage-1 checkpoint on whose content the scores depend."""
         return bench.files()
 
+    def scores_queries(self, settings: S) -> bool:
+        """Whether the scores of this run are taken on the query tiles."""
+        return "query" in self.tiles
+
     def monitored(self, settings: S) -> list[str]:
         """The metrics that ``callbacks.monitor`` may name; asked of tasks that have it."""
         return self.metrics(settings)

@@ -37,6 +37,24 @@ def test_what_cannot_work_in_stage_1_is_found_at_once(check, overrides, error, s
         check("experiment=stage1", *overrides)
 
 
+@pytest.mark.parametrize("inside", ["", "/deeper"])
+@pytest.mark.parametrize("key", ["logs", "run_folder", "feature_cache"])
+def test_a_file_where_a_folder_is_needed_is_named(repository, tmp_path, key, inside):
+    file = tmp_path / "file"
+    file.touch()
+    experiment = ["experiment=stage2", f"paths.{key}={file}{inside}"]
+    with pytest.raises(ConfigError, match=rf"paths\.{key} is .*{file} is a file.*move the file"):
+        check_settings(compose_settings(repository / "configs", experiment))
+
+
+@pytest.mark.parametrize("key", ["logs", "feature_cache"])
+def test_an_empty_folder_is_named(repository, key):
+    settings = compose_settings(repository / "configs", ["experiment=stage2"])
+    setattr(settings.paths, key, "")
+    with pytest.raises(ConfigError, match=rf"paths\.{key} is empty"):
+        check_settings(settings)
+
+
 def test_stage_2_without_a_stage_1_run_names_the_command(check):
     with pytest.raises(CheckpointError, match=r"python run.py experiment=stage1 data=demo"):
         check("experiment=stage2")

@@ -1,12 +1,15 @@
 """Nothing that a user sets is ignored, and every number has its range."""
 
+import math
 from copy import deepcopy
+from dataclasses import fields
+from typing import get_args
 
 import pytest
 import yaml
 
 from terrashot.app.config.compose import compose_settings
-from terrashot.app.config.fields import check_ranges, values_of
+from terrashot.app.config.fields import check_ranges, field_types, group_type
 from terrashot.app.config.typed import load_settings, save_settings
 from terrashot.app.sweep.plan import plan_sweep
 from terrashot.app.tasks.registry import all_tasks
@@ -73,28 +76,32 @@ def test_a_misspelled_key_of_a_datasets_file_is_named(configs, tmp_path):
         compose_settings(copied, ["experiment=stage2", "data=dubai"])
 
 
-def _settings_of(configs):
-    for task in all_tasks().values():
-        yield compose_settings(configs, [f"experiment={task.experiment}"])
+def _numbers_of(kind, prefix=""):
+    """Key, field and type of every number of a Settings class, whatever its value."""
+    types = field_types(kind)
+    for item in fields(kind):
+        hint = types[item.name]
+        inner = group_type(hint)
+        if inner is not None:
+            yield from _numbers_of(inner, f"{prefix}{item.name}.")
+        elif {int, float} & {hint, *get_args(hint)}:
+            yield prefix + item.name, item
 
 
-def test_every_number_of_every_task_has_a_range_that_holds(configs):
-    free = {"episodes.min_pixels", "episodes.max_foreground", "weak_shot.mu", "mapping.window",
-            "mapping.overlap", "mapping.norm_side"}  # fmt: skip
-    # Those above are held where they are used: they must fit other settings.
-    for settings in _settings_of(configs):
-        for key, item, value in values_of(settings):
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or key in free:
-                continue
-            bounds = {b for b in ("at_least", "above") if b in item.metadata}
-            assert bounds, f"{key} of {settings.task} has no lower bound"
+@pytest.mark.parametrize("task", all_tasks().values(), ids=lambda task: task.name)
+def test_every_number_of_every_task_has_a_range_that_holds(configs, task):
+    """Also those that are null by default; weak_shot.mu is a logarithm and may be anything."""
+    settings = compose_settings(configs, [f"experiment={task.experiment}"])
+    for key, item in _numbers_of(task.settings):
+        bounds = {item.metadata[b] for b in ("at_least", "above") if b in item.metadata}
+        assert bounds or key == "weak_shot.mu", f"{key} has no lower bound"
+        for wrong in (math.nan, math.inf, -math.inf, *(low - 1 for low in bounds)):
             broken = deepcopy(settings)
             part = broken
             *groups, name = key.split(".")
             for group in groups:
                 part = getattr(part, group)
-            setattr(part, name, min(item.metadata[b] for b in bounds) - 1)
+            setattr(part, name, wrong)
             with pytest.raises(ConfigError, match=key.replace(".", r"\.")):
                 check_ranges(broken)
 
@@ -106,12 +113,39 @@ def test_every_number_of_every_task_has_a_range_that_holds(configs):
         ("data.num_workers=-2", r"data\.num_workers is -2"),
         ("callbacks.panels=-1", r"callbacks\.panels is -1"),
         ("optimizer.lr=nan", r"optimizer\.lr is nan"),
+        ("data.eval_size=7", r"data\.eval_size is 7.*at least 32"),
+        ("data.crop=7", r"data\.crop is 7"),
+        ("data.std=[0.1,nan,0.1]", r"data\.std\[1\] is nan"),
+        ("loss.label_smoothing=nan", r"loss\.label_smoothing is nan"),
+        ("trainer.limit_train_batches=inf", r"limit_train_batches is inf"),
         ("logger.mode=on", r"logger\.mode is 'on'.*offline"),
     ],
 )
 def test_a_number_out_of_its_range_is_named(configs, override, said):
     with pytest.raises(ConfigError, match=said):
         check_ranges(compose_settings(configs, ["experiment=stage1", override]))
+
+
+@pytest.mark.parametrize(
+    ("experiment", "override", "said"),
+    [
+        ("stage2", "adaptation.panels=-1", r"adaptation\.panels is -1"),
+        ("stage2", "solver.lr=inf", r"solver\.lr is inf"),
+        ("predict", "mapping.overlap=-8", r"mapping\.overlap is -8"),
+        ("sg_one", "episodes.max_foreground=1.5", r"episodes\.max_foreground is 1\.5"),
+    ],
+)
+def test_so_it_is_in_other_tasks(configs, experiment, override, said):
+    settings = compose_settings(configs, [f"experiment={experiment}"])
+    key, _, value = override.partition("=")
+    *groups, name = key.split(".")
+    part = settings
+    for group in groups:
+        part = part[group] if isinstance(part, dict) else getattr(part, group)
+    value = float(value) if value == "inf" or "." in value else int(value)
+    part.__setitem__(name, value) if isinstance(part, dict) else setattr(part, name, value)
+    with pytest.raises(ConfigError, match=said):
+        check_ranges(settings)
 
 
 def test_a_configuration_of_version_0_1_still_loads(configs, tmp_path):

@@ -1,5 +1,6 @@
 import shutil
 
+import numpy as np
 import pytest
 
 from terrashot.data.checks.dataset import check_dataset
@@ -73,3 +74,61 @@ def test_a_base_class_that_training_never_shows_is_told(dataset, only):
 def test_a_root_that_is_no_folder_is_an_error(tmp_path, taxonomy):
     with pytest.raises(DataError, match="is no folder"):
         check_dataset(tmp_path / "nosuch", taxonomy)
+
+
+def all_of(d, names, value, folder="trainset"):
+    for name in names:
+        d.relabel(folder, name, [value])
+
+
+@pytest.mark.parametrize(
+    ("names", "value", "role", "said"),
+    [
+        (("t1", "t2"), 255, "train", "stage 1 has nothing to learn"),
+        (("t1", "t2"), 0, "train", "288 pixels of background alone"),
+        (("v1",), 255, "stage1_val", "nothing to be validated on"),
+    ],
+)
+def test_labels_that_teach_or_measure_nothing_are_an_error(dataset, names, value, role, said):
+    all_of(dataset, names, value)
+    (finding,) = dataset.check().of("error")
+    assert (finding.kind, finding.subject) == ("nothing labelled", role)
+    assert said in finding.message
+
+
+def test_queries_without_a_labelled_pixel_are_a_warning(dataset, only):
+    all_of(dataset, ["test_q"], 255, "testset")
+    finding = only(dataset.check(), "warning", "nothing labelled")
+    assert finding.subject == "test query"
+
+
+def test_a_copy_of_a_support_tile_among_the_queries_is_an_error(dataset, only):
+    shutil.copy(dataset.image("testset", "test_p"), dataset.image("testset", "test_q"))
+    finding = only(dataset.check(), "error", "same image in two splits")
+    assert "adapted to" in finding.message
+
+
+def test_copies_of_training_tiles_are_a_warning(dataset):
+    shutil.copy(dataset.image("trainset", "t1"), dataset.image("testset", "test_q"))
+    shutil.copy(dataset.image("trainset", "t2"), dataset.image("trainset", "v1"))
+    report = dataset.check()
+    assert [f.kind for f in report.of("warning")] == ["same image in two splits"] * 2
+    assert report.ok
+
+
+def test_a_support_image_twice_in_a_class_is_a_shot_less(dataset, only):
+    dataset.tile("testset", "test_r", [0, 3])
+    shutil.copy(dataset.image("testset", "test_p"), dataset.image("testset", "test_r"))
+    value = dataset.json_value("test")
+    value["support_set"]["3"].append("test_r.tif")
+    dataset.json("test", value["support_set"], value["query_set"])
+    finding = only(dataset.check(), "warning", "same support image twice")
+    assert "Class 3 has one shot less" in finding.message
+
+
+def test_tiles_of_one_value_are_no_copies(dataset):
+    for folder, name in (("trainset", "t1"), ("testset", "test_q"), ("testset", "test_p")):
+        dataset.write(
+            dataset.image(folder, name), np.zeros((3, dataset.side, dataset.side), "uint8")
+        )
+    assert not dataset.check().of("warning")

@@ -60,6 +60,7 @@ def test_what_makes_a_run_another_kind_of_row_is_said_first(run_material):
             "diverged_queries": 2,
             "protocol": "joint",
             "external_masks": True,
+            "support_in_queries": ["tile_1"],
             "postprocess": [
                 {"rule": "none", "metrics": {"test/weighted_miou": 0.5}},
                 {"rule": "paste", "metrics": {"test/weighted_miou": 0.6}, "external": True},
@@ -70,8 +71,16 @@ def test_what_makes_a_run_another_kind_of_row_is_said_first(run_material):
     )
     report = run_report(material)
     titles = " ".join(notice.title for notice in report.notices)
-    for word in ["external masks", "diverged on 2 of 10", "Not all", "Joint", "Changed code"]:
+    for word in [
+        "external masks",
+        "queries seen",
+        "diverged on 2 of 10",
+        "Not all",
+        "Joint",
+        "Changed code",
+    ]:
         assert word in titles
+    assert report.title.endswith("(external masks, seen queries)")
     assert [rule.change for rule in report.rules] == [None, pytest.approx(0.1)]
     assert "Post-processing" in run_page(run_report(material))
     assert run_report(run_material()).notices == []

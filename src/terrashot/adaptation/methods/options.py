@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from terrashot.errors import ConfigError
+from terrashot.ranges import check_range
 
 _CHOICES = {
     "start": ("similarity", "prototype", "zeros"),
@@ -106,8 +107,6 @@ class GradientOptions:
                     f"method.{name} is {value!r}, but it must be a number, at least {low:g}{upper}."
                 )
         norm = self.reference_norm
-        if norm is not None and (not isinstance(norm, int | float) or not norm > 0):
-            raise ConfigError(
-                f"method.reference_norm is {self.reference_norm}, but it must be above 0, or null "
-                "to leave the features as they are."
-            )
+        if norm is not None:
+            why = "or null, to leave the features as they are"
+            check_range("method.reference_norm", norm, above=0, why=why)

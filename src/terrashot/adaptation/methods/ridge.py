@@ -7,7 +7,7 @@ from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.methods.closed_form import ClosedFormMethod
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.adaptation.support.scaling import FeatureScale, standardised
-from terrashot.errors import ConfigError
+from terrashot.ranges import check_range
 
 
 class Ridge(ClosedFormMethod):
@@ -40,8 +40,7 @@ class Ridge(ClosedFormMethod):
         for key, value in {
             "penalty": penalty, "background_weight": background_weight, "sharpness": sharpness
         }.items():  # fmt: skip
-            if not value > 0:
-                raise ConfigError(f"method.{key} is {value}, but it must be above 0.")
+            check_range(f"method.{key}", value, above=0)
         self.penalty = penalty
         self.background_weight = background_weight
         self.sharpness = sharpness

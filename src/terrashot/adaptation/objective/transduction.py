@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from terrashot.errors import ConfigError
+from terrashot.ranges import check_range
 
 
 class Transduction:
@@ -55,6 +56,8 @@ class Transduction:
         self.confidence = _share("confidence", confidence)
         self.label_shift = _share("label_shift", label_shift)
         self.refresh_after = list(refresh_after)
+        for iteration in self.refresh_after:
+            check_range("transduction.refresh_after", iteration, whole=True, at_least=0)
         if self.self_training and not self.refresh_after:
             raise ConfigError(
                 "transduction.self_training has a weight but transduction.refresh_after is empty, "
@@ -88,14 +91,12 @@ class Transduction:
 
 
 def _weight(name: str, value: float) -> float:
-    if not value >= 0:
-        raise ConfigError(f"transduction.{name} is {value}, but a weight must be 0 or more.")
+    check_range(f"transduction.{name}", value, at_least=0, why="a weight")
     return value
 
 
 def _share(name: str, value: float) -> float:
-    if not 0 <= value <= 1:
-        raise ConfigError(f"transduction.{name} is {value}, but it must be between 0 and 1.")
+    check_range(f"transduction.{name}", value, at_least=0, at_most=1)
     return value
 
 

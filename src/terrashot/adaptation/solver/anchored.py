@@ -8,6 +8,7 @@ from terrashot.adaptation.objective.problem import AdaptationProblem, QueryPixel
 from terrashot.adaptation.objective.support_pass import LabelledBlock
 from terrashot.adaptation.solver.sgd import Sgd
 from terrashot.errors import ConfigError
+from terrashot.ranges import check_range
 
 
 class AnchoredSgd(Sgd):
@@ -38,8 +39,8 @@ class AnchoredSgd(Sgd):
         for name, share in {"background": background, "novel": novel}.items():
             if not 0 < share <= 1:
                 raise ConfigError(f"solver.{name} is {share}, but a share is above 0 and up to 1.")
-        if full_every < 1:
-            raise ConfigError(f"solver.full_every is {full_every}, but it must be at least 1.")
+        check_range("solver.full_every", full_every, whole=True, at_least=1)
+        check_range("solver.seed", seed, whole=True, at_least=0)
         self.background = background
         self.novel = novel
         self.full_every = full_every

@@ -8,6 +8,7 @@ from terrashot.adaptation.objective.objective import Terms
 from terrashot.adaptation.objective.problem import AdaptationProblem, QueryPixels
 from terrashot.adaptation.solver.sgd import History
 from terrashot.errors import ConfigError
+from terrashot.ranges import check_range
 
 
 class Lbfgs:
@@ -29,11 +30,9 @@ class Lbfgs:
     def __init__(
         self, iterations: int = 100, tolerance: float = 1e-6, penalty: float = 0.05
     ) -> None:
-        if iterations < 0 or not tolerance >= 0 or not penalty >= 0:
-            raise ConfigError(
-                f"solver.iterations is {iterations}, solver.tolerance {tolerance} and "
-                f"solver.penalty {penalty}, but none of them can be negative."
-            )
+        check_range("solver.iterations", iterations, whole=True, at_least=0)
+        check_range("solver.tolerance", tolerance, at_least=0)
+        check_range("solver.penalty", penalty, at_least=0)
         self.iterations = iterations
         self.tolerance = tolerance
         self.penalty = penalty

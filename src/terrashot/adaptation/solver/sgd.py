@@ -6,6 +6,7 @@ from torch import Tensor
 from terrashot.adaptation.objective.objective import Objective, QueryObjective
 from terrashot.adaptation.objective.problem import AdaptationProblem, QueryPixels
 from terrashot.errors import ConfigError
+from terrashot.ranges import check_range
 
 History = list[dict[str, float]]
 """Loss terms of one query before some of the iterations, plain numbers."""
@@ -32,11 +33,10 @@ class Sgd:
     ) -> None:
         if decay_to not in ("zero", "snapshot"):
             raise ConfigError(f"solver.decay_to is '{decay_to}', but it is zero or snapshot.")
-        if not lr > 0 or iterations < 0:
-            raise ConfigError(
-                f"solver.lr is {lr} and solver.iterations {iterations}, but the step size must be "
-                "above 0 and the number of iterations 0 or more."
-            )
+        check_range("solver.lr", lr, above=0, why="the size of a step")
+        check_range("solver.iterations", iterations, whole=True, at_least=0)
+        check_range("solver.momentum", momentum, at_least=0, below=1)
+        check_range("solver.weight_decay", weight_decay, at_least=0)
         self.lr = lr
         self.iterations = iterations
         self.momentum = momentum

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from terrashot.app.config.check_tiles import check_tiles
 from terrashot.app.config.fields import check_ranges
 from terrashot.app.run.bench import SettingsBench
 from terrashot.app.run.build import device_count, resolve_accelerator
 from terrashot.app.tasks.registry import find_task
 from terrashot.data.label_codes import LabelCodes
-from terrashot.data.layout import FewShotLayout
 from terrashot.errors import ConfigError
 from terrashot.tasks.settings import LoggedSettings, RunSettings, TrainingData
 from terrashot.tasks.task import Task, taxonomy_of
@@ -18,6 +18,7 @@ def check_settings(settings: RunSettings) -> None:
     """Raise a ConfigError, DataError or CheckpointError for the first thing that can't work."""
     task = find_task(settings.task)
     check_ranges(settings)
+    _check_folders(settings)
     _check_devices(settings, task)
     _check_metric(settings, task)
     if isinstance(settings, LoggedSettings):
@@ -31,16 +32,28 @@ def check_settings(settings: RunSettings) -> None:
         bench.stage1_checkpoint()
 
 
+def _check_folders(settings: RunSettings) -> None:
+    """Raise a ConfigError where a folder is to be made and something else stands there."""
+    for name in ("logs", "run_folder", "feature_cache"):
+        given = getattr(settings.paths, name)
+        if given is None:
+            continue
+        if not given.strip():
+            raise ConfigError(f"paths.{name} is empty, but it must be a folder: paths.{name}=DIR.")
+        path = Path(given)
+        file = next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None)
+        if file is not None:
+            raise ConfigError(
+                f"paths.{name} is '{given}', but {file} is a file, and a folder is needed there. "
+                f"Name another one with paths.{name}=DIR, or move the file."
+            )
+
+
 def _check_data(settings: LoggedSettings, task: Task[Any]) -> None:
-    data = settings.data
-    taxonomy = taxonomy_of(settings)
-    LabelCodes.of(data.labels, taxonomy)
-    if data.demo_seed is None:  # the demo set makes itself later
-        layout = FewShotLayout(
-            Path(data.root), data.split, taxonomy.novel_ids, data.hint, data.support_draw
-        )
-        for part in task.tiles:
-            getattr(layout, part)  # reads the list and looks for its files
+    LabelCodes.of(
+        settings.data.labels, taxonomy_of(settings)
+    )  # both refuse what is no list of classes
+    check_tiles(settings, task)
 
 
 def _check_devices(settings: RunSettings, task: Task[Any]) -> None:

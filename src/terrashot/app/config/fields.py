@@ -8,6 +8,9 @@ from types import UnionType
 from typing import Any
 
 from terrashot.errors import ConfigError
+from terrashot.ranges import check_range
+
+BOUNDS = ("at_least", "at_most", "above", "below")
 
 
 def field_types(kind: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass
@@ -79,6 +82,9 @@ def scored_values(settings: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclas
 def check_ranges(settings: Any) -> None:  # noqa: ANN401 - a dataclass object
     """Hold every number and word of the settings against its range.
 
+    Numbers of parts with a ``_target_`` have theirs in the class that takes them; here they are
+    finite, as every number of a configuration.
+
     Raises:
         ConfigError: the first that lies outside of it.
     """
@@ -86,29 +92,24 @@ def check_ranges(settings: Any) -> None:  # noqa: ANN401 - a dataclass object
         choices = item.metadata.get("choices")
         if value is not None and choices and value not in choices:
             raise ConfigError(f"{key} is '{value}', but it must be one of {', '.join(choices)}.")
-        if value is None or isinstance(value, bool) or not isinstance(value, int | float):
-            continue
-        if not _in_range(value, item.metadata):
-            why = item.metadata.get("why")
-            text = f": {why}" if why else ""
-            raise ConfigError(f"{key} is {value}, but it must be {_range(item.metadata)}{text}.")
+        if _is_number(value):
+            bounds = {name: item.metadata[name] for name in BOUNDS if name in item.metadata}
+            check_range(key, value, why=item.metadata.get("why", ""), **bounds)
+        for inner, number in _numbers(key, value):
+            check_range(inner, number)
 
 
-def _in_range(value: float, bounds: Any) -> bool:  # noqa: ANN401 - a mapping of metadata
-    return (
-        value >= bounds.get("at_least", value)
-        and value <= bounds.get("at_most", value)
-        and ("above" not in bounds or value > bounds["above"])
-        and ("below" not in bounds or value < bounds["below"])
-        and value == value  # nan has no place in a configuration
-    )
+def _numbers(key: str, value: Any) -> Iterator[tuple[str, float]]:  # noqa: ANN401 - plain values
+    """Key and value of every number within a value."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _numbers(f"{key}.{name}", inner)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _numbers(f"{key}[{number}]", inner)
+    elif _is_number(value):
+        yield key, value
 
 
-def _range(bounds: Any) -> str:  # noqa: ANN401 - a mapping of metadata
-    words = {
-        "at_least": "at least {}",
-        "above": "above {}",
-        "at_most": "at most {}",
-        "below": "below {}",
-    }
-    return " and ".join(t.format(bounds[k]) for k, t in words.items() if k in bounds) or "a number"
+def _is_number(value: Any) -> bool:  # noqa: ANN401 - plain values
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -10,6 +10,7 @@ from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from rich.console import Console
 from torch import Tensor, nn
 
+from terrashot.app.config.check_tiles import tile_remarks
 from terrashot.app.run.bench import SettingsBench
 from terrashot.app.run.build import (
     build_feature_cache,
@@ -22,6 +23,7 @@ from terrashot.app.run.build import (
 )
 from terrashot.app.run.folder import RunFolder
 from terrashot.app.run.loggers import build_loggers
+from terrashot.app.tasks.registry import find_task
 from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.epoch_seed import EpochSeed
 from terrashot.callbacks.first_checkpoint import FirstCheckpoint
@@ -163,7 +165,7 @@ class FolderRun(SettingsBench):
         return self.folder.checkpoints / "last.ckpt"
 
     def _announce(self, settings: LoggedSettings) -> None:
-        """One line: what runs on what, and for the demo set how to run on the real one."""
+        """What runs on what, for the demo set how to run on the real one, what the data lack."""
         accelerator = resolve_accelerator(settings.trainer.accelerator)
         precision = resolve_precision(settings.trainer.precision, accelerator)
         chosen = getattr(settings, "method", None)
@@ -176,3 +178,6 @@ class FolderRun(SettingsBench):
             paper = f"{settings.name.removesuffix('_paper')}_paper"
             line += f"  (OpenEarthMap: python run.py experiment={paper})"
         self.say(line)
+        if self.trainer.is_global_zero:
+            for remark in tile_remarks(settings, find_task(settings.task)):
+                self.say(remark, style="yellow")

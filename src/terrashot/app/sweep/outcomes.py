@@ -79,6 +79,7 @@ def _outcome(job: SweepJob, keys: Sequence[str], run: RunFolder) -> Outcome:
         scores={name: _number(value) for name, value in scores.items()},
         seconds=_number(results.get("seconds_per_query")),
         external_masks=bool(results.get("external_masks")),
+        seen_queries=bool(results.get("support_in_queries")),
     )
 
 

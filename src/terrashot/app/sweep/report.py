@@ -200,6 +200,7 @@ def _marks(run: RunFolder) -> list[str]:
     """What sets the numbers of a job apart."""
     results = json.loads(run.results.read_text(encoding="utf-8"))
     marks = ["external masks"] if results.get("external_masks") else []
+    marks += ["seen queries"] if results.get("support_in_queries") else []
     diverged = results.get("diverged_queries")
     return marks + ([f"diverged on {diverged} of {results.get('queries')}"] if diverged else [])
 

@@ -70,6 +70,10 @@ class AdaptOnceTask(NovelAdaptationTask):
             )
         _check_unlabelled(settings, bench)
 
+    def scores_queries(self, settings: Any) -> bool:  # noqa: ANN401 - AdaptOnceSettings
+        """Unless it is told not to."""
+        return bool(settings.adapt.evaluate)
+
     def run(self, settings: Any, run: Run) -> None:  # noqa: ANN401 - AdaptOnceSettings
         """Make ``adapted.ckpt``, unless an interrupted run has, and score it."""
         from terrashot.callbacks.prediction_panels import PredictionPanels

@@ -16,6 +16,7 @@ from terrashot.callbacks.score_report import (
 )
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.layout import FewShotLayout
+from terrashot.data.twins import support_in_queries
 from terrashot.evaluation.scores import gfss_scores
 from terrashot.files import without_nan
 from terrashot.mapping.postprocess.chain import PostProcess
@@ -45,6 +46,7 @@ def publish_scores(
     if after_rules:
         report_rules(loggers, rule_rows(after_rules), result.queries)
     external = rules is not None and rules.external_masks
+    seen = sorted({query.name for _, query in support_in_queries(data.layout)})
     content = {
         "base_model": without_nan(result.base_scores.as_metrics("test", taxonomy)),
         "queries": result.queries,
@@ -53,6 +55,7 @@ def publish_scores(
         "diverged_queries": result.diverged,
         "method": settings.method.get("name"),
         "external_masks": external,
+        "support_in_queries": seen,
         "postprocess": after_rules,
         "data": {"name": settings.data.name, "split": settings.data.split},
         **{key: value for key, value in extra.items() if value is not None},
@@ -60,6 +63,7 @@ def publish_scores(
     run.write_results(run.metrics(), content, result.confusion, taxonomy)
     report = try_report(RunFolder(run.path), data, run.console)
     title = f"{settings.data.name} {settings.data.split}: {result.queries} query tiles"
+    title += f", {len(seen)} of them seen in the support" if seen else ""
     title += ", with external masks" if external else ""
     run.console.print(class_table(result.scores, taxonomy, title, references))
     if after_rules:
@@ -72,6 +76,7 @@ def publish_scores(
         )
     run.say(f"{result.seconds_per_query:.2f} s a query")
     label = "test/weighted_miou" + (" with external masks" if external else "")
+    label += " with queries seen in the support" if seen else ""
     run.close(label, result.scores.weighted_miou, next_command, report)
 
 

@@ -39,9 +39,9 @@ class OutputSettings:
 class MappingSettings:
     """``configs/mapping``: how scenes are cut into windows and put together again."""
 
-    window: int = 1024
-    overlap: int = 256
-    norm_side: int | None = 256
+    window: int = setting(1024, at_least=1)
+    overlap: int = setting(256, at_least=0)
+    norm_side: int | None = setting(256, at_least=1)
     views: str | None = None
     batch_size: int = setting(1, at_least=1)
     ahead: int = setting(4, at_least=1)

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,13 +10,13 @@ from pathlib import Path
 from rasterio.errors import NotGeoreferencedWarning
 
 from terrashot.data.checks.lists import ROLES, Lists, read_lists
-from terrashot.data.checks.report import DatasetReport, Finding, SplitSummary
+from terrashot.data.checks.report import DatasetReport, Finding, Level, SplitSummary
 from terrashot.data.checks.tiles import FileIndex, TileFacts, TileFiles, inspect
 from terrashot.data.label_codes import LabelCodes
 from terrashot.data.layout import FewShotLayout
 from terrashot.errors import DataError
 from terrashot.image_spec import ImageSpec
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 
 def check_dataset(
@@ -63,6 +63,7 @@ def check_dataset(
     report.findings += _duplicates(facts)
     report.findings += _unlisted(index, tiles, lists.pool)
     report.findings += _query_labels(report)
+    report.findings += _nothing_labelled(report, taxonomy)
     report.findings += _absent_classes(report, taxonomy)
     if report.ok:
         report.findings += _as_the_loader_sees_it(root, taxonomy, lists)
@@ -106,7 +107,7 @@ def _summarise(report: DatasetReport, facts: list[TileFacts], lists: Lists) -> N
 
 
 def _duplicates(facts: list[TileFacts]) -> list[Finding]:
-    """Different files with the same pixels in different splits: a leak that names do not show."""
+    """Different files with the same pixels: a leak, or a shot less, that names do not show."""
     by_digest: dict[bytes, list[TileFacts]] = defaultdict(list)
     for fact in facts:
         if fact.digest is not None:
@@ -114,16 +115,45 @@ def _duplicates(facts: list[TileFacts]) -> list[Finding]:
     findings = []
     for group in by_digest.values():
         roles = {role for fact in group for role in fact.tile.roles}
-        # Val and test may share support tiles, each in its own folder.
-        if len({fact.tile.roles for fact in group}) < 2 or roles <= {"val support", "test support"}:
-            continue
+        learned = any({f"{s} support", f"{s} query"} <= roles for s in ("val", "test"))
         one, *others = [
             (f"{fact.tile.folder}/{fact.tile.name}", ", ".join(fact.tile.roles)) for fact in group
         ]
         where = ", ".join(f"{name} ({role})" for name, role in others)
-        message = f"({one[1]}) has the same pixels as {where}. Take it off one of the lists, "
-        message += "unless it is meant."
-        findings.append(Finding("warning", "same image in two splits", one[0], message))
+        message = f"({one[1]}) has the same pixels as {where}. "
+        if len({fact.tile.roles for fact in group}) < 2:
+            classes = Counter(class_id for fact in group for class_id in fact.tile.classes)
+            twice = [class_id for class_id, count in classes.items() if count > 1]
+            if twice:
+                message += f"Class {twice[0]} has one shot less than listed: list another tile."
+                findings.append(Finding("warning", "same support image twice", one[0], message))
+            continue
+        # Val and test may share support tiles, each in its own folder.
+        if not others or roles <= {"val support", "test support"}:
+            continue
+        message += "Take it off one of the lists, unless it is meant."
+        if learned:
+            message += " Scores would be taken on tiles adapted to."
+        level: Level = "error" if learned else "warning"
+        findings.append(Finding(level, "same image in two splits", one[0], message))
+    return findings
+
+
+def _nothing_labelled(report: DatasetReport, taxonomy: Taxonomy) -> list[Finding]:
+    """Splits whose labels leave nothing to learn or to measure."""
+    findings = []
+    for role, summary in report.splits.items():
+        if not summary.labelled or role.endswith("support"):  # judged tile by tile
+            continue
+        counts = summary.counts[: taxonomy.num_classes]
+        if role.endswith("query") and not counts.sum():
+            message = f"no labelled pixel in {summary.labelled} label(s): nothing to score by."
+            findings.append(Finding("warning", "nothing labelled", role, message))
+        elif not role.endswith("query") and not counts[1:].sum():
+            found = f"{int(counts[0])} pixels of background alone" if counts[0] else "none"
+            message = f"{summary.labelled} label(s) have {found}, {IGNORE} being ignored: stage 1 "
+            message += "has nothing to " + ("learn." if role == "train" else "be validated on.")
+            findings.append(Finding("error", "nothing labelled", role, message))
     return findings
 
 
@@ -172,7 +202,7 @@ def _absent_classes(report: DatasetReport, taxonomy: Taxonomy) -> list[Finding]:
     findings = []
     for role, ids in expected.items():
         summary = report.splits.get(role)
-        if summary is None or not summary.labelled:
+        if summary is None or not summary.counts[: taxonomy.num_classes].sum():
             continue
         absent = [f"{i} {taxonomy.names[i]}" for i in ids if not summary.counts[i]]
         if absent:

@@ -7,6 +7,7 @@ import numpy as np
 from terrashot.mapping.postprocess.block_map import NODATA, Block, BlockMap
 from terrashot.mapping.postprocess.components import KEEP, SKIP, Areas, View
 from terrashot.mapping.postprocess.rule import Draft, class_ids
+from terrashot.ranges import check_range
 from terrashot.taxonomy import Taxonomy
 
 
@@ -25,6 +26,8 @@ class FillHoles:
     needs_scores = False
 
     def __init__(self, classes: Sequence[str] | None = None, max_pixels: int | None = None) -> None:
+        if max_pixels is not None:
+            check_range("postprocess: fill_holes.max_pixels", max_pixels, whole=True, at_least=1)
         self.classes = classes
         self.max_pixels = max_pixels
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from terrashot.errors import ConfigError
 from terrashot.mapping.postprocess.block_map import NODATA, Block, BlockMap
 from terrashot.mapping.postprocess.components import KEEP, SKIP, UNSEEN, Areas, View
 from terrashot.mapping.postprocess.replacement import surrounding
 from terrashot.mapping.postprocess.rule import Draft, class_ids
+from terrashot.ranges import check_range
 from terrashot.taxonomy import Taxonomy
 
 _SMALL = UNSEEN  # small areas do not vote on their small neighbours
@@ -33,10 +33,7 @@ class MinimumSize:
     needs_scores = False
 
     def __init__(self, pixels: int, classes: Sequence[str] | None = None) -> None:
-        if pixels < 1:
-            raise ConfigError(
-                f"postprocess: minimum_size.pixels is {pixels}, but it must be at least 1."
-            )
+        check_range("postprocess: minimum_size.pixels", pixels, whole=True, at_least=1)
         self.pixels = pixels
         self.classes = classes
 

@@ -9,6 +9,7 @@ from terrashot.errors import ConfigError, DataError
 from terrashot.mapping.postprocess.block_map import NODATA, Block
 from terrashot.mapping.postprocess.components import KEEP, SKIP, Areas, View
 from terrashot.mapping.postprocess.rule import Draft, class_ids
+from terrashot.ranges import check_range
 from terrashot.taxonomy import Taxonomy
 
 SUFFIXES = (".png", ".tif", ".tiff")
@@ -65,6 +66,12 @@ class PasteMasks:
                 f"together, and both for except_class; found {list(except_on)}, {except_from} "
                 f"and {except_class}."
             )
+        check_range("postprocess: paste_masks.min_pixels", min_pixels, whole=True, at_least=0)
+        if max_pixels is not None:
+            least = max(1, min_pixels)
+            check_range("postprocess: paste_masks.max_pixels", max_pixels, at_least=least)
+        if value is not None:
+            check_range("postprocess: paste_masks.value", value, whole=True)
         self.folder = Path(folder)
         self.class_name = class_name
         self.value = value

@@ -37,8 +37,8 @@ class EpisodeSettings:
     validation: int = setting(REQUIRED, at_least=1)
     evaluation: int = setting(REQUIRED, at_least=1)
     seed: int = setting(0, at_least=0)
-    min_pixels: int = 1024
-    max_foreground: float = 0.9
+    min_pixels: int = setting(1024, at_least=1)
+    max_foreground: float = setting(0.9, above=0, at_most=1)
     zero_as_background: bool = False
     guidance_channels: int = setting(128, at_least=1)
     shot_fusion: str = "avg"

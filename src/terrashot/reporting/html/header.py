@@ -69,6 +69,16 @@ def run_notices(
                 "scores are another kind of row than those of a run without.",
             )
         )
+    seen = results.get("support_in_queries")
+    if seen:
+        notices.append(
+            Notice(
+                "warning",
+                "With queries seen in the support",
+                f"{len(seen)} query tiles are support tiles too ({', '.join(seen[:5])}): what a "
+                "method has learned from is no test of it, and these scores are too good.",
+            )
+        )
     diverged = int(results.get("diverged_queries") or 0)
     if diverged:
         notices.append(

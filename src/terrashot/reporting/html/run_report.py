@@ -95,9 +95,11 @@ def run_report(material: RunMaterial) -> RunReport:
     rules = rule_lines(results)
     data = results.get("data") or {}
     # Said wherever these scores stand, since they are another kind of row.
-    external = " (external masks)" if results.get("external_masks") else ""
+    marks = ["external masks"] if results.get("external_masks") else []
+    marks += ["seen queries"] if results.get("support_in_queries") else []
+    other = f" ({', '.join(marks)})" if marks else ""
     return RunReport(
-        title=f"{results.get('method') or 'stage 2'} on {data.get('name', '?')}{external}",
+        title=f"{results.get('method') or 'stage 2'} on {data.get('name', '?')}{other}",
         kicker=" · ".join(
             [
                 "stage 2",
@@ -111,8 +113,8 @@ def run_report(material: RunMaterial) -> RunReport:
         cards=score_cards(scores, results, weights),
         classes=class_lines(results["confusion"], scores, results, taxonomy),
         means=[
-            (f"base mean{external}", scores.base_miou, before.get("test/base_miou")),
-            (f"novel mean{external}", scores.novel_miou, before.get("test/novel_miou")),
+            (f"base mean{other}", scores.base_miou, before.get("test/base_miou")),
+            (f"novel mean{other}", scores.novel_miou, before.get("test/novel_miou")),
         ],
         heat_maps=maps,
         tiles=material.tiles,

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from terrashot.errors import ConfigError
 from terrashot.papers.false.losses.false_negatives import FalseNegativeRule
 from terrashot.papers.false.losses.gathering import gather_rows
+from terrashot.ranges import check_range
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,13 @@ class CalibratedContrastive(nn.Module):
         warmup_epochs: int = 0,
     ) -> None:
         super().__init__()
-        if temperature <= 0:
-            raise ConfigError(f"loss.temperature is {temperature}, but it must be above 0.")
+        check_range("loss.temperature", temperature, above=0)
         if not 0 <= alpha <= 1:
             raise ConfigError(
                 f"loss.alpha is {alpha}, but it is the share of a false negative that counts as "
                 "positive: from 0 (NT-Xent) to 1."
             )
-        if warmup_epochs < 0:
-            raise ConfigError(f"loss.warmup_epochs is {warmup_epochs}, but it must be 0 or more.")
+        check_range("loss.warmup_epochs", warmup_epochs, whole=True, at_least=0)
         self.temperature = temperature
         self.alpha = alpha
         self.rule = FalseNegativeRule(threshold, scope, distance, top_k)

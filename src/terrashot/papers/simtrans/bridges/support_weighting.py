@@ -10,6 +10,7 @@ from terrashot.errors import CheckpointError, ConfigError
 from terrashot.papers.simtrans.bridges.find_sim_net import pixel_sim_net
 from terrashot.papers.simtrans.network.sim_net import PIXELS, load_sim_net
 from terrashot.papers.simtrans.training.sample_weights import less_base, mean_one, positive
+from terrashot.ranges import check_range
 from terrashot.tasks.task import Bench
 
 
@@ -51,6 +52,8 @@ class SimNetWeighting:
                 f"support_weighting has anchors {anchors}, minimum {minimum} and maximum {maximum};"
                 " anchors must be at least 1, minimum from 0 to 1 and maximum at least 1."
             )
+        check_range("support_weighting.maximum", maximum)
+        check_range("support_weighting.sharpness", sharpness, above=0)
         positive(torch.zeros(1), rescale, sharpness)  # refuses what it does not know
         self.trained = load_sim_net(Path(checkpoint), PIXELS)
         self.anchors = anchors
