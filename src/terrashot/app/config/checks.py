@@ -33,11 +33,12 @@ def check_settings(settings: RunSettings) -> None:
 def _check_data(settings: LoggedSettings, task: Task[Any]) -> None:
     data = settings.data
     taxonomy = taxonomy_of(settings)
-    if data.demo_seed is None:  # the demo set makes itself later
+    parts = task.reads(settings)
+    if data.demo_seed is None and parts is not None:  # the demo set makes itself later
         layout = FewShotLayout(
             Path(data.root), data.split, taxonomy.novel_ids, data.hint, data.support_draw
         )
-        for part in task.tiles:
+        for part in parts:
             getattr(layout, part)  # reads the list and looks for its files
 
 
