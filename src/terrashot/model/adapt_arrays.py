@@ -1,7 +1,8 @@
-"""From support arrays and a method's name to an adapted model."""
+"""From support tiles in memory, or windows of images, and a method's name to an adapted model."""
 
 import contextlib
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,10 +12,13 @@ from terrashot.adaptation.inference import Inference
 from terrashot.adaptation.method import Method
 from terrashot.build import build_part
 from terrashot.data.support_arrays import SupportArrays
+from terrashot.data.support_windows import SupportWindows
 from terrashot.model.adapt_once import adapt_once
 from terrashot.model.adapted_model import AdaptedModel
+from terrashot.model.drawn_labels import no_contrast, without_contrast
 from terrashot.model.method_settings import PARTS, method_settings
 from terrashot.model.support_fit import SupportFit
+from terrashot.model.sure_base import SureBase
 from terrashot.model.tile_network import TileNetwork, stride_factor
 from terrashot.networks.segmenter import Segmenter
 from terrashot.taxonomy import Taxonomy
@@ -22,7 +26,7 @@ from terrashot.taxonomy import Taxonomy
 
 def adapt_arrays(
     segmenter: Segmenter,
-    tiles: SupportArrays,
+    tiles: SupportArrays | SupportWindows,
     taxonomy: Taxonomy,
     method: str,
     stage1: Mapping[str, Any],
@@ -31,6 +35,8 @@ def adapt_arrays(
     changes: Mapping[str, Any] | None = None,
     base_counts: Sequence[int] | None = None,
     seed: int = 0,
+    sure: SureBase | None = None,
+    vectors: Mapping[str, Any] | None = None,
 ) -> AdaptedModel:
     """Adapt a frozen network to support tiles, inductively.
 
@@ -44,6 +50,8 @@ def adapt_arrays(
         changes: See ``method_settings``.
         base_counts: Pixels of each base class in the training labels, where a loss counts them.
         seed: Of everything random.
+        sure: What the frozen head is trusted with where tiles have no labels; None: nothing.
+        vectors: The layers that the tiles were cut for, for the provenance; None: arrays.
 
     Raises:
         ConfigError: unknown settings, or ones that do not go together.
@@ -58,14 +66,20 @@ def adapt_arrays(
     network = TileNetwork(segmenter, device, None, contextlib.nullcontext)
     began = time.perf_counter()
     counts = None if base_counts is None else torch.tensor(base_counts, dtype=torch.int64)
-    fit = SupportFit(fitted, network, tiles, taxonomy, factor, torch.float32, seed, counts)
+    fit = SupportFit(
+        fitted, network, tiles, taxonomy, factor, torch.float32, seed, counts, sure=sure
+    )
     head = adapt_once(fit, seed=seed)
+    if vectors is not None:
+        for name in without_contrast(fit.pixels):
+            warnings.warn(no_contrast(name), stacklevel=3)
     similarity = getattr(fitted, "similarity", None)
     info = {
         "method": fitted.name,
         "stage1": dict(stage1),
-        "data": {"name": "arrays", "split": None},
+        "data": {"name": "arrays" if vectors is None else "vectors", "split": None},
         "support": {c.name: tiles.summary(c.index) for c in taxonomy.novel},
+        "vectors": None if vectors is None else dict(vectors),
         "scenes": None,
         "joint": None,
         "feature_stride": factor * segmenter.stride,

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from terrashot.adaptation.inference import Inference
-from terrashot.data.support_arrays import SupportArrays, Tile, channels_first, check_image
+from terrashot.data.support_arrays import SupportArrays, channels_first, check_image
+from terrashot.data.support_windows import SupportWindows
 from terrashot.errors import CheckpointError, ConfigError
 from terrashot.files import file_digest
 from terrashot.image_spec import ImageSpec, as_unit
@@ -21,6 +22,7 @@ from terrashot.model.adapted_file import load_adapted_model, save_adapted_model
 from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.base_head import as_adapted
 from terrashot.model.checkpoints import ADAPTED, STAGE1, kind_of
+from terrashot.model.drawn_labels import drawn_labels, drawn_taxonomy
 from terrashot.model.find import find_model_file
 from terrashot.model.new_classes import with_novel
 from terrashot.model.stage1_file import load_base_model
@@ -107,20 +109,22 @@ class Model:
 
     def adapt(
         self,
-        support: Mapping[str, Sequence[Tile]],
+        support: Any,  # noqa: ANN401 - arrays by class, a vector file, or like a GeoDataFrame
         method: str = "terrashot",
         colors: Mapping[str, str] | None = None,
         feature_stride: int | None = None,
         settings: Mapping[str, Any] | None = None,
         base_counts: Sequence[int] | None = None,
         seed: int = 0,
+        **drawn: Any,  # noqa: ANN401 - settings of DrawnLabels
     ) -> "Model":
         """Learn novel classes from a few labelled tiles; what ``experiment=adapt`` does.
 
         Args:
             support: For each novel class its tiles: pairs of an image [H, W, C] and a mask [H, W]
                 of where the class is, bool, or uint8 with 255 where a pixel does not count.
-                Whatever lies outside the mask counts as anything but this class.
+                Whatever lies outside the mask counts as anything but this class. Or a layer of
+                polygons, lines and points: a vector file, or an object like a GeoDataFrame.
             method: An option of ``configs/method``.
             colors: ``#rrggbb`` of a novel class on a map, by its name; the others get one of a
                 palette that no class has yet.
@@ -130,6 +134,8 @@ class Model:
             base_counts: Pixels of each base class in the labels that stage 1 was trained on, the
                 background first, for methods whose loss counts them (``classtrans``).
             seed: Of everything random.
+            drawn: What goes with a layer: ``images``, ``attribute`` and the other settings of
+                ``DrawnLabels``, which are those of the group ``support``.
 
         Returns:
             A model of base and novel classes.
@@ -144,13 +150,30 @@ class Model:
                 f"{', '.join(c.name for c in self.taxonomy.novel)}. Adapt the stage-1 network "
                 "again, with the tiles of all novel classes together."
             )
-        taxonomy = with_novel(self.taxonomy, list(support), colors or {})
+        if isinstance(support, Mapping):
+            if drawn:
+                raise ConfigError(
+                    f"adapt: {', '.join(drawn)} go(es) with a layer of vectors, but support is a "
+                    "dictionary of arrays. Leave it out, or give the path of a vector file."
+                )
+            labels, layer = None, None
+            taxonomy = with_novel(self.taxonomy, list(support), colors or {})
+        else:
+            labels = drawn_labels(support, drawn)
+            layer = labels.read()
+            taxonomy = drawn_taxonomy(self.taxonomy, layer, colors=colors or {})
         if base_counts is not None and len(base_counts) != taxonomy.num_base:
             raise ConfigError(
                 f"base_counts has {len(base_counts)} numbers, but the network has "
                 f"{taxonomy.num_base} base classes, background included: one number for each."
             )
-        tiles = SupportArrays(support, taxonomy.num_base, self.imagery)
+        tiles: SupportArrays | SupportWindows
+        sure, vectors = None, None
+        if labels is None or layer is None:
+            tiles = SupportArrays(support, taxonomy.num_base, self.imagery)
+        else:
+            tiles = labels.windows(layer, taxonomy, self.imagery)
+            sure, vectors = labels.sure_base(tiles), labels.provenance(layer, tiles)
         file = None if self.path is None else self.path.resolve()
         stage1 = {
             "name": None if file is None else "/".join(file.parts[-4:]),
@@ -166,6 +189,8 @@ class Model:
             changes=settings,
             base_counts=base_counts,
             seed=seed,
+            sure=sure,
+            vectors=vectors,
         )
         return Model(network.to(self.device))
 

@@ -61,6 +61,15 @@ def load_base_spec(path: Path) -> ImageSpec:
     return ImageSpec.from_description(read_checkpoint(path, STAGE1)[0]["network"])
 
 
+def load_base_classes(path: Path) -> Taxonomy:
+    """The classes of a stage-1 network, without its weights.
+
+    Raises:
+        CheckpointError: as ``load_base_model``.
+    """
+    return Taxonomy.from_dict(read_checkpoint(path, STAGE1)[0]["taxonomy"])
+
+
 def load_base_model(path: Path, taxonomy: Taxonomy | None = None) -> BaseModel:
     """Rebuild the network of a stage-1 checkpoint, with its weights.
 

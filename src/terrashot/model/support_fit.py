@@ -14,6 +14,7 @@ from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.feature_cache import TileFeatures
 from terrashot.data.support import SupportTileSource
 from terrashot.model.support_tiles import SupportTiles
+from terrashot.model.sure_base import SureBase
 from terrashot.model.tile_network import TileNetwork
 from terrashot.taxonomy import Taxonomy
 
@@ -34,6 +35,7 @@ class SupportFit:
         seed: Of everything random in the method.
         base_counts: Pixels ``[num_base]`` of the training labels, where a loss counts them.
         queries: Features of the query tiles, anew each time, for what learns from all of them.
+        sure: What the frozen head is trusted with where tiles have no labels; None: nothing.
 
     Attributes:
         pixels: The support that the method was last fitted to.
@@ -52,12 +54,13 @@ class SupportFit:
         seed: int,
         base_counts: Tensor | None = None,
         queries: Callable[[], Iterable[TileFeatures]] = tuple,
+        sure: SureBase | None = None,
     ) -> None:
         self.method = method
         self.network = network
         self._factor = factor
         self._seed = seed
-        self._tiles = SupportTiles(tiles, taxonomy, network, factor=factor, storage=storage)
+        self._tiles = SupportTiles(tiles, taxonomy, network, factor, storage, sure)
         self._base_counts = base_counts
         self._queries = queries
 

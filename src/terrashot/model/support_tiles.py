@@ -1,6 +1,7 @@
 """The support of stage 2, from tiles to pixels with features."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from terrashot.adaptation.striding import labels_to_size, reduce_stride
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.data.support import SupportTileSource
+from terrashot.model.sure_base import SureBase
 from terrashot.model.tile_network import TileNetwork
 from terrashot.taxonomy import Taxonomy
 
@@ -21,6 +23,7 @@ class SupportTiles:
         network: Makes features of them, on the device that the adaptation runs on.
         factor: The adaptation's stride is so many times as coarse as the network's.
         storage: dtype the features are kept in.
+        sure: What the frozen head is trusted with where tiles have no labels; None: nothing.
     """
 
     def __init__(
@@ -30,12 +33,14 @@ class SupportTiles:
         network: TileNetwork,
         factor: int,
         storage: torch.dtype,
+        sure: SureBase | None = None,
     ) -> None:
         self._tiles = tiles
         self._taxonomy = taxonomy
         self._network = network
         self._factor = factor
         self._storage = storage
+        self._sure = sure
 
     def pixels(
         self, more_features: Sequence[Tensor] = (), more_labels: Sequence[Tensor] = ()
@@ -45,15 +50,21 @@ class SupportTiles:
         Raises:
             DataError: see ``SupportPixels``.
         """
+        labels = [self._labels(index) for index in range(len(self._tiles))]
 
-        def features() -> Iterator[Tensor]:
+        def own_features() -> Iterator[Tensor]:
             for index in range(len(self._tiles)):
                 yield reduce_stride(self._network.support(self._tiles, index), self._factor)
-            yield from more_features
+
+        own: Iterable[Tensor] = own_features()
+        if self._sure is not None:
+            # Labels come before features, and here they follow from them: all are held for once.
+            own = [found.to(self._storage) for found in own]
+            labels = self._sure.labels(own, labels, self._network.head)
 
         return SupportPixels(
-            features(),
-            [*(self._labels(index) for index in range(len(self._tiles))), *more_labels],
+            itertools.chain(own, more_features),
+            [*labels, *more_labels],
             num_base=self._taxonomy.num_base,
             num_novel=self._taxonomy.num_novel,
             class_names=self._taxonomy.names,

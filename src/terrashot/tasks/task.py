@@ -225,6 +225,10 @@ class Task(ABC, Generic[S]):
     def check(self, settings: S, bench: Bench) -> None:
         """Raise a TerrashotError for what can't work and no general check finds."""
 
+    def reads(self, settings: S) -> Sequence[str] | None:
+        """The parts of the tile layout that a run reads; None: it needs no tiles at all."""
+        return self.tiles
+
     def inputs(self, settings: S, bench: Bench) -> Sequence[Path]:
         """Files beside tiles and stage-1 checkpoint on whose content the scores depend."""
         return bench.files()

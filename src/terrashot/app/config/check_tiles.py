@@ -25,23 +25,25 @@ def check_tiles(settings: LoggedSettings, task: Task[Any]) -> None:
             tile among the query tiles.
         ConfigError: a metric is asked for that these tiles can't give.
     """
-    if settings.data.demo_seed is not None:
+    parts = task.reads(settings)
+    if settings.data.demo_seed is not None or parts is None:
         return
     coverage = _coverage(settings)
-    for part in task.tiles:
+    for part in parts:
         getattr(coverage.layout, part)  # reads the list and looks for its files
-    coverage.check(task.tiles)
+    coverage.check(parts)
     _check_measured(settings, task, coverage)
-    if task.scores_queries(settings) and "support" in task.tiles:
+    if task.scores_queries(settings) and "support" in parts:
         _check_apart(settings, coverage.layout)
 
 
 def tile_remarks(settings: LoggedSettings, task: Task[Any]) -> list[str]:
     """What a run can do without, but its user should know: a line each."""
-    if settings.data.demo_seed is not None:
+    read = task.reads(settings)
+    if settings.data.demo_seed is not None or read is None:
         return []
     coverage = _coverage(settings)
-    parts = [*task.tiles, *(["query"] if _has_scores(settings, task, coverage.layout) else [])]
+    parts = [*read, *(["query"] if _has_scores(settings, task, coverage.layout) else [])]
     lines = coverage.remarks(parts)
     if "support" in parts:
         if settings.data.support_draw is None:

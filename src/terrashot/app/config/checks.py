@@ -50,9 +50,8 @@ def _check_folders(settings: RunSettings) -> None:
 
 
 def _check_data(settings: LoggedSettings, task: Task[Any]) -> None:
-    LabelCodes.of(
-        settings.data.labels, taxonomy_of(settings)
-    )  # both refuse what is no list of classes
+    # Refuses what is no list of classes, and codes of other ones.
+    LabelCodes.of(settings.data.labels, taxonomy_of(settings))
     check_tiles(settings, task)
 
 

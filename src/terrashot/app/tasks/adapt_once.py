@@ -1,10 +1,18 @@
 """Adapt once: one head for all maps, kept in a file that maps without the support set."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from terrashot.app.tasks.drawn_support import (
+    QUERIES,
+    DrawnSettings,
+    DrawnSupport,
+    check_drawn,
+    drawn_support,
+)
 from terrashot.app.tasks.novel_adaptation import (
     NovelAdaptationTask,
     build_joint,
@@ -13,14 +21,12 @@ from terrashot.app.tasks.novel_adaptation import (
 )
 from terrashot.errors import ConfigError
 from terrashot.tasks.settings import StageTwoSettings, setting
-from terrashot.tasks.task import Bench, Run
+from terrashot.tasks.task import Bench, Run, taxonomy_of
 
 if TYPE_CHECKING:
     from terrashot.data.datamodule import FewShotDataModule
     from terrashot.model.adapt_once import Unlabelled
     from terrashot.model.support_fit import SupportFit
-
-QUERIES = "queries"
 
 
 @dataclass
@@ -48,6 +54,7 @@ class AdaptOnceSettings(StageTwoSettings):
 
     input: InputSettings = field(default_factory=InputSettings)
     adapt: SampleSettings = field(default_factory=SampleSettings)
+    support: DrawnSettings = field(default_factory=DrawnSettings)
 
 
 class AdaptOnceTask(NovelAdaptationTask):
@@ -61,7 +68,9 @@ class AdaptOnceTask(NovelAdaptationTask):
 
     def check(self, settings: Any, bench: Bench) -> None:  # noqa: ANN401 - AdaptOnceSettings
         """What learns from unlabelled tiles needs some, and the other way round."""
-        super().check(settings, bench)
+        drawn = drawn_support(settings, bench)
+        if drawn is None:
+            super().check(settings, bench)
         if settings.processes > 1:
             raise ConfigError(
                 f"experiment=adapt makes one head in one process, but there are "
@@ -69,6 +78,22 @@ class AdaptOnceTask(NovelAdaptationTask):
                 "experiment=predict shares the windows of a scene over several devices."
             )
         _check_unlabelled(settings, bench)
+        if drawn is not None:
+            build_joint(settings)
+            check_drawn(settings, drawn)
+            if settings.postprocess is not None:
+                from terrashot.app.tasks.evaluation_results import check_postprocess
+
+                check_postprocess(settings, bench)
+
+    def reads(self, settings: Any) -> Sequence[str] | None:  # noqa: ANN401 - AdaptOnceSettings
+        """Support and query tiles; where labels are drawn, ``check`` looks for what is read."""
+        return self.tiles if settings.support.labels is None else None
+
+    def inputs(self, settings: Any, bench: Bench) -> Sequence[Path]:  # noqa: ANN401 - as above
+        """Layers and images of drawn labels too."""
+        drawn = drawn_support(settings, bench)
+        return [*super().inputs(settings, bench), *(drawn.labels.files() if drawn else [])]
 
     def scores_queries(self, settings: Any) -> bool:  # noqa: ANN401 - AdaptOnceSettings
         """Unless it is told not to."""
@@ -81,27 +106,33 @@ class AdaptOnceTask(NovelAdaptationTask):
         from terrashot.model.adapted_file import FILE_NAME, load_adapted_model
         from terrashot.reporting.run_summary import short_path
 
-        data = FewShotDataModule(**run.tiles())
-        data.prepare_data()
+        drawn = drawn_support(settings, run)
+        unscored = None if drawn is None else drawn.unscored
+        data = None
+        if unscored is None:
+            data = FewShotDataModule(**run.tiles())
+            data.prepare_data()
         checkpoint = run.stage1_checkpoint()
         run.update_info(checkpoint=str(checkpoint.resolve()))
-        panels = settings.adaptation.panels
-        run.start(
-            PredictionPanels(run.path, data.taxonomy, panels, data.query_image, data.spec),
-            trains=False,
-        )
+        panels = []
+        if data is not None:
+            count = settings.adaptation.panels
+            panels = [PredictionPanels(run.path, data.taxonomy, count, data.query_image, data.spec)]
+        run.start(*panels, trains=False)
         run.say(f"stage-1 network: {checkpoint}")
+        if drawn is not None:
+            drawn.tell(run)
         file = run.path / FILE_NAME
         if not file.is_file():
-            _adapt(settings, run, data, checkpoint, file)
+            _adapt(settings, run, data, drawn, checkpoint, file)
         # The file is scored, not what is still in memory: the numbers are those of the maps to
         # come.
         model = load_adapted_model(file)
-        data.feature_cache = run.feature_cache(checkpoint, model.stride)
         seconds = model.provenance["seconds"]
+        learned = sum(map(len, model.provenance["support"].values()))
         run.say(
             f"adapted in {seconds:.1f} s: {', '.join(c.name for c in model.taxonomy.novel)} "
-            f"learned from {sum(map(len, model.provenance['support'].values()))} tiles"
+            f"learned from {learned} {'tiles' if drawn is None else 'windows'}"
         )
         extra = {
             "protocol": "adapt once",
@@ -114,10 +145,13 @@ class AdaptOnceTask(NovelAdaptationTask):
         following = (
             f"python run.py experiment=predict ckpt={short_path(file)} input=SCENES output=MAPS"
         )
-        if settings.adapt.evaluate and data.layout.has_labelled_queries:
+        why = unscored or "no labelled query tiles"
+        if not settings.adapt.evaluate:
+            why = "adapt.evaluate=false"
+        elif data is not None and data.layout.has_labelled_queries:
+            data.feature_cache = run.feature_cache(checkpoint, model.stride)
             _score(settings, run, data, model, following, extra)
             return
-        why = "no labelled query tiles" if settings.adapt.evaluate else "adapt.evaluate=false"
         run.write_results({}, {"method": model.provenance["method"], **extra})
         run.say(f"not scored: {why}\n{short_path(file)}\nnext: {following}")
 
@@ -185,7 +219,8 @@ def _score(
 def _adapt(
     settings: AdaptOnceSettings,
     run: Run,
-    data: "FewShotDataModule",
+    data: "FewShotDataModule | None",
+    drawn: DrawnSupport | None,
     checkpoint: Path,
     file: Path,
 ) -> None:
@@ -197,17 +232,21 @@ def _adapt(
     from terrashot.model.adapt_once import adapt_once
     from terrashot.model.adapted_file import save_adapted_model
     from terrashot.model.adapted_model import AdaptedModel
+    from terrashot.model.drawn_labels import no_contrast, without_contrast
     from terrashot.model.stage1_file import load_base_model
     from terrashot.model.support_fit import SupportFit
     from terrashot.model.tile_network import TileNetwork, stride_factor
 
-    base = load_base_model(checkpoint, data.taxonomy)
-    data.feature_cache = run.feature_cache(checkpoint, base.segmenter.stride)
+    taxonomy = taxonomy_of(settings) if drawn is None else drawn.taxonomy
+    base = load_base_model(checkpoint, taxonomy)
+    cache = None
+    if data is not None:
+        cache = data.feature_cache = run.feature_cache(checkpoint, base.segmenter.stride)
     device = run.trainer.strategy.root_device
     network = TileNetwork(
         base.segmenter.eval().requires_grad_(False).to(device),
         device,
-        data.feature_cache,
+        cache,
         run.trainer.precision_plugin.forward_context,
     )
     adaptation, method = settings.adaptation, build_method(run)
@@ -215,38 +254,68 @@ def _adapt(
     began = time.perf_counter()
     with run.console.status("adapting", spinner="line"):
         storage = storage_type(adaptation.storage)
-        fit = SupportFit.of_data(method, network, data, factor, storage, settings.seed)
+        if drawn is None:
+            assert data is not None
+            fit = SupportFit.of_data(method, network, data, factor, storage, settings.seed)
+        else:
+            fit = SupportFit(
+                method,
+                network,
+                drawn.windows,
+                taxonomy,
+                factor,
+                storage,
+                settings.seed,
+                sure=drawn.labels.sure_base(drawn.windows),
+            )
         unlabelled = _unlabelled_tiles(settings, fit, data)
         head = adapt_once(fit, unlabelled, uses_query(run), build_joint(settings), settings.seed)
     model = AdaptedModel(
-        base.segmenter, head, data.taxonomy, run.build("inference"), adaptation.align_corners
+        base.segmenter, head, taxonomy, run.build("inference"), adaptation.align_corners
     )
+    if drawn is not None:
+        for name in without_contrast(fit.pixels):
+            run.say(no_contrast(name), style="yellow")
     info = {
         "method": method.name,
         "stage1": {
             "name": "/".join(checkpoint.resolve().parts[-4:]),  # stage1/DATE/checkpoints/best.ckpt
             "sha256": file_digest(checkpoint),
         },
-        "data": {"name": settings.data.name, "split": settings.data.split},
-        "support": {
-            c.name: [tile.name for tile in data.layout.support[c.index]]
-            for c in data.taxonomy.novel
-        },
+        **_learned_from(settings, data, drawn),
         "scenes": settings.input.path,
         "joint": adaptation.joint,
         "feature_stride": factor * base.segmenter.stride,
         "seed": settings.seed,
         "seconds": round(time.perf_counter() - began, 3),
         "diverged": head.diverged,
-        "similarity": publish_similarity(run, method, data.taxonomy),
+        "similarity": publish_similarity(run, method, taxonomy),
         "git": git_revision(),
         "run": run.path.name,
     }
     save_adapted_model(file, model, info)
 
 
+def _learned_from(
+    settings: AdaptOnceSettings, data: "FewShotDataModule | None", drawn: DrawnSupport | None
+) -> dict[str, Any]:
+    """The part of the provenance that names data and support."""
+    if drawn is not None:
+        return {
+            "data": {"name": "vectors", "split": None},
+            "support": {c.name: drawn.windows.summary(c.index) for c in drawn.taxonomy.novel},
+            "vectors": drawn.labels.provenance(drawn.layer, drawn.windows),
+        }
+    assert data is not None
+    support = data.layout.support
+    return {
+        "data": {"name": settings.data.name, "split": settings.data.split},
+        "support": {c.name: [t.name for t in support[c.index]] for c in data.taxonomy.novel},
+    }
+
+
 def _unlabelled_tiles(
-    settings: AdaptOnceSettings, fit: "SupportFit", data: "FewShotDataModule"
+    settings: AdaptOnceSettings, fit: "SupportFit", data: "FewShotDataModule | None"
 ) -> "Unlabelled | None":
     """Query tiles of the data or windows of scenes; None where ``input`` is not given.
 
@@ -262,6 +331,7 @@ def _unlabelled_tiles(
     if given.path is None:
         return None
     if given.path == QUERIES:
+        assert data is not None
         return Unlabelled(fit.query_tiles, len(data.layout.query), adapt.pixels)
     scale = parse_scale(given.scale, "input.scale")
     scenes = check_scenes(given.path, fit.network.segmenter.spec, given.bands, scale)

@@ -1,0 +1,86 @@
+"""Polygons as class ids on the exact grid of a window."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from rasterio.features import rasterize
+from rasterio.transform import Affine
+
+from terrashot.data.labels.windows import Place
+from terrashot.taxonomy import IGNORE
+
+
+@dataclass(frozen=True)
+class Burnt:
+    """A window with labels.
+
+    Args:
+        labels: uint8 [h, w].
+        unlabelled: Where nothing was drawn and nobody has said what is there, bool [h, w].
+        shared: Pixels of the class that other classes claim, too.
+    """
+
+    labels: np.ndarray
+    unlabelled: np.ndarray
+    shared: int
+
+
+class Drawing:
+    """What is drawn on an image, in pixel coordinates.
+
+    Args:
+        shapes: Polygons [n]; empty where they lie elsewhere.
+        ids: Class of each [n].
+        areas: Polygons inside which everything is labelled [m].
+        around: Each shape widened by what surrounds it and is not of its class [n]; None: nothing
+            is known of that.
+    """
+
+    def __init__(
+        self,
+        shapes: np.ndarray,
+        ids: np.ndarray,
+        areas: np.ndarray,
+        around: np.ndarray | None = None,
+    ) -> None:
+        self.shapes = shapes
+        self.ids = ids
+        self.areas = areas
+        self.around = around
+        self._shapes_near = shapely.STRtree(shapes)
+        self._areas_near = shapely.STRtree(areas)
+
+    def window(self, place: Place, class_id: int) -> "Burnt":
+        """The labels of a window for one class.
+
+        A pixel belongs to a shape where its centre does. The class has its id; 0, "anything but
+        this class", stands where another class was drawn, inside completely labelled areas, and
+        around the shapes of the class as far as ``around`` goes; everything else is ``IGNORE``:
+        unknown. So is a pixel that several classes claim.
+        """
+        found = self._shapes_near.query(place.box, predicate="intersects")
+        own = found[self.ids[found] == class_id]
+        mine = _burnt(self.shapes[own], place)
+        others = _burnt(self.shapes[found[self.ids[found] != class_id]], place)
+        areas = self._areas_near.query(place.box, predicate="intersects")
+        known = _burnt(self.areas[areas], place) | others
+        if self.around is not None:
+            near = np.flatnonzero(
+                (self.ids == class_id) & shapely.intersects(self.around, place.box)
+            )
+            known |= _burnt(self.around[near], place)
+        labels = np.where(known, 0, IGNORE).astype(np.uint8)
+        labels[mine] = class_id
+        labels[mine & others] = IGNORE
+        return Burnt(labels, ~(known | mine), int((mine & others).sum()))
+
+
+def _burnt(shapes: np.ndarray, place: Place) -> np.ndarray:
+    """Where the centre of a pixel lies in one of the shapes, bool [h, w]."""
+    size = (place.height, place.width)
+    shapes = shapes[~shapely.is_empty(shapes)]
+    if not len(shapes):
+        return np.zeros(size, bool)
+    to_window = Affine.translation(place.left, place.top)
+    return rasterize(shapes, out_shape=size, transform=to_window, dtype="uint8") > 0
