@@ -34,8 +34,8 @@ def test_the_same_run_may_start_again_in_its_folder_with_other_devices(settings,
 
 
 def test_the_folder_of_another_run_is_refused(settings, folder):
-    save_settings(replace(settings, name="stage1", task="base_segmentation"), folder.config)
-    with pytest.raises(ConfigError, match=r"another run, whose name is stage1.*resume="):
+    save_settings(replace(settings, name="mine"), folder.config)
+    with pytest.raises(ConfigError, match=r"another run, whose name is mine.*resume="):
         _check_fixed_folder(folder, settings)
 
 
