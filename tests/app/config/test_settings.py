@@ -3,6 +3,7 @@
 import math
 from copy import deepcopy
 from dataclasses import fields
+from types import UnionType
 from typing import get_args
 
 import pytest
@@ -84,7 +85,7 @@ def _numbers_of(kind, prefix=""):
         inner = group_type(hint)
         if inner is not None:
             yield from _numbers_of(inner, f"{prefix}{item.name}.")
-        elif {int, float} & {hint, *get_args(hint)}:
+        elif {int, float} & {hint, *(get_args(hint) if isinstance(hint, UnionType) else ())}:
             yield prefix + item.name, item
 
 
