@@ -23,11 +23,11 @@ _SIZE = "a length on the ground in metres"
 class DrawnSettings:
     """``support``: vector layers to learn from; see ``DrawnLabels``."""
 
-    labels: str | None = None
+    labels: str | None = setting(None, path=True)
     images: Any = None
     attribute: str = "class"
     layer: str | None = None
-    areas: str | None = None
+    areas: str | None = setting(None, path=True)
     areas_layer: str | None = None
     crs: str | None = setting(None, choices=("image",))
     line_width: float | None = setting(None, above=0, why=_SIZE)
