@@ -64,8 +64,8 @@ class Ground:
             plane = projected_plane(crs, _corners(transform, shape))
             measured = cls(transform, shape, 1.0, plane)
             flat = abs(transform.determinant) * metres**2
-            places = (np.linspace(0.5, side - 0.5, _NODES) for side in shape)
-            areas = measured._squares(*places, _LEAST_SIDE / np.sqrt(flat))
+            rows, columns = (np.linspace(0.5, side - 0.5, _NODES) for side in shape)
+            areas = measured._squares(rows, columns, _LEAST_SIDE / np.sqrt(flat))
         except CRSError:
             return unknown
         shown = areas[np.isfinite(areas)]
