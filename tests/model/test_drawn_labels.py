@@ -9,7 +9,7 @@ import shapely
 import torch
 from rasterio.crs import CRS
 from shapely import Point, box
-from tests.fixtures.ground import UTM, grid, on_ground
+from tests.fixtures.ground import UTM, Frame, grid, on_ground
 
 from terrashot.adaptation.head import LinearHead
 from terrashot.errors import ConfigError
@@ -68,12 +68,7 @@ def test_a_layer_teaches_as_arrays_do_where_everything_is_labelled(base, scene, 
 
 
 def test_an_object_like_a_geodataframe_and_colours(base, scene):
-    class Frame(dict):
-        geometry = SHAPES
-        crs = CRS.from_string(UTM)
-        columns = ("kind", "geometry")
-
-    frame = Frame(kind=["pool", "court"])
+    frame = Frame(SHAPES, CRS.from_string(UTM), kind=["pool", "court"])
     model = base.adapt(
         frame, "imprinting", {"pool": "#123456"}, images=[scene], attribute="kind", sure=None
     )
@@ -136,6 +131,6 @@ def test_settings_of_a_layer_do_not_go_with_arrays(base):
 def test_base_classes_are_not_drawn_as_novel_ones(base, scene, layer):
     labels = DrawnLabels(layer, scene, attribute="kind")
     assert labels.files() == [layer, scene]
-    frame = type("Frame", (dict,), {"geometry": SHAPES, "crs": UTM, "columns": ("class",)})
+    frame = Frame(SHAPES, UTM, **{"class": ["road", "pool"]})
     with pytest.raises(ConfigError, match="'road' is a class that the network knows already"):
-        base.adapt(frame({"class": ["road", "pool"]}), images=scene)
+        base.adapt(frame, images=scene)

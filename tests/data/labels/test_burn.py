@@ -180,14 +180,15 @@ def test_a_class_without_an_object_in_an_image_is_an_error(write_layer, image, t
 def test_objects_that_no_projection_knows_are_outside(write_layer, image, taxonomy):
     near = in_degrees([on_ground(box(10, 10, 30, 30))])
     path = write_layer(
-        [*near, box(-130, 80, -120, 90), box(-180, -90, 180, 90)],
+        [*near, box(-130, 80, -120, 90), box(-180, -90, 180, 90) - near[0].buffer(1e-4)],
         ["a", "a", "b"],
         "world.geojson",
         "EPSG:4326",
     )
     source = windows(path, [image()], taxonomy)
-    assert (source.mask(1) != 0).sum() > 0
-    assert "1 of 'a'" in source.notes[0]
+    assert (mask_of(source, 3) == 3).sum() == 400
+    assert (mask_of(source, 4)[50:, 60:] == 4).all()
+    assert source.notes == ["world.geojson: object(s) outside of all images left out: 1 of 'a'"]
 
 
 def test_empty_pixels_are_not_learned_from(write_layer, image, taxonomy):

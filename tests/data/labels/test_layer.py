@@ -4,7 +4,9 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
+from rasterio.crs import CRS
 from shapely import GeometryCollection, LineString, MultiPolygon, Point, Polygon, box
+from tests.fixtures.ground import Frame
 
 from terrashot.data.labels.layer import read_layer
 from terrashot.errors import DataError
@@ -60,17 +62,9 @@ def test_values_of_the_attribute_become_names(write_layer):
 
 
 def test_an_object_like_a_geodataframe_is_a_layer():
-    class Frame(dict):
-        geometry = [box(0, 0, 1, 1), Point(3, 3), None]  # noqa: RUF012
-        crs = SimpleNamespace(to_wkt=lambda: read_wkt())
-        columns = ("code", "geometry")
-
-    def read_wkt():
-        from rasterio.crs import CRS
-
-        return CRS.from_epsg(32640).to_wkt()
-
-    layer = read_layer(Frame(code=[3.0, 4.0, 3.0]), attribute="code")
+    crs = SimpleNamespace(to_wkt=CRS.from_epsg(32640).to_wkt)  # as pyproj's
+    frame = Frame([box(0, 0, 1, 1), Point(3, 3), None], crs, code=[3.0, 4.0, 3.0])
+    layer = read_layer(frame, attribute="code")
     assert layer.names == ["3", "4"]
     assert layer.crs.to_epsg() == 32640
     assert layer.notes == ("1 object(s) without a geometry left out",)
