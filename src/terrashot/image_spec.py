@@ -128,7 +128,7 @@ class ImageSpec:
             scale,
             _numbers("mean", mean) if mean is not None else _spread(IMAGENET_MEAN, len(bands)),
             _numbers("std", std) if std is not None else _spread(IMAGENET_STD, len(bands)),
-            tuple(image.get("rgb") or visible(bands)),  # type: ignore[arg-type]
+            tuple(image.get("rgb") or visible(bands)),
         )
 
     def read_as(self, bands: Sequence[Band] | None, key: str = "input.bands") -> "ImageSpec":

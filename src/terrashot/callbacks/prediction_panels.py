@@ -117,8 +117,8 @@ class PredictionPanels(Callback):
                     image = values["image"][row]
                 else:
                     image = self.read_image(name)
-                maps = (values[key][row] for key in ("mask", "prediction"))
-                panel = Panel.from_tensors(name, image, *maps, self.spec)
+                truth, prediction = (values[key][row] for key in ("mask", "prediction"))
+                panel = Panel.from_tensors(name, image, truth, prediction, self.spec)
                 self._panels.append(panel.shrunk(_LONGEST))
 
     def _publish(self, trainer: Trainer, stage: str) -> None:

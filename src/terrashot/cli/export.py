@@ -96,10 +96,8 @@ def _images(arguments: argparse.Namespace, spec: ImageSpec) -> dict[str, np.ndar
     dtype = str(input_type(spec)).removeprefix("torch.")
     if not arguments.image:
         shape = (spec.channels, arguments.size, arguments.size)
-        low, high = zip(*(spec.scale or [(0, 256)] * spec.channels), strict=True)
-        drawn = np.random.default_rng(0).uniform(
-            *(np.reshape(v, (-1, 1, 1)) for v in (low, high)), shape
-        )
+        pairs = np.array(spec.scale or [(0, 256)] * spec.channels)[:, :, None, None]
+        drawn = np.random.default_rng(0).uniform(pairs[:, 0], pairs[:, 1], shape)
         return {"noise": drawn.astype(dtype)}
     images = {}
     for path in arguments.image:

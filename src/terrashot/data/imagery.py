@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,40 +56,26 @@ class Imagery:
         bands = tuple(self.bands) if self.bands else RGB
         scale = parse_scale(self.scale, "data.scale")
         known = self.mean is not None and self.std is not None
+        count = len(bands)
         if tiles is None or (known and scale is None and not self.bands):
-            return ImageSpec(bands, **self._statistics(None, len(bands)))
+            mean, std = self._statistics(None, count)
+            return ImageSpec(bands, mean=mean, std=std)
         first = _header(tiles[0], bands)
-        rgb = tuple(self.rgb) if self.rgb is not None else _visible(tiles[0].image, bands, first)
+        rgb = _visible(tiles[0].image, bands, first)
+        if self.rgb is not None:
+            rgb = tuple(self.rgb)  # type: ignore[assignment] # ImageSpec counts them
         pairs = self._pairs(scale, first, tiles, root)
-        raw = ImageSpec(
-            bands,
-            first.dtype,
-            pairs,
-            (0.0,) * len(bands),
-            (1.0,) * len(bands),
-            rgb,  # type: ignore[arg-type]
-        )
-        found = None if known else _moments(tiles, raw, root)
-        return ImageSpec(
-            bands,
-            first.dtype,
-            pairs,
-            rgb=rgb,  # type: ignore[arg-type]
-            **self._statistics(found, len(bands)),
-        )
+        raw = ImageSpec(bands, first.dtype, pairs, (0.0,) * count, (1.0,) * count, rgb)
+        mean, std = self._statistics(None if known else _moments(tiles, raw, root), count)
+        return replace(raw, mean=mean, std=std)
 
     def _statistics(
         self, found: tuple[list[float], list[float]] | None, count: int
-    ) -> dict[str, tuple[float, ...]]:
-        values = {}
-        for place, key in enumerate(("mean", "std")):
-            given = getattr(self, key)
-            if given is None and found is not None:
-                given = found[place]
-            if given is None:
-                given = [0.5, 0.25][place : place + 1] * count
-            values[key] = tuple(float(v) for v in given)
-        return values
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation: as given, else as found, else those of no image."""
+        mean, std = found or ([0.5] * count, [0.25] * count)
+        given = mean if self.mean is None else self.mean, std if self.std is None else self.std
+        return tuple(map(float, given[0])), tuple(map(float, given[1]))
 
     def _pairs(
         self,

@@ -107,8 +107,8 @@ class TrainTransform:
             image, mask = image.rot90(turns, (-2, -1)), mask.rot90(turns, (-2, -1))
         if self.brightness or self.contrast or self.saturation:
             limits = (self.brightness, self.contrast, self.saturation)
-            factors = [_between(1 - limit, 1 + limit) for limit in limits]
-            image = jitter_colors(image, *factors, rgb=self.rgb)
+            bright, contrast, saturated = (_between(1 - limit, 1 + limit) for limit in limits)
+            image = jitter_colors(image, bright, contrast, saturated, self.rgb)
         if _happens(self.noise_p):
             kind = _whole(0, 2)
             if kind == 0:

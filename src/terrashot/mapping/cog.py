@@ -12,11 +12,12 @@ import rasterio
 import rasterio.shutil
 from rasterio.errors import RasterioError
 
+from terrashot.data.raster import reason
 from terrashot.errors import DataError
 from terrashot.files import atomic_write
 from terrashot.mapping.postprocess.block_map import NODATA
 from terrashot.mapping.rows import RowStore
-from terrashot.mapping.scene import Scene, reason
+from terrashot.mapping.scene import Scene
 from terrashot.taxonomy import Taxonomy
 
 SIDECAR = ".aux.xml"

@@ -87,7 +87,7 @@ def _check_measured(settings: LoggedSettings, task: Task[Any], coverage: Coverag
     for key, metric in asked.items():
         stage, _, name = (metric or "").partition("/iou/")
         part = {"val": "stage1_val", "test": "query"}.get(stage)
-        if not name or part not in task.tiles:
+        if not name or part is None or part not in task.tiles:
             continue
         counts = getattr(coverage, part)
         shown = [n for n, c in zip(coverage.taxonomy.names, counts.tolist(), strict=False) if c]

@@ -128,7 +128,7 @@ def _path_keys() -> tuple[frozenset[str], frozenset[str]]:
     found: tuple[set[str], set[str]] = (set(), set())
 
     def collect(kind: type, prefix: str) -> None:
-        for item in fields(kind):  # type: ignore[arg-type] # a dataclass
+        for item in fields(kind):
             path, key = item.metadata.get("path", False), prefix + item.name
             if path is True:
                 found[0].add(key)

@@ -131,7 +131,7 @@ def _family(kind: type) -> list[type]:
     root = next(c for c in reversed(kind.__mro__) if c is not object)
     found, left = [root], [root]
     while left:
-        below = left.pop().__subclasses__()
+        below: list[type] = left.pop().__subclasses__()
         found += below
         left += below
     return found
