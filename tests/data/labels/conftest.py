@@ -28,16 +28,20 @@ def write_layer(tmp_path):
         path = tmp_path / name
         shapes = np.array(shapes, dtype=object)
         kinds = {shape.geom_type for shape in shapes if shape is not None}
-        pyogrio.raw.write(
-            path,
-            geometry=np.array([None if s is None else shapely.to_wkb(s) for s in shapes], object),
-            field_data=[np.array(classes, dtype=object)],
-            fields=[attribute],
-            driver=SUFFIXES[path.suffix],
-            geometry_type=kinds.pop() if len(kinds) == 1 else "Unknown",
-            crs=crs,
-            **more,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="'crs' was not provided")
+            pyogrio.raw.write(
+                path,
+                geometry=np.array(
+                    [None if s is None else shapely.to_wkb(s) for s in shapes], object
+                ),
+                field_data=[np.array(classes, dtype=object)],
+                fields=[attribute],
+                driver=SUFFIXES[path.suffix],
+                geometry_type=kinds.pop() if len(kinds) == 1 else "Unknown",
+                crs=crs,
+                **more,
+            )
         return path
 
     return write
