@@ -138,6 +138,7 @@ def quiet():
     scale=st.sampled_from([None, (0.0, 500.0), "percentile", "full"]),
     bands=st.none() | st.lists(st.integers(0, 7), min_size=1, max_size=3),
 )
+@pytest.mark.slow
 @pytest.mark.timeout(0)
 def test_a_file_is_read_or_refused_with_one_clear_error(raster, spec, scale, bands):
     with TemporaryDirectory() as folder:
@@ -163,6 +164,7 @@ def test_a_file_is_read_or_refused_with_one_clear_error(raster, spec, scale, ban
 
 @settings(TRIED, max_examples=max(5, EXAMPLES // 8))
 @given(raster=rasters(), polygons=st.booleans())
+@pytest.mark.slow
 @pytest.mark.timeout(0)
 def test_a_scene_is_mapped_or_refused_with_one_clear_error(make_adapted, raster, polygons):
     model = Model(make_adapted())
