@@ -171,6 +171,7 @@ def color_model():
     import torch
 
     from terrashot.adaptation.inference import Inference
+    from terrashot.image_spec import ImageSpec
     from terrashot.taxonomy import Taxonomy
 
     colors = {"background": "#202020", "tree": "#20c020", "road": "#c0c0c0", "pool": "#2040e0"}
@@ -178,6 +179,7 @@ def color_model():
 
     class ColorModel(torch.nn.Module):
         stride = 1
+        spec = ImageSpec()
         inference = Inference()
         taxonomy = Taxonomy.from_dict(
             {"name": "colors", "background": rows[0], "base": rows[1:3], "novel": rows[3:]}

@@ -24,6 +24,8 @@ from terrashot.image_spec import Band
 
 # Without these, GDAL fills the missing part of a cut JPEG or PNG and says nothing.
 STRICT_READING = {"GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE", "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
+_OPAQUE = (1, 255, 65535)
+"""What transparency is written as where a pixel is wholly visible, besides a type's highest value."""
 _PROBES = 12
 """A side of the grid of small windows that stand for a file where all of it would take long."""
 
@@ -188,7 +190,7 @@ def _alpha(source: Any) -> int | None:  # noqa: ANN401 - rasterio has no types
 
     GDAL marks any fourth 8-bit band as alpha, infrared too. Transparency is mostly all or nothing:
     of the pixels above 0, most have one and the same highest value, whichever it is (1, 255,
-    65535, 1.0); soft edges are few.
+    65535, 1.0); soft edges are few. A band of any other value is a picture, however even.
     """
     marked = [i for i, c in enumerate(source.colorinterp, start=1) if c == ColorInterp.alpha]
     if len(marked) != 1:
@@ -196,6 +198,9 @@ def _alpha(source: Any) -> int | None:  # noqa: ANN401 - rasterio has no types
     values = np.concatenate([source.read(marked[0], window=w).ravel() for w in _probes(source)])
     shown = values[values > 0]
     if not len(shown) or (shown == shown.max()).mean() < 0.5:
+        return None
+    kind = np.dtype(shown.dtype)
+    if shown.max() not in {*_OPAQUE, np.iinfo(kind).max if kind.kind in "ui" else 1}:
         return None
     return marked[0]
 

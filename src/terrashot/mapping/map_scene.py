@@ -83,7 +83,7 @@ def map_scene(
         model=own,
         name="adapted in memory" if model.path is None else model.path.name,
         digest=model.digest,
-        scenes=check_scenes(str(scene), own.segmenter.spec, bands, parse_scale(scale, "scale")),
+        scenes=check_scenes(str(scene), own.spec, bands, parse_scale(scale, "scale")),
         output=Path(folder),
         layers=Layers(confidence, class_ids(probabilities, own.taxonomy)),
         options=options,

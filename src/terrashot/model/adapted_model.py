@@ -10,6 +10,7 @@ from terrashot.adaptation.batched_head import BatchedHead
 from terrashot.adaptation.head import AdaptedHead
 from terrashot.adaptation.inference import Inference, smooth, upsample
 from terrashot.adaptation.transition.describe import describe_transition
+from terrashot.image_spec import ImageSpec
 from terrashot.networks.segmenter import Segmenter
 from terrashot.taxonomy import Taxonomy
 
@@ -55,6 +56,11 @@ class AdaptedModel(nn.Module):
     def stride(self) -> int:
         """Image pixels a feature covers in each direction."""
         return self.segmenter.stride
+
+    @property
+    def spec(self) -> ImageSpec:
+        """The channels of the images that it takes."""
+        return self.segmenter.spec
 
     @property
     def num_classes(self) -> int:

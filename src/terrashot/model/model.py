@@ -74,7 +74,7 @@ class Model:
     @property
     def imagery(self) -> ImageSpec:
         """The images that it takes: bands, pixel type, scale."""
-        return self.network.segmenter.spec
+        return self.network.spec
 
     @property
     def classes(self) -> list[str]:

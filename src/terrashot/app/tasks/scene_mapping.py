@@ -153,7 +153,7 @@ def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
         name=checkpoint.name,
         digest=file_digest(checkpoint),
         layers=Layers(output.confidence, class_ids(output.probabilities, model.taxonomy)),
-        scenes=check_scenes(settings.input.path, model.segmenter.spec, settings.input.bands, scale),
+        scenes=check_scenes(settings.input.path, model.spec, settings.input.bands, scale),
         output=Path(output.path),
         options=options,
         products=SceneProducts(model.taxonomy, chosen, output.picture, rules),
