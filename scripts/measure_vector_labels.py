@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("--stride", type=int, default=16, help="of the features learned from")
     parser.add_argument("--radius", type=float, default=12, help="of points, in pixels")
     parser.add_argument("--only", nargs="*", help="novel classes to learn; without it all")
-    parser.add_argument("--sure", nargs="+", type=_number, default=[0.9])
+    parser.add_argument("--sure", nargs="+", type=_number, default=[0.0])
     parser.add_argument("--ring", nargs="+", type=_number, default=[None])
     options = parser.parse_args()
     config = yaml.safe_load(options.data.read_text(encoding="utf-8"))

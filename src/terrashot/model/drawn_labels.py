@@ -57,7 +57,7 @@ class DrawnLabels:
     line_width: float | None = None
     point_radius: float | None = None
     ring: float | None = None
-    sure: float | None = 0.9
+    sure: float | None = 0.0
     window: int = 512
     bands: Sequence[Band] | None = None
     scale: Any = None
@@ -191,7 +191,7 @@ def _called(source: Any, layer: str | None) -> str:  # noqa: ANN401 - a path, or
 
 
 def without_contrast(support: SupportPixels) -> list[str]:
-    """Classes of which no pixel says what they are not, neither label 0 nor another class."""
+    """Classes in whose windows no pixel is labelled as anything else."""
     names = support.class_names or [str(index) for index in range(support.num_classes)]
     contrast = {block.tile_class for block in support.blocks if block.label == 0}
     novel = range(support.num_base, support.num_classes)

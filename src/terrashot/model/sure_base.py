@@ -16,10 +16,11 @@ class SureBase:
     """Labels with 0, "anything but the class of this window", what the head is sure of.
 
     Drawn objects say what a class is and, without completely labelled areas, not what it is not; a
-    head that learns from them alone may give the class the whole map. In stage 1 novel classes
-    were part of the background. So an unlabelled pixel that the frozen head gives to a base class
-    other than background, with enough probability, is hardly of a novel one. Pixels that it takes
-    for background may be, and stay unknown.
+    head that learns from them alone gives them the whole map. In stage 1 novel classes were part
+    of the background. So an unlabelled pixel that the frozen head gives to a base class other than
+    background is hardly of a novel one. Pixels that it takes for background may be, and stay
+    unknown. To ask for more than that the base class is the likeliest leaves out what is hard to
+    tell from the novel classes, and has measured worse (docs/data.md).
 
     Args:
         windows: The windows, which tell what is unlabelled.

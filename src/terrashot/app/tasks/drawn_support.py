@@ -34,7 +34,7 @@ class DrawnSettings:
     point_radius: float | None = setting(None, above=0, why=_SIZE)
     ring: float | None = setting(None, above=0, why=_SIZE)
     sure: float | None = setting(
-        0.9, at_least=0, at_most=1, why="a probability; null trusts the frozen head with nothing"
+        0.0, at_least=0, at_most=1, why="a probability; null trusts the frozen head with nothing"
     )
     window: int = setting(512, at_least=32, at_most=4096, why="the side of a window in pixels")
     bands: list[Any] | None = None
