@@ -25,7 +25,7 @@ from terrashot.image_spec import Band
 # Without these, GDAL fills the missing part of a cut JPEG or PNG and says nothing.
 STRICT_READING = {"GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE", "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
 _OPAQUE = (1, 255, 65535)
-"""What transparency is written as where a pixel is wholly visible, besides a type's highest value."""
+"""What a wholly visible pixel is told by, besides the highest value of the type."""
 _PROBES = 12
 """A side of the grid of small windows that stand for a file where all of it would take long."""
 
