@@ -16,9 +16,9 @@ from terrashot.errors import DataError
 def reads(monkeypatch):
     found = []
 
-    def read(path, allowed):
+    def read(path, allowed, codes):
         found.append(path)
-        return read_label(path, allowed)
+        return read_label(path, allowed, codes)
 
     monkeypatch.setattr(statistics, "read_label", read)
     return found

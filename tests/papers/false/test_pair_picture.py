@@ -2,6 +2,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from terrashot.image_spec import ImageSpec
 from terrashot.papers.false.figures.pair_picture import Pair, pair_picture
 from terrashot.papers.false.figures.probe_table import probe_table
 
@@ -10,7 +11,8 @@ def test_pairs_stand_in_rows_with_a_frame_that_says_right_or_wrong():
     red, blue = torch.zeros(3, 8, 8), torch.zeros(3, 8, 8)
     red[0], blue[2] = 1, 1
     pairs = [
-        Pair.from_tensors(red, blue, "a" * 200, "cosine 0.9", right) for right in (True, False)
+        Pair.from_tensors((red, blue), ImageSpec(), "a" * 200, "cosine 0.9", right)
+        for right in (True, False)
     ]
     picture = pair_picture([*pairs, *pairs, pairs[0]], "title", columns=2, side=40)
     assert picture.dtype == np.uint8
