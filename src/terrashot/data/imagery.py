@@ -1,7 +1,7 @@
 """From the data config to the channels of the images: what it leaves open is computed and kept."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -94,13 +94,10 @@ class Imagery:
                     "the type (floating-point numbers: 0 to 1)."
                 )
             return None
-        if isinstance(scale, tuple):
-            return (scale,) * len(first.bands)
-        if scale == FULL:
-            whole = np.dtype(first.dtype).kind in "ui"
-            top = float(np.iinfo(first.dtype).max) if whole else 1.0
-            return None if first.dtype == EIGHT_BIT else ((0.0, top),) * len(first.bands)
-        return _percentiles(tiles, first, root, tuple(self.bands or RGB))
+        if scale == FULL and first.dtype == EIGHT_BIT:
+            return None
+        bands = tuple(self.bands or RGB)
+        return scale_pairs(scale, first, lambda: _percentiles(tiles, first, root, bands))
 
 
 def parse_scale(value: Any, key: str) -> tuple[float, float] | str | None:  # noqa: ANN401 - from a config
@@ -121,6 +118,25 @@ def parse_scale(value: Any, key: str) -> tuple[float, float] | str | None:  # no
         f"the {LOW:g}nd and {HIGH:g}th percentile of each band; or {FULL}, the whole range of the "
         "type."
     )
+
+
+def scale_pairs(
+    scale: tuple[float, float] | str, raster: Raster, found: Callable[[], Pairs]
+) -> Pairs:
+    """Low and high value of each band of a file.
+
+    Args:
+        scale: As ``parse_scale`` gives it, not None.
+        raster: The file.
+        found: The percentiles; asked for where they are the scale.
+    """
+    if scale == PERCENTILE:
+        return found()
+    if scale == FULL:
+        whole = np.dtype(raster.dtype).kind in "ui"
+        scale = (0.0, float(np.iinfo(raster.dtype).max) if whole else 1.0)
+    assert not isinstance(scale, str)
+    return (scale,) * len(raster.bands)
 
 
 def percentiles(pixels: np.ndarray) -> Pairs:

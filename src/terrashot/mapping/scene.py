@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from terrashot.data.imagery import FULL, PERCENTILE, percentiles
+from terrashot.data.imagery import PERCENTILE, percentiles, scale_pairs
 from terrashot.data.raster import Raster, inspect_raster, open_raster, sample_pixels
 from terrashot.errors import DataError
 from terrashot.image_spec import EIGHT_BIT, Band, ImageSpec
@@ -96,14 +94,7 @@ def inspect_scene(
         _check_type(raster, own, scale)
         if scale is None:
             return Scene(raster, own)
-        if scale == PERCENTILE:
-            pairs = percentiles(sample_pixels(source, raster))
-        elif scale == FULL:
-            whole = np.dtype(raster.dtype).kind in "ui"
-            pairs = ((0.0, float(np.iinfo(raster.dtype).max) if whole else 1.0),) * own.channels
-        else:
-            assert not isinstance(scale, str)
-            pairs = (scale,) * own.channels
+        pairs = scale_pairs(scale, raster, lambda: percentiles(sample_pixels(source, raster)))
     return Scene(raster, replace(own, scale=pairs))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from rasterio.windows import Window
 
-from terrashot.data.imagery import FULL, PERCENTILE, percentiles
+from terrashot.data.imagery import PERCENTILE, percentiles, scale_pairs
 from terrashot.data.labels.windows import Place
 from terrashot.data.raster import Raster, inspect_raster, open_raster, read_pixels, sample_pixels
 from terrashot.data.reading import check_type
@@ -104,12 +104,5 @@ def _inspected(
         if scale is None:
             check_type(raster, spec)
             return LabelledImage(raster, spec)
-        if scale == PERCENTILE:
-            pairs = percentiles(sample_pixels(source, raster))
-        elif scale == FULL:
-            whole = np.dtype(raster.dtype).kind in "ui"
-            pairs = ((0.0, float(np.iinfo(raster.dtype).max) if whole else 1.0),) * spec.channels
-        else:
-            assert not isinstance(scale, str)
-            pairs = (scale,) * spec.channels
+        pairs = scale_pairs(scale, raster, lambda: percentiles(sample_pixels(source, raster)))
     return LabelledImage(raster, replace(spec, scale=pairs))
