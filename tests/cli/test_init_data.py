@@ -9,6 +9,7 @@ from terrashot.app.config.compose import compose_settings
 from terrashot.cli.main import main
 from terrashot.configs_folder import configs_folder
 from terrashot.data.datamodule import FewShotDataModule
+from terrashot.data.imagery import Imagery
 from terrashot.tasks.task import crop_of, taxonomy_of
 
 RNG = np.random.default_rng(0)
@@ -63,8 +64,11 @@ def test_the_written_config_is_short_and_a_run_can_use_it(folder, tmp_path, monk
     assert crop_of(settings, settings.data.crop) == 64
     taxonomy = taxonomy_of(settings)
     assert (taxonomy.name, taxonomy.num_base) == ("city", 3)
-    data = FewShotDataModule(folder, taxonomy, labels=settings.data.labels, num_workers=0)
+    described = settings.data
+    data = FewShotDataModule(folder, taxonomy, labels=described.labels, num_workers=0)
     assert len(data.train_tiles) == 10
+    data.spec = Imagery(described.bands, described.scale).spec(data.train_tiles, folder)
+    assert data.spec.channels == 4
     assert data.train_label_counts().min() > 0
 
     capsys.readouterr()

@@ -83,7 +83,7 @@ def test_drop_path_acts_in_training_only():
         ({"decoder": {"name": "unet", "channels": [8, 8]}}, ["list of 5"]),
         ({"decoder": {"name": "deeplabv3plus", "output_stride": 32}}, ["output_stride=32", "8"]),
         ({"num_classes": 1}, ["num_classes"]),
-        ({"mean": [0.5]}, ["mean", "three"]),
+        ({"mean": [0.5]}, ["data.mean", "3 channel(s)"]),
         ({"std": [0.1, 0.0, 0.1]}, ["std"]),
     ],
 )

@@ -21,8 +21,8 @@ def truncated_label(d):
     path.write_bytes(path.read_bytes()[:100])
 
 
-def four_bands(d):
-    d.write(d.image("trainset", "t1"), np.ones((4, d.side, d.side), "uint8"))
+def five_bands(d):
+    d.write(d.image("trainset", "t1"), np.ones((5, d.side, d.side), "uint8"))
 
 
 def sixteen_bits(d):
@@ -62,7 +62,7 @@ def foreign_label(d):
         (no_label, "error", "missing label", "listed (train)"),
         (truncated, "error", "bad image", "cannot be read"),
         (truncated_label, "error", "bad label", "cannot be read"),
-        (four_bands, "error", "bad image", "has 4 band(s)"),
+        (five_bands, "error", "bad image", "has 5 band(s)"),
         (sixteen_bits, "error", "bad image", "uint16"),
         (float_label, "error", "bad label", "float32"),
         (other_size, "error", "sizes differ", "image 12x12, label 13x12"),
