@@ -67,7 +67,9 @@ def test_the_written_config_is_short_and_a_run_can_use_it(folder, tmp_path, monk
     described = settings.data
     data = FewShotDataModule(folder, taxonomy, labels=described.labels, num_workers=0)
     assert len(data.train_tiles) == 10
-    data.spec = Imagery(described.bands, described.scale).spec(data.train_tiles, folder)
+    data.spec = Imagery(described.bands, described.scale).spec(
+        [tile.image for tile in data.train_tiles], folder
+    )
     assert data.spec.channels == 4
     assert data.train_label_counts().min() > 0
 

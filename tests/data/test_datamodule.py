@@ -7,7 +7,7 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from terrashot.data.datamodule import FewShotDataModule, default_workers
+from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.transforms import TrainTransform
 from terrashot.errors import DataError
 from terrashot.taxonomy import Taxonomy
@@ -217,14 +217,6 @@ def test_label_counts_are_those_of_the_training_tiles(dataset, taxonomy):
     assert counts.shape == (4,)
     sides = [48 * 48] * 9
     assert int(counts.sum()) == sum(sides)
-
-
-@pytest.mark.parametrize(
-    ("cores", "gpu", "workers"),
-    [(1, False, 0), (2, False, 0), (2, True, 1), (4, False, 3), (64, True, 8)],
-)
-def test_default_workers_suit_the_machine(cores, gpu, workers):
-    assert default_workers(cores, gpu) == workers
 
 
 def test_dubai_trains_and_counts(shared, tmp_path, monkeypatch):

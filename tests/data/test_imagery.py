@@ -33,6 +33,10 @@ def tiles(tmp_path):
     return made
 
 
+def images(tiles):
+    return [tile.image for tile in tiles]
+
+
 def _write(path, array, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     with rasterio.open(
@@ -43,7 +47,7 @@ def _write(path, array, **options):
 
 
 def test_a_fixed_scale_gives_means_and_deviations_of_the_pixels_with_data(tiles, tmp_path):
-    spec = Imagery([1, 2, 3, 4], [0, 4400]).spec(tiles, tmp_path)
+    spec = Imagery([1, 2, 3, 4], [0, 4400]).spec(images(tiles), tmp_path)
     assert spec.dtype == "uint16"
     assert spec.scale == ((0.0, 4400.0),) * 4
     np.testing.assert_allclose(spec.mean, [600 * i / 4400 for i in (1, 2, 3, 4)], rtol=0.02)
@@ -52,7 +56,7 @@ def test_a_fixed_scale_gives_means_and_deviations_of_the_pixels_with_data(tiles,
 
 
 def test_percentiles_are_taken_over_all_training_tiles(tiles, tmp_path):
-    spec = Imagery([4, 1], "percentile").spec(tiles, tmp_path)
+    spec = Imagery([4, 1], "percentile").spec(images(tiles), tmp_path)
     low, high = np.transpose(spec.scale)
     np.testing.assert_allclose(low, [4 * 120, 120], rtol=0.03)
     np.testing.assert_allclose(high, [4 * 1080, 1080], rtol=0.03)
@@ -61,44 +65,44 @@ def test_percentiles_are_taken_over_all_training_tiles(tiles, tmp_path):
 
 
 def test_the_whole_range_of_a_type_is_a_scale_too(tiles, tmp_path):
-    assert Imagery([1], "full").spec(tiles, tmp_path).scale == ((0.0, 65535.0),)
+    assert Imagery([1], "full").spec(images(tiles), tmp_path).scale == ((0.0, 65535.0),)
 
 
 def test_what_was_computed_is_kept_until_a_tile_changes(tiles, tmp_path, monkeypatch):
-    first = Imagery([1, 2, 3, 4], "percentile").spec(tiles, tmp_path)
+    first = Imagery([1, 2, 3, 4], "percentile").spec(images(tiles), tmp_path)
     kept = sorted(p.name for p in (tmp_path / ".terrashot").iterdir())
     assert [name.split("_")[1] for name in kept] == ["moments", "percentiles"]
     read = imagery_module._valid
     monkeypatch.setattr(imagery_module, "_valid", None)
-    assert Imagery([1, 2, 3, 4], "percentile").spec(tiles, tmp_path) == first
+    assert Imagery([1, 2, 3, 4], "percentile").spec(images(tiles), tmp_path) == first
     monkeypatch.setattr(imagery_module, "_valid", read)
     _write(tiles[0].image, np.full((4, 40, 40), 7, np.uint16), nodata=0)
-    assert Imagery([1, 2, 3, 4], "percentile").spec(tiles, tmp_path) != first
+    assert Imagery([1, 2, 3, 4], "percentile").spec(images(tiles), tmp_path) != first
 
 
 def test_a_damaged_note_is_computed_again(tiles, tmp_path):
-    first = Imagery([1], [0, 1000]).spec(tiles, tmp_path)
+    first = Imagery([1], [0, 1000]).spec(images(tiles), tmp_path)
     (note,) = (tmp_path / ".terrashot").iterdir()
     note.write_text(json.dumps({"key": "another"}))
-    assert Imagery([1], [0, 1000]).spec(tiles, tmp_path) == first
+    assert Imagery([1], [0, 1000]).spec(images(tiles), tmp_path) == first
 
 
 def test_other_types_than_8_bit_need_a_scale(tiles, tmp_path):
     with pytest.raises(ConfigError, match=r"uint16.*data\.scale=\[LOW,HIGH\].*percentile.*full"):
-        Imagery([1, 2, 3]).spec(tiles, tmp_path)
+        Imagery([1, 2, 3]).spec(images(tiles), tmp_path)
 
 
 def test_a_tile_of_another_type_is_named(tiles, tmp_path):
     _write(tiles[2].image, np.ones((4, 40, 40), np.uint8))
     with pytest.raises(DataError, match=r"2\.tif has pixels of type uint8.*uint16"):
-        Imagery([1, 2, 3], [0, 1000]).spec(tiles, tmp_path)
+        Imagery([1, 2, 3], [0, 1000]).spec(images(tiles), tmp_path)
 
 
 def test_tiles_without_any_data_are_said_before_training(tiles, tmp_path):
     for tile in tiles:
         _write(tile.image, np.zeros((4, 40, 40), np.uint16), nodata=0)
-    with pytest.raises(DataError, match="no training tile has a pixel with data"):
-        Imagery([1, 2, 3], [0, 1000]).spec(tiles, tmp_path)
+    with pytest.raises(DataError, match="no training image has a pixel with data"):
+        Imagery([1, 2, 3], [0, 1000]).spec(images(tiles), tmp_path)
 
 
 def test_8_bit_rgb_with_statistics_needs_no_tile_at_all(tmp_path):
@@ -114,7 +118,7 @@ def test_a_scale_of_another_form_is_refused(value):
 
 
 def test_empty_pixels_are_ignored_by_labels_counts_and_masks_alike(tiles, tmp_path, taxonomy):
-    spec = Imagery([1, 2, 3, 4], [0, 4400]).spec(tiles, tmp_path)
+    spec = Imagery([1, 2, 3, 4], [0, 4400]).spec(images(tiles), tmp_path)
     dataset = TileDataset(tiles, taxonomy, spec=spec, cache=True)
     for _ in range(2):  # decoded, then from memory
         sample = dataset[0]
@@ -130,7 +134,7 @@ def test_empty_pixels_are_ignored_by_labels_counts_and_masks_alike(tiles, tmp_pa
 
 
 def test_a_label_that_lies_elsewhere_is_an_error(tiles, tmp_path, taxonomy):
-    spec = Imagery([1, 2, 3, 4], [0, 4400]).spec(tiles, tmp_path)
+    spec = Imagery([1, 2, 3, 4], [0, 4400]).spec(images(tiles), tmp_path)
     moved = rasterio.transform.from_origin(4e5 + 40, 5e6, 1, 1)
     with rasterio.open(tiles[1].label, "r+") as file:
         file.transform = moved

@@ -58,12 +58,12 @@ def check_run(arguments: tuple[str, ...]) -> int:
         once = [{k: v[:1] if k in REPEATS else v for k, v in d.items()} for d in (varied, grid)]
         jobs = [job.overrides for job in grid_jobs(fixed, *once)]
     for job in jobs:
-        settings = compose_settings(CONFIGS, job)
-        if hasattr(settings, "data"):
-            settings.data.demo_seed = 0  # tiles that make themselves are not looked for
-        settings.trainer.accelerator = "cpu"
-        settings.trainer.devices = 1
         with contextlib.suppress(CheckpointError, DataError):
+            settings = compose_settings(CONFIGS, job)
+            if hasattr(settings, "data"):
+                settings.data.demo_seed = 0  # tiles that make themselves are not looked for
+            settings.trainer.accelerator = "cpu"
+            settings.trainer.devices = 1
             check_settings(settings)
     return len(jobs)
 

@@ -88,7 +88,8 @@ def _spec(root: Path, config: Mapping[str, Any]) -> ImageSpec | None:
     imagery = Imagery(**{key: config.get(key) for key in keys})
     if not imagery.bands and imagery.scale is None:
         return None
-    return imagery.spec(FewShotLayout(root, "test").unlabelled_train, root)
+    tiles = FewShotLayout(root, "test").unlabelled_train
+    return imagery.spec([tile.image for tile in tiles], root)
 
 
 def _classes(arguments: argparse.Namespace) -> tuple[Taxonomy, list[str], Mapping[str, Any]]:

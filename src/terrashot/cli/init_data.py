@@ -54,7 +54,9 @@ def _init(arguments: argparse.Namespace, console: Console) -> int:
     with console.status(f"looking at {root}", spinner="line"):
         found = survey(root)
         config = propose(found, name, root)
-        spec = Imagery(config.get("bands"), config.get("scale")).spec(found.tiles, root)
+        spec = Imagery(config.get("bands"), config.get("scale")).spec(
+            [tile.image for tile in found.tiles], root
+        )
     _show(found, spec, console)
     text = _header(found) + yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     console.print(f"\n[bold]{target}[/]", highlight=False)

@@ -1,31 +1,28 @@
 """Loaders of a few-shot dataset for the Trainer: training, validation, support, query."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
 from terrashot.data.feature_cache import FeatureCache
 from terrashot.data.label_codes import LabelCodes
 from terrashot.data.layout import FewShotLayout, Tile
+from terrashot.data.loaders import Loaders
 from terrashot.data.query_tiles import QueryTiles, collate_queries, collate_query
-from terrashot.data.sampling import EpochSampler
 from terrashot.data.share import share_of
 from terrashot.data.statistics import label_counts
 from terrashot.data.support import SupportSet
-from terrashot.data.tiles import Sample, TileDataset, collate
+from terrashot.data.tiles import Sample, TileDataset
 from terrashot.data.transforms import EvalTransform
 from terrashot.image_spec import ImageSpec
 from terrashot.taxonomy import Taxonomy
 
 
-class FewShotDataModule(LightningDataModule):
+class FewShotDataModule(Loaders):
     """The splits of a few-shot dataset as loaders.
 
     Training and validation loaders serve stage 1 (novel classes are background); the test loader
@@ -80,18 +77,13 @@ class FewShotDataModule(LightningDataModule):
         spec: ImageSpec | None = None,
         labels: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(batch_size, eval_batch_size, num_workers, pin_memory, seed)
         self.root = Path(root)
         self.taxonomy = taxonomy
         self.split = split
         self.train_transform = train_transform
         self.eval_transform = EvalTransform(eval_size)
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.num_workers = num_workers
-        self.pin_memory = pin_memory
         self.cache = cache
-        self.seed = seed
         self.hint = hint
         self.maker = maker
         self.support_draw = support_draw
@@ -154,19 +146,11 @@ class FewShotDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Training tiles, shuffled and augmented by (seed, epoch); ranks get equal counts."""
-        sampler = self._sampler(len(self.train_tiles), "wrap", shuffle=True)
-        return self._loader(
-            self._train_tiles,
-            sampler,
-            self.batch_size,
-            # A last batch of one tile has no variance for a batch norm over pooled features.
-            drop_last=len(sampler) > self.batch_size,
-        )
+        return self._training(self._train_tiles)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Stage-1 validation tiles; each counts once, whatever the number of ranks."""
-        sampler = self._sampler(len(self.layout.stage1_val), "filler")
-        return self._loader(self._val_tiles, sampler, self.eval_batch_size)
+        return self._validation(self._val_tiles)
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Query tiles that are not in ``skip``, all classes, each on one rank.
@@ -223,69 +207,3 @@ class FewShotDataModule(LightningDataModule):
             cache=self.cache,
             processes=self._local_ranks(),
         )
-
-    def _loader(
-        self,
-        dataset: Dataset[Any],
-        sampler: Sampler[Any],
-        batch_size: int,
-        drop_last: bool = False,
-        collate_fn: Callable[[Any], Any] | None = None,
-    ) -> DataLoader[Any]:
-        workers = self.num_workers
-        if workers is None:
-            cores = available_cores() // self._local_ranks()
-            workers = default_workers(cores, torch.cuda.is_available())
-        workers = min(workers, len(dataset))  # type: ignore[arg-type] # all of ours have one
-        pinned = torch.cuda.is_available() if self.pin_memory is None else self.pin_memory
-        return DataLoader(
-            dataset,
-            batch_size=batch_size,
-            sampler=sampler,
-            drop_last=drop_last,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            prefetch_factor=4 if workers > 0 else None,
-            pin_memory=pinned,
-            collate_fn=collate_fn or collate,
-            # A loader draws from the global generator otherwise, and the network's own draws
-            # would depend on how many loaders were started before.
-            generator=torch.Generator().manual_seed(self.seed),
-        )
-
-    def _sampler(
-        self, size: int, surplus: Literal["wrap", "filler", "none"], shuffle: bool = False
-    ) -> EpochSampler:
-        """A sampler for the rank of this process in the run it belongs to."""
-        rank, world_size = self._place()
-        return EpochSampler(
-            size, self.seed, shuffle=shuffle, rank=rank, world_size=world_size, surplus=surplus
-        )
-
-    def _place(self) -> tuple[int, int]:
-        """Rank of this process and number of processes in the run it belongs to."""
-        if self.trainer is None:
-            return 0, 1
-        return self.trainer.global_rank, self.trainer.world_size
-
-    def _local_ranks(self) -> int:
-        """Processes of the run on this machine."""
-        return 1 if self.trainer is None else max(1, self.trainer.num_devices)
-
-
-def default_workers(cores: int, gpu: bool) -> int:
-    """Worker processes that suit a rank with ``cores`` processor cores to itself.
-
-    On two cores the network itself needs both, and a worker would only take turns with it; next
-    to a GPU even one core is better spent on the next batch.
-    """
-    if cores <= 2:
-        return 1 if gpu else 0
-    return min(cores - 1, 8)
-
-
-def available_cores() -> int:
-    """Cores this process may use; a container or a scheduler can grant fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from terrashot.data.layout import Tile
-from terrashot.data.raster import Raster, inspect_raster, read_pixels
+from terrashot.data.raster import Raster, inspect_raster, read_pixels, sample_pixels
 from terrashot.data.reading import opened_raster
 from terrashot.data.statistics import cache_folder, fingerprint
 from terrashot.errors import ConfigError, DataError
@@ -19,7 +18,9 @@ from terrashot.image_spec import EIGHT_BIT, RGB, Band, ImageSpec, visible
 PERCENTILE, FULL = "percentile", "full"
 LOW, HIGH = 2.0, 98.0
 _PER_TILE = 20_000
-"""Pixels of a tile that percentiles are taken from."""
+"""Pixels of an image that percentiles are taken from."""
+_WHOLE = 2**24
+"""Images of more pixels are looked at in places."""
 Pairs = tuple[tuple[float, float], ...]
 
 
@@ -41,32 +42,33 @@ class Imagery:
     std: Sequence[float] | None = None
     rgb: Sequence[int] | None = None
 
-    def spec(self, tiles: Sequence[Tile] | None, root: Path) -> ImageSpec:
+    def spec(self, images: Sequence[Path] | None, root: Path) -> ImageSpec:
         """The channels of the images.
 
         Args:
-            tiles: The training tiles; None where they are not there yet, which 8-bit RGB images
-                with ``mean`` and ``std`` can do without.
+            images: What is trained on; None where it is not there yet, which 8-bit RGB images
+                with ``mean`` and ``std`` can do without. Of a large image (over 16 million
+                pixels) windows spread over it are looked at.
             root: The dataset's folder; what is computed is kept in ``root/.terrashot``.
 
         Raises:
             ConfigError: values that can't be.
-            DataError: a tile can't be read.
+            DataError: an image can't be read.
         """
         bands = tuple(self.bands) if self.bands else RGB
         scale = parse_scale(self.scale, "data.scale")
         known = self.mean is not None and self.std is not None
         count = len(bands)
-        if tiles is None or (known and scale is None and not self.bands):
+        if images is None or (known and scale is None and not self.bands):
             mean, std = self._statistics(None, count)
             return ImageSpec(bands, mean=mean, std=std)
-        first = _header(tiles[0], bands)
-        rgb = _visible(tiles[0].image, bands, first)
+        first = _header(images[0], bands)
+        rgb = _visible(images[0], bands, first)
         if self.rgb is not None:
             rgb = tuple(self.rgb)  # type: ignore[assignment] # ImageSpec counts them
-        pairs = self._pairs(scale, first, tiles, root)
+        pairs = self._pairs(scale, first, images, root)
         raw = ImageSpec(bands, first.dtype, pairs, (0.0,) * count, (1.0,) * count, rgb)
-        mean, std = self._statistics(None if known else _moments(tiles, raw, root), count)
+        mean, std = self._statistics(None if known else _moments(images, raw, root), count)
         return replace(raw, mean=mean, std=std)
 
     def _statistics(
@@ -81,7 +83,7 @@ class Imagery:
         self,
         scale: tuple[float, float] | str | None,
         first: Raster,
-        tiles: Sequence[Tile],
+        images: Sequence[Path],
         root: Path,
     ) -> Pairs | None:
         if scale is None:
@@ -97,7 +99,7 @@ class Imagery:
         if scale == FULL and first.dtype == EIGHT_BIT:
             return None
         bands = tuple(self.bands or RGB)
-        return scale_pairs(scale, first, lambda: _percentiles(tiles, first, root, bands))
+        return scale_pairs(scale, first, lambda: _percentiles(images, first, root, bands))
 
 
 def parse_scale(value: Any, key: str) -> tuple[float, float] | str | None:  # noqa: ANN401 - from a config
@@ -148,9 +150,9 @@ def percentiles(pixels: np.ndarray) -> Pairs:
     return tuple(zip(map(float, low), map(float, high), strict=True))
 
 
-def _header(tile: Tile, bands: Sequence[Band]) -> Raster:
-    with opened_raster(tile.image) as source:
-        return inspect_raster(tile.image, source, bands, "data.bands")
+def _header(path: Path, bands: Sequence[Band]) -> Raster:
+    with opened_raster(path) as source:
+        return inspect_raster(path, source, bands, "data.bands")
 
 
 def _visible(path: Path, bands: Sequence[Band], first: Raster) -> tuple[int, int, int]:
@@ -161,13 +163,13 @@ def _visible(path: Path, bands: Sequence[Band], first: Raster) -> tuple[int, int
     return visible(named)
 
 
-def _percentiles(tiles: Sequence[Tile], first: Raster, root: Path, bands: Sequence[Band]) -> Pairs:
-    kept = _Kept(tiles, root, ("percentiles", list(bands), first.dtype))
+def _percentiles(images: Sequence[Path], first: Raster, root: Path, bands: Sequence[Band]) -> Pairs:
+    kept = _Kept(images, root, ("percentiles", list(bands), first.dtype))
     found = kept.load()
     if found is None:
         parts = []
-        for tile in tiles:
-            pixels = _valid(tile, bands, first.dtype)
+        for path in images:
+            pixels = _valid(path, bands, first.dtype)
             step = max(1, pixels.shape[1] // _PER_TILE)
             parts.append(pixels[:, ::step])
         found = [list(pair) for pair in percentiles(np.concatenate(parts, axis=1))]
@@ -175,21 +177,23 @@ def _percentiles(tiles: Sequence[Tile], first: Raster, root: Path, bands: Sequen
     return tuple((float(low), float(high)) for low, high in found)
 
 
-def _moments(tiles: Sequence[Tile], spec: ImageSpec, root: Path) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel in 0..1 over all valid pixels of the tiles."""
-    kept = _Kept(tiles, root, ("moments", list(spec.bands), spec.dtype, spec.scale))
+def _moments(
+    images: Sequence[Path], spec: ImageSpec, root: Path
+) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel in 0..1 over the valid pixels of the images."""
+    kept = _Kept(images, root, ("moments", list(spec.bands), spec.dtype, spec.scale))
     found = kept.load()
     if found is None:
         count, total, squares = 0, np.zeros(spec.channels), np.zeros(spec.channels)
-        for tile in tiles:
-            pixels = spec.pixels(_valid(tile, spec.bands, spec.dtype)).astype(np.float64)
+        for path in images:
+            pixels = spec.pixels(_valid(path, spec.bands, spec.dtype)).astype(np.float64)
             pixels = pixels / 255 if spec.scale is None else pixels
             count += pixels.shape[1]
             total += pixels.sum(axis=1)
             squares += (pixels**2).sum(axis=1)
         if not count:
             raise DataError(
-                f"{root}: no training tile has a pixel with data, so there is nothing to learn "
+                f"{root}: no training image has a pixel with data, so there is nothing to learn "
                 "from. Look at their nodata values and masks."
             )
         mean = total / count
@@ -199,16 +203,18 @@ def _moments(tiles: Sequence[Tile], spec: ImageSpec, root: Path) -> tuple[list[f
     return found[0], found[1]
 
 
-def _valid(tile: Tile, bands: Sequence[Band], dtype: str) -> np.ndarray:
-    """Pixels with data of a tile [C, N], as they stand in its file."""
-    with opened_raster(tile.image) as source:
-        raster = inspect_raster(tile.image, source, bands, "data.bands")
+def _valid(path: Path, bands: Sequence[Band], dtype: str) -> np.ndarray:
+    """Pixels with data [C, N], as they stand in the file."""
+    with opened_raster(path) as source:
+        raster = inspect_raster(path, source, bands, "data.bands")
         if raster.dtype != dtype:
             raise DataError(
-                f"{tile.image} has pixels of type {raster.dtype}, but the first training tile is "
-                f"of type {dtype}. All tiles must be of one type and range; convert this one, or "
-                "take it off its list."
+                f"{path} has pixels of type {raster.dtype}, but the first training image is of "
+                f"type {dtype}. All images must be of one type and range; convert this one, or "
+                "leave it out."
             )
+        if raster.height * raster.width > _WHOLE:
+            return sample_pixels(source, raster)
         pixels, valid = read_pixels(source, raster)
     return pixels[:, valid]
 
@@ -217,14 +223,14 @@ class _Kept:
     """A computed value, kept beside the data, or in the cache folder where that is read-only.
 
     Args:
-        tiles: What it was computed from: names, sizes and times of their files.
+        images: What it was computed from: names, sizes and times of the files.
         root: The dataset's folder.
         what: What else it depends on.
     """
 
-    def __init__(self, tiles: Sequence[Tile], root: Path, what: tuple[Any, ...]) -> None:
-        self._key = json.dumps([fingerprint([tile.image for tile in tiles]), *what])
-        name = f"image_{what[0]}_{fingerprint([tile.image for tile in tiles])}.json"
+    def __init__(self, images: Sequence[Path], root: Path, what: tuple[Any, ...]) -> None:
+        self._key = json.dumps([fingerprint(images), *what])
+        name = f"image_{what[0]}_{fingerprint(images)}.json"
         self._places = [root / ".terrashot" / name, cache_folder() / name]
 
     def load(self) -> Any:  # noqa: ANN401 - plain values

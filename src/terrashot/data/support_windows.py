@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import shapely
 import torch
 from torch import Tensor
 
 from terrashot.data.labels.burn import Drawing
+from terrashot.data.labels.draw import draw, lies_inside
 from terrashot.data.labels.layer import Layer
 from terrashot.data.labels.options import BurnOptions
-from terrashot.data.labels.place import PixelGrid
 from terrashot.data.labels.scenes import LabelledImage
 from terrashot.data.labels.windows import Place, places_around
 from terrashot.data.support import SupportSample
@@ -59,7 +58,7 @@ class SupportWindows:
     ) -> None:
         options.check(layer)
         if areas is not None:
-            options.check(areas, "support.areas")
+            options.check(areas, "areas")
         self._ids = {c.name: c.index for c in taxonomy.novel}
         ids = np.array([self._ids[name] for name in layer.classes])
         self.notes = [f"{layer.name}: {note}" for note in layer.notes]
@@ -67,8 +66,8 @@ class SupportWindows:
         self.class_ids: list[int] = []
         self._masks: list[np.ndarray] = []
         self._unlabelled: list[np.ndarray] = []
-        drawings = [_drawing(layer, ids, image, options, areas) for image in images]
-        inside = np.array([_is_inside(d.shapes, i) for d, i in zip(drawings, images, strict=True)])
+        drawings = [draw(layer, ids, image, options, areas) for image in images]
+        inside = np.array([lies_inside(d.shapes, i) for d, i in zip(drawings, images, strict=True)])
         self._check_inside(layer, inside, images)
         shared = 0
         for class_id in sorted(self._ids.values()):
@@ -163,28 +162,3 @@ class SupportWindows:
                     "smaller than a pixel, wholly under objects of other classes, or lie where the "
                     "images hold no data. Draw larger ones, or give points and lines more metres."
                 )
-
-
-def _drawing(
-    layer: Layer,
-    ids: np.ndarray,
-    image: LabelledImage,
-    options: BurnOptions,
-    areas: Layer | None,
-) -> Drawing:
-    """The objects on the grid of an image."""
-    sizes = options.line_width or 0.0, options.point_radius or 0.0
-    grid = PixelGrid(image.raster, None if options.in_image else layer.crs)
-    complete = np.empty(0, dtype=object)
-    if areas is not None:
-        place = PixelGrid(image.raster, None if options.in_image else areas.crs)
-        complete = place.polygons(areas.shapes, *sizes)
-    around = None
-    if options.ring is not None:
-        around = grid.polygons(layer.shapes, *sizes, beyond=options.ring)
-    return Drawing(grid.polygons(layer.shapes, *sizes), ids, complete, around)
-
-
-def _is_inside(shapes: np.ndarray, image: LabelledImage) -> np.ndarray:
-    frame = shapely.box(0, 0, image.raster.width, image.raster.height)
-    return shapely.intersects(shapes, frame) & ~shapely.touches(shapes, frame)

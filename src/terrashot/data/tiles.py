@@ -24,6 +24,7 @@ from terrashot.errors import ConfigError, DataError
 from terrashot.image_spec import ImageSpec, as_unit
 from terrashot.taxonomy import IGNORE, Taxonomy
 
+Transform = Callable[[Any, Any], tuple[Any, Any]]
 FILLER = -1
 """Seed of a sample that only keeps ranks in step: its mask is all ignore, so it never counts."""
 
@@ -69,7 +70,7 @@ class TileDataset(Dataset[Sample]):
         self,
         tiles: Sequence[Tile],
         taxonomy: Taxonomy,
-        transform: Callable[[Any, Any], tuple[Any, Any]] | None = None,
+        transform: Transform | None = None,
         *,
         spec: ImageSpec | None = None,
         base_only: bool = False,
@@ -108,22 +109,7 @@ class TileDataset(Dataset[Sample]):
         """
         index, seed = key if isinstance(key, tuple) else (key, None)
         array, label = self.load(index)
-        image: Tensor = tv_tensors.Image(torch.from_numpy(array))
-        mask: Tensor = tv_tensors.Mask(torch.from_numpy(label))
-        if self.transform is not None:
-            if seed is None or seed == FILLER:
-                image, mask = self.transform(image, mask)
-            else:
-                with torch.random.fork_rng(devices=[]):
-                    # torch.manual_seed would also reseed the GPUs, which are not forked here.
-                    torch.default_generator.manual_seed(seed)
-                    image, mask = self.transform(image, mask)
-        plain = image.as_subclass(Tensor)
-        plain = as_unit(plain)
-        target = mask.as_subclass(Tensor).long()
-        if seed == FILLER:
-            target = torch.full_like(target, IGNORE)
-        return {"image": plain, "mask": target, "name": self.tiles[index].name}
+        return make_sample(array, label, self.tiles[index].name, self.transform, seed)
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Image [C, H, W] and label uint8 [H, W] of a tile, not transformed; read only.
@@ -200,6 +186,40 @@ class TileDataset(Dataset[Sample]):
             "pixel. Write the label anew on the grid of the image (`gdalwarp -r near`), or "
             "take the tile off its list."
         )
+
+
+def make_sample(
+    image: np.ndarray,
+    label: np.ndarray,
+    name: str,
+    transform: Transform | None = None,
+    seed: int | None = None,
+) -> Sample:
+    """A sample from arrays.
+
+    Args:
+        image: Bytes, or float32 in 0..1 [C, H, W].
+        label: uint8 [H, W].
+        name: What to call it.
+        transform: See ``TileDataset``.
+        seed: What the transform draws from; ``FILLER``: the mask is all ignore; None: the global
+            generator.
+    """
+    picture: Tensor = tv_tensors.Image(torch.from_numpy(image))
+    mask: Tensor = tv_tensors.Mask(torch.from_numpy(label))
+    if transform is not None:
+        if seed is None or seed == FILLER:
+            picture, mask = transform(picture, mask)
+        else:
+            with torch.random.fork_rng(devices=[]):
+                # torch.manual_seed would also reseed the GPUs, which are not forked here.
+                torch.default_generator.manual_seed(seed)
+                picture, mask = transform(picture, mask)
+    plain = as_unit(picture.as_subclass(Tensor))
+    target = mask.as_subclass(Tensor).long()
+    if seed == FILLER:
+        target = torch.full_like(target, IGNORE)
+    return {"image": plain, "mask": target, "name": name}
 
 
 def collate(samples: Sequence[Sample]) -> dict[str, Any]:

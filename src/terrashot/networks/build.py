@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from terrashot.errors import ConfigError
+from terrashot.errors import ConfigError, one_line
 from terrashot.image_spec import ImageSpec
 from terrashot.networks.decoders import build_decoder, decoder_options
-from terrashot.networks.encoder import build_encoder, first_line
+from terrashot.networks.encoder import build_encoder
 from terrashot.networks.segmenter import PAD_MULTIPLE, Segmenter
 
 # Where the weights come from says nothing about the network, so a description leaves it out.
@@ -115,7 +115,7 @@ def _probe(network: nn.Module, what: str, bands: int) -> tuple[int, int]:
     except (AssertionError, RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ConfigError(
             f"backbone {what} does not run on an image of {height} x {width} pixels "
-            f"({first_line(error)}); "
+            f"({one_line(error)}); "
             "a backbone must take images of any size, with maps at strides 2 or 4 to 32. Choose a "
             "convolutional one (mobilenetv2_100, resnet50, efficientnet_b4, convnext_tiny, ...)."
         ) from error

@@ -8,7 +8,7 @@ import timm
 from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
 from torch import nn
 
-from terrashot.errors import ConfigError
+from terrashot.errors import ConfigError, one_line
 
 
 def build_encoder(
@@ -64,7 +64,7 @@ def build_encoder(
         asked += [f"drop_path {drop_path}"] if drop_path else []
         raise ConfigError(
             f"backbone.name={name} cannot be an encoder with {', '.join(asked)} (timm says: "
-            f"{first_line(error)}); the decoder needs feature maps at strides 4 to 32. Choose a "
+            f"{one_line(error)}); the decoder needs feature maps at strides 4 to 32. Choose a "
             "convolutional or hierarchical backbone (mobilenetv2_100, resnet50, efficientnet_b4, "
             "convnext_tiny, ...), or another decoder."
         ) from error
@@ -100,9 +100,3 @@ def _drop_unused_blocks(encoder: TimmUniversalEncoder) -> None:
     stages = [info.get("stage") for info in model.feature_info.get_dicts()]
     if isinstance(blocks, nn.Sequential) and all(isinstance(s, int) for s in stages):
         model.blocks = blocks[: max(stages)]
-
-
-def first_line(error: Exception) -> str:
-    """The first line of a library's error, for a message of one paragraph."""
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")

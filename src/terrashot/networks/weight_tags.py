@@ -6,9 +6,8 @@ from pathlib import Path
 import timm
 from torch import Tensor
 
-from terrashot.errors import CheckpointError, ConfigError
+from terrashot.errors import CheckpointError, ConfigError, one_line
 from terrashot.networks.checkpoint_file import read_tensors
-from terrashot.networks.encoder import first_line
 
 DEFAULT_TAG = "default"
 
@@ -85,7 +84,7 @@ def _unknown_tag(tag: str, what: str, known: list[str]) -> ConfigError:
 
 def _no_download(what: str, error: Exception) -> CheckpointError:
     return CheckpointError(
-        f"The {what} could not be downloaded ({type(error).__name__}: {first_line(error)}). "
+        f"The {what} could not be downloaded ({type(error).__name__}: {one_line(error)}). "
         "Connect this machine to the internet, or download them elsewhere and give the file with "
         "backbone.weights=PATH; backbone.weights=null starts from random weights."
     )

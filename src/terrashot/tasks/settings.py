@@ -102,9 +102,35 @@ class TrainingData(DataSettings):
     rgb: list[int] | None = None
 
 
+_SIZE = "a length on the ground in metres"
+
+
+@dataclass
+class SceneSettings:
+    """``data.scenes``: whole scenes and a layer of labels, no tiles; see ``SceneSource``."""
+
+    labels: str | None = setting(None, path=True)
+    images: Any = None
+    attribute: str = "class"
+    layer: str | None = None
+    areas: str | None = setting(None, path=True)
+    areas_layer: str | None = None
+    crs: str | None = setting(None, choices=("image",))
+    line_width: float | None = setting(None, above=0, why=_SIZE)
+    point_radius: float | None = setting(None, above=0, why=_SIZE)
+    val_images: Any = None
+    held_out: float = setting(
+        0.2, above=0, below=1, why="the share of each class's windows that is validated on"
+    )
+    windows: int | None = setting(None, at_least=1)
+    balanced: bool = False
+
+
 @dataclass
 class CropData(TrainingData):
-    """The same for one that trains on crops."""
+    """The same for one that trains on crops, of tiles or of whole scenes."""
+
+    scenes: SceneSettings = field(default_factory=SceneSettings)
 
     crop: int | None = setting(
         None, at_least=32, why="a side in pixels, which networks halve five times; null: the tiles'"

@@ -123,6 +123,10 @@ class Run(Bench, Protocol):
         """What every data module is made from, whatever it makes of the tiles."""
         ...
 
+    def loaders(self) -> dict[str, Any]:
+        """What every loader is made with, whatever it loads."""
+        ...
+
     def plan(self) -> "OptimizationPlan":
         """Optimizer and schedule of the settings as checked plain numbers."""
         ...
@@ -225,6 +229,14 @@ class Task(ABC, Generic[S]):
     def check(self, settings: S, bench: Bench) -> None:
         """Raise a TerrashotError for what can't work and no general check finds."""
 
+    def fill_in(self, settings: S) -> None:
+        """Set what the settings leave to the data, so that the run's record has it.
+
+        Raises:
+            ConfigError: settings that do not go together.
+            DataError: what is asked can't be read.
+        """
+
     def reads(self, settings: S) -> Sequence[str] | None:
         """The parts of the tile layout that a run reads; None: it needs no tiles at all."""
         return self.tiles
@@ -260,27 +272,54 @@ class Task(ABC, Generic[S]):
 
 
 def taxonomy_of(settings: LoggedSettings) -> "Taxonomy":
-    """The classes of the run's data."""
+    """The classes of the run's data.
+
+    Raises:
+        ConfigError: they are not named, or can't be so.
+    """
     from terrashot.taxonomy import Taxonomy
 
+    if not names_classes(settings):
+        raise ConfigError(
+            f"data={settings.data.name} names no classes of its own. {settings.data.hint}".strip()
+        )
     return Taxonomy.from_dict({"name": settings.data.name, **settings.data.taxonomy})
 
 
-def crop_of(settings: LoggedSettings, crop: int | None) -> int:
-    """Side of a training crop: the one asked for, or that of the tiles, 512 pixels at most.
+def names_classes(settings: LoggedSettings) -> bool:
+    """Whether the run's data names its classes; whole scenes are drawn on later."""
+    return bool(settings.data.taxonomy)
+
+
+def training_images(settings: LoggedSettings) -> list[Path]:
+    """The tiles or scenes that a run trains on.
 
     Raises:
-        DataError: the first training tile, whose size is asked, can't be read.
+        DataError: there are none.
     """
     from terrashot.data.layout import FewShotLayout
+    from terrashot.tasks.scenes import scene_source
+
+    data = settings.data
+    source = scene_source(data)
+    if source is not None:
+        return source.training_images
+    layout = FewShotLayout(Path(data.root), data.split, None, data.hint)
+    return [tile.image for tile in layout.unlabelled_train]
+
+
+def crop_of(settings: LoggedSettings, crop: int | None) -> int:
+    """Side of a training crop: the one asked for, or that of the images, 512 pixels at most.
+
+    Raises:
+        DataError: the first training image, whose size is asked, can't be read.
+    """
     from terrashot.data.reading import image_size
 
     if crop is not None:
         return crop
-    data = settings.data
-    first = FewShotLayout(Path(data.root), data.split, None, data.hint).unlabelled_train[0]
     # The encoder's strides fit into multiples of 32.
-    return max(32, min(_LARGEST_CROP, *image_size(first.image)) // 32 * 32)
+    return max(32, min(_LARGEST_CROP, *image_size(training_images(settings)[0])) // 32 * 32)
 
 
 def check_novel_classes(settings: LoggedSettings) -> None:

@@ -11,7 +11,7 @@ from terrashot.app.tasks.registry import find_task
 from terrashot.data.label_codes import LabelCodes
 from terrashot.errors import ConfigError
 from terrashot.tasks.settings import LoggedSettings, RunSettings, TrainingData
-from terrashot.tasks.task import Task, taxonomy_of
+from terrashot.tasks.task import Task, names_classes, taxonomy_of
 
 
 def check_settings(settings: RunSettings) -> None:
@@ -50,6 +50,8 @@ def _check_folders(settings: RunSettings) -> None:
 
 
 def _check_data(settings: LoggedSettings, task: Task[Any]) -> None:
+    if not names_classes(settings) and task.reads(settings) is None:
+        return
     # Refuses what is no list of classes, and codes of other ones.
     LabelCodes.of(settings.data.labels, taxonomy_of(settings))
     check_tiles(settings, task)

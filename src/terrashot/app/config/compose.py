@@ -21,7 +21,7 @@ from terrashot.app.config.groups import (
 )
 from terrashot.app.config.paths import SHORT, as_grammar
 from terrashot.app.config.typed import to_settings, unknown_key
-from terrashot.app.tasks.registry import all_tasks
+from terrashot.app.tasks.registry import all_tasks, find_task
 from terrashot.errors import ConfigError
 from terrashot.tasks.settings import RunSettings
 
@@ -32,8 +32,11 @@ def compose_settings(configs: Path, overrides: list[str]) -> RunSettings:
     Raises:
         ConfigError: an unknown group option or key, one that the task does not read, a wrong
             type, a value that is not set.
+        DataError: what the settings leave to the data can't be read from them.
     """
-    return to_settings(compose_raw(configs, overrides), given_keys(configs, overrides))
+    settings = to_settings(compose_raw(configs, overrides), given_keys(configs, overrides))
+    find_task(settings.task).fill_in(settings)
+    return settings
 
 
 def compose_raw(configs: Path, overrides: list[str]) -> DictConfig:

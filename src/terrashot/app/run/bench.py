@@ -9,12 +9,11 @@ from hydra.utils import get_object
 from terrashot.app.run.folder import finished_runs, latest_finished
 from terrashot.build import build_part
 from terrashot.data.imagery import Imagery
-from terrashot.data.layout import FewShotLayout
 from terrashot.errors import CheckpointError, ConfigError
 from terrashot.image_spec import ImageSpec
 from terrashot.model.stage1_file import find_checkpoint, load_base_spec
 from terrashot.tasks.settings import LoggedSettings, RunSettings, TrainingData
-from terrashot.tasks.task import FinishedRun
+from terrashot.tasks.task import FinishedRun, training_images
 
 STAGE1 = "base_segmentation"
 
@@ -81,8 +80,7 @@ class SettingsBench:
         imagery = Imagery(data.bands, data.scale, data.mean, data.std, data.rgb)
         root = Path(data.root)
         made = data.demo_seed is None or (root / "train.txt").is_file()
-        layout = FewShotLayout(root, data.split, None, data.hint) if made else None
-        return imagery.spec(None if layout is None else layout.unlabelled_train, root)
+        return imagery.spec(training_images(settings) if made else None, root)
 
     def finished_runs(self, task: str) -> list[FinishedRun]:
         """See ``Bench``."""

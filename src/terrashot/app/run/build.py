@@ -27,6 +27,19 @@ from terrashot.tasks.settings import (
 from terrashot.tasks.task import taxonomy_of
 
 
+def loader_options(settings: LoggedSettings) -> dict[str, Any]:
+    """What every loader of a run is made with."""
+    data = settings.data
+    trained = {"batch_size": data.batch_size} if isinstance(data, TrainingData) else {}
+    return {
+        "eval_batch_size": data.eval_batch_size,
+        "num_workers": data.num_workers,
+        "pin_memory": data.pin_memory,
+        "seed": settings.seed,
+        **trained,
+    }
+
+
 def tile_options(settings: LoggedSettings, spec: ImageSpec) -> dict[str, Any]:
     """What every data module is made from, whatever it makes of the tiles.
 
@@ -40,24 +53,19 @@ def tile_options(settings: LoggedSettings, spec: ImageSpec) -> dict[str, Any]:
     maker = None
     if data.demo_seed is not None:
         maker = partial(make_demo, Path(data.root), data.demo_seed)
-    trained = {"batch_size": data.batch_size} if isinstance(data, TrainingData) else {}
     return {
+        **loader_options(settings),
         "root": data.root,
         "taxonomy": taxonomy_of(settings),
         "split": data.split,
         "hint": data.hint,
         "eval_size": data.eval_size,
-        "eval_batch_size": data.eval_batch_size,
-        "num_workers": data.num_workers,
-        "pin_memory": data.pin_memory,
         "cache": data.cache,
-        "seed": settings.seed,
         "maker": maker,
         "support_draw": data.support_draw,
         "train_share": data.train_share,
         "spec": spec,
         "labels": data.labels,
-        **trained,
     }
 
 

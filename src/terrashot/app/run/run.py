@@ -17,6 +17,7 @@ from terrashot.app.run.build import (
     build_plan,
     build_trainer,
     checkpoint_callbacks,
+    loader_options,
     resolve_accelerator,
     resolve_precision,
     tile_options,
@@ -76,6 +77,11 @@ class FolderRun(SettingsBench):
         """See ``Run``."""
         assert isinstance(self.settings, LoggedSettings)
         return tile_options(self.settings, self.image_spec())
+
+    def loaders(self) -> dict[str, Any]:
+        """See ``Run``."""
+        assert isinstance(self.settings, LoggedSettings)
+        return loader_options(self.settings)
 
     def plan(self) -> OptimizationPlan:
         """See ``Run``."""

@@ -100,7 +100,7 @@ def _launched(config: DictConfig) -> float | None:
     """What a launcher calls in each of its processes."""
     import torch
 
-    from terrashot.data.datamodule import available_cores
+    from terrashot.data.loaders import available_cores
 
     hydra_config = HydraConfig.get()
     threads = threads_of_job(dict(hydra_config.launcher), available_cores())

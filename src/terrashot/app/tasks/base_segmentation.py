@@ -1,14 +1,18 @@
 """Stage 1: train a network on the base classes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from terrashot.errors import ConfigError
 from terrashot.tasks.augmentation import build_augmentation
+from terrashot.tasks.scenes import name_classes, scene_source
 from terrashot.tasks.settings import REQUIRED, CallbackSettings, CropData, TrainingSettings, setting
 from terrashot.tasks.task import Bench, Run, Task, crop_of, following_data, taxonomy_of
 
 if TYPE_CHECKING:
+    from terrashot.data.scenes.plan import ScenePlan
     from terrashot.data.transforms import TrainTransform
     from terrashot.image_spec import ImageSpec
 
@@ -32,9 +36,24 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
     settings = BaseSegmentationSettings
     tiles = ("train", "stage1_val")
 
+    def fill_in(self, settings: BaseSegmentationSettings) -> None:
+        """The classes of whole scenes are those of their labels."""
+        name_classes(settings.data)
+
+    def reads(self, settings: BaseSegmentationSettings) -> Sequence[str] | None:
+        """Whole scenes have no tiles."""
+        return self.tiles if settings.data.scenes.labels is None else None
+
+    def inputs(self, settings: BaseSegmentationSettings, bench: Bench) -> Sequence[Path]:
+        """The labels of whole scenes."""
+        source = scene_source(settings.data)
+        return [*bench.files(), *(source.files if source is not None else [])]
+
     def check(self, settings: BaseSegmentationSettings, bench: Bench) -> None:
-        """Parts that do not go with labelled tiles are found before the first is read."""
-        _transform(settings, bench.image_spec())
+        """Parts that do not go with labels are found before the first image is read whole."""
+        spec = bench.image_spec()
+        _transform(settings, spec)
+        _scenes(settings, spec)
         if not getattr(bench.build("loss"), "needs_labels", True):
             raise ConfigError(
                 "loss: a contrastive loss compares windows and knows no classes, so stage 1 can't "
@@ -57,6 +76,7 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
         from terrashot.callbacks.prediction_panels import PredictionPanels
         from terrashot.callbacks.score_report import report_scores
         from terrashot.data.datamodule import FewShotDataModule
+        from terrashot.data.scenes.datamodule import SceneDataModule
         from terrashot.evaluation.scores import gfss_scores
         from terrashot.losses.ldam import LDAM
         from terrashot.networks.backbone_weights import load_backbone_weights
@@ -64,9 +84,12 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
         from terrashot.reporting.class_table import class_table
         from terrashot.tasks.base_segmentation import BaseSegmentation
 
-        data = FewShotDataModule(
-            train_transform=_transform(settings, run.image_spec()), **run.tiles()
-        )
+        spec = run.image_spec()
+        transform, plan = _transform(settings, spec), _scenes(settings, spec)
+        if plan is None:
+            data: Any = FewShotDataModule(train_transform=transform, **run.tiles())
+        else:
+            data = SceneDataModule(plan, spec, transform, **run.loaders())
         taxonomy = data.taxonomy.base_only()
         loss = run.build("loss")
         segmenter = build_segmenter(
@@ -87,6 +110,8 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
         panels = settings.callbacks.panels
         run.start(PredictionPanels(run.path, taxonomy, panels, spec=data.spec))
         run.say(f"{settings.backbone['name']}, {report.summary()}")
+        for line in plan.summary() if plan is not None else []:
+            run.say(line)
         if isinstance(loss, LDAM):
             data.prepare_data()
             loss.set_counts(data.train_label_counts())
@@ -100,7 +125,26 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
         run.write_results(run.metrics(), {"best": {monitor: best}}, confusion, taxonomy)
         scores = gfss_scores(confusion, taxonomy)
         run.console.print(class_table(scores, taxonomy, "Last validation: IoU by class"))
-        run.close(monitor, best, f"python run.py experiment=stage2{following_data(settings)}")
+        run.close(monitor, best, _following(settings))
+
+
+def _following(settings: BaseSegmentationSettings) -> str:
+    """The command that goes on from here."""
+    if settings.data.scenes.labels is None:
+        return f"python run.py experiment=stage2{following_data(settings)}"
+    given = f"data=scenes data.name={settings.data.name} data.root={settings.data.root}"
+    return f"python run.py experiment=adapt {given} support.labels=FILE support.images=FILES"
+
+
+def _scenes(settings: BaseSegmentationSettings, spec: "ImageSpec") -> "ScenePlan | None":
+    """The whole scenes that are trained on; None where there are tiles."""
+    from terrashot.data.scenes.plan import ScenePlan
+
+    source = scene_source(settings.data)
+    if source is None:
+        return None
+    side = crop_of(settings, settings.data.crop)
+    return ScenePlan(source, taxonomy_of(settings), spec, side)
 
 
 def _transform(settings: BaseSegmentationSettings, spec: "ImageSpec") -> "TrainTransform | None":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from terrashot.errors import ConfigError
 from terrashot.tasks.settings import StageTwoSettings, setting
-from terrashot.tasks.task import Bench, Run, taxonomy_of
+from terrashot.tasks.task import Bench, Run, names_classes, taxonomy_of
 
 if TYPE_CHECKING:
     from terrashot.data.labels.layer import Layer
@@ -78,7 +78,8 @@ class DrawnSupport:
         from terrashot.model.stage1_file import load_base_classes
 
         known = load_base_classes(self._bench.stage1_checkpoint())
-        return drawn_taxonomy(known, self.layer, taxonomy_of(self._settings))
+        own = taxonomy_of(self._settings) if names_classes(self._settings) else None
+        return drawn_taxonomy(known, self.layer, own)
 
     @cached_property
     def windows(self) -> "SupportWindows":
@@ -91,6 +92,8 @@ class DrawnSupport:
     @property
     def unscored(self) -> str | None:
         """Why no query of the data can score the model; None where they can."""
+        if not names_classes(self._settings):
+            return f"data={self._settings.data.name} has no query tiles"
         data = taxonomy_of(self._settings)
         if self.taxonomy == data:
             return None

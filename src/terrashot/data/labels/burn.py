@@ -75,6 +75,24 @@ class Drawing:
         labels[mine & others] = IGNORE
         return Burnt(labels, ~(known | mine), int((mine & others).sum()))
 
+    def classes(self, place: Place) -> np.ndarray:
+        """The labels of a window for all classes together, uint8 [h, w].
+
+        A pixel belongs to a shape where its centre does. Pixels that shapes of several classes
+        claim are ``IGNORE``, and so are those of which nobody has said anything; inside completely
+        labelled areas what no shape covers is 0.
+        """
+        labels = np.full((place.height, place.width), IGNORE, dtype=np.uint8)
+        areas = self._areas_near.query(place.box, predicate="intersects")
+        labels[_burnt(self.areas[areas], place)] = 0
+        found = self._shapes_near.query(place.box, predicate="intersects")
+        taken = np.zeros(labels.shape, bool)
+        for class_id in np.unique(self.ids[found]):
+            mine = _burnt(self.shapes[found[self.ids[found] == class_id]], place)
+            labels[mine] = np.where(taken[mine], IGNORE, class_id)
+            taken |= mine
+        return labels
+
 
 def _burnt(shapes: np.ndarray, place: Place) -> np.ndarray:
     """Where the centre of a pixel lies in one of the shapes, bool [h, w]."""

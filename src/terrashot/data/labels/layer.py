@@ -14,7 +14,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.crs import CRS
 
 from terrashot.data.labels.shapes import cleaned
-from terrashot.errors import DataError
+from terrashot.errors import DataError, one_line
 
 ATTRIBUTE = "class"
 _SHOWN = 12
@@ -63,13 +63,14 @@ def read_layer(
         source: The file, or an object like a GeoDataFrame: with ``geometry``, ``crs``, ``columns``.
         attribute: The column that names each object's class; None: classes are of no interest.
         layer: Name of the layer, where the file has several.
-        key: The setting that names the source, for messages; that of the layer is ``key_layer``,
-            ``support.layer`` for the labels.
+        key: The setting that names the source, for messages: ``GROUP.labels``, with the layer in
+            ``GROUP.layer``, or another one, with the layer in ``key_layer``.
 
     Raises:
         DataError: no such file, layer or attribute, or no object is left.
     """
-    layer_key = "support.layer" if key == "support.labels" else f"{key}_layer"
+    group, _, setting = key.rpartition(".")
+    layer_key = f"{group}.layer" if setting == "labels" else f"{key}_layer"
     if isinstance(source, str | Path):
         name, geometry, values, crs = _from_file(Path(source), attribute, layer, key, layer_key)
     elif all(hasattr(source, part) for part in ("geometry", "crs", "columns")):
@@ -108,11 +109,11 @@ def _from_file(
         layers = [str(found) for found in pyogrio.list_layers(path)[:, 0]]
         layer = _chosen(path, layers, layer, layer_key)
         fields = [str(field) for field in pyogrio.read_info(path, layer=layer)["fields"]]
-        wanted = [] if attribute is None else [_known(attribute, fields, f"{path}")]
+        wanted = [] if attribute is None else [_known(attribute, fields, f"{path}", key)]
         meta, _, wkb, columns = pyogrio.raw.read(path, layer=layer, columns=wanted)
     except (DataSourceError, DataLayerError) as error:
         raise DataError(
-            f"{key}={path} cannot be read as a vector file: {str(error).splitlines()[0]}. A whole "
+            f"{key}={path} cannot be read as a vector file: {one_line(error)}. A whole "
             "GeoPackage, GeoJSON, Shapefile or FlatGeobuf was expected."
         ) from error
     count = 0 if wkb is None else len(wkb)
@@ -134,7 +135,9 @@ def _from_frame(
     values: Any = np.full(len(geometry), "", dtype=object)
     if attribute is not None:
         columns = [str(column) for column in frame.columns if str(column) != "geometry"]
-        values = np.array(list(frame[_known(attribute, columns, f"{key}: {name}")]), dtype=object)
+        values = np.array(
+            list(frame[_known(attribute, columns, f"{key}: {name}", key)]), dtype=object
+        )
     crs = frame.crs
     if crs is not None:
         crs = CRS.from_wkt(crs.to_wkt()) if hasattr(crs, "to_wkt") else CRS.from_user_input(crs)
@@ -151,7 +154,7 @@ def _chosen(path: Path, layers: Sequence[str], wanted: str | None, key: str) -> 
     raise DataError(f"{path} {what}: {', '.join(layers) or 'it is empty'}. Name one with {key}=.")
 
 
-def _known(attribute: str, columns: Sequence[str], where: str) -> str:
+def _known(attribute: str, columns: Sequence[str], where: str, key: str) -> str:
     if attribute in columns:
         return attribute
     folded = {column.lower(): column for column in columns}
@@ -159,8 +162,8 @@ def _known(attribute: str, columns: Sequence[str], where: str) -> str:
     hint = f" Did you mean {folded[close[0]]}?" if close else ""
     raise DataError(
         f"{where} has no attribute '{attribute}'; it has "
-        f"{', '.join(columns[:_SHOWN]) or 'none at all'}.{hint} support.attribute names the one "
-        "that holds each object's class."
+        f"{', '.join(columns[:_SHOWN]) or 'none at all'}.{hint} {key.rpartition('.')[0]}.attribute "
+        "names the one that holds each object's class."
     )
 
 

@@ -10,7 +10,7 @@ from rasterio.warp import transform as to_system
 from rasterio.warp import transform_bounds
 
 from terrashot.data.raster import Raster
-from terrashot.errors import DataError
+from terrashot.errors import DataError, one_line
 
 _MARGIN = 0.5
 """Of an image's sides: so much around it is brought to its grid as well."""
@@ -27,19 +27,20 @@ class PixelGrid:
     Args:
         raster: The image.
         crs: Reference system of the shapes; None: they are in the coordinates of the image.
+        group: Of settings that the shapes come from, for messages.
 
     Raises:
         DataError: the shapes have a reference system and the image has none.
     """
 
-    def __init__(self, raster: Raster, crs: CRS | None) -> None:
+    def __init__(self, raster: Raster, crs: CRS | None, group: str = "support") -> None:
         self.height, self.width = raster.height, raster.width
         own = None if raster.crs is None else CRS.from_wkt(raster.crs)
         if crs is not None and own is None:
             raise DataError(
                 f"{raster.path} names no reference system, but the labels do "
                 f"({crs.to_string()[:60]}), so nobody can say where in it they lie. Give the image "
-                "one (`gdal_edit.py -a_srs`), or set support.crs=image where the labels are drawn "
+                f"one (`gdal_edit.py -a_srs`), or set {group}.crs=image where the labels are drawn "
                 "in the coordinates of the image."
             )
         self._path = raster.path
@@ -124,7 +125,7 @@ def _change(source: Any, target: Any, path: Any) -> Any:  # noqa: ANN401 - raste
         except Exception as error:  # rasterio passes on GDAL's errors, which are of many kinds
             raise DataError(
                 f"{path}: the labels cannot be brought to its reference system: "
-                f"{str(error).splitlines()[0]}. Check that the layer names the system that it was "
+                f"{one_line(error)}. Check that the layer names the system that it was "
                 "drawn in."
             ) from error
         return np.stack([x, y], axis=1)

@@ -16,7 +16,7 @@ from terrashot.errors import DataError
 from terrashot.image_spec import EIGHT_BIT, Band, ImageSpec
 
 _SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".png", ".jpg", ".jpeg", ".img")
-_MISSING = "; name the images that the labels are drawn on with support.images=PATH."
+_MISSING = "; name the images that the labels are drawn on."
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,20 @@ class LabelledImage:
         return np.where(valid, pixels, 0).astype(pixels.dtype), valid
 
 
-def find_images(value: str | Path | Sequence[str | Path]) -> list[Path]:
+def find_images(
+    value: str | Path | Sequence[str | Path], key: str = "support.images"
+) -> list[Path]:
     """The rasters of a file, a folder (not of folders in it) or a glob, or of several, sorted.
+
+    Args:
+        value: The setting.
+        key: Its name, for messages.
 
     Raises:
         DataError: there is none.
     """
     if not isinstance(value, str | Path):
-        return sorted({path for each in value for path in find_images(each)})
+        return sorted({path for each in value for path in find_images(each, key)})
     path = Path(value)
     if path.is_dir():
         found = [p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file()]
@@ -61,7 +67,7 @@ def find_images(value: str | Path | Sequence[str | Path]) -> list[Path]:
         found = [Path(p) for p in glob.glob(str(value), recursive=True) if Path(p).is_file()]
     if not found:
         raise DataError(
-            f"support.images={value}: there is no raster there. Give a raster, a folder of "
+            f"{key}={value}: there is no raster there. Give a raster, a folder of "
             "rasters, or a glob in quotes such as 'city/*.tif'."
         )
     return sorted(found)
@@ -72,6 +78,7 @@ def inspect_images(
     spec: ImageSpec,
     bands: Sequence[Band] | None = None,
     scale: tuple[float, float] | str | None = None,
+    group: str = "support",
 ) -> list[LabelledImage]:
     """Read the headers.
 
@@ -81,25 +88,26 @@ def inspect_images(
         bands: Where they are in these files, numbers or names; None: where ``spec`` says.
         scale: The values that become 0 and 1 here; see ``imagery.parse_scale``. None: those of
             ``spec``, for files of its type.
+        group: Of settings that ``bands`` and ``scale`` stand in, for messages.
 
     Raises:
         ConfigError: another number of bands than the network has channels.
         DataError: not readable, other bands, or pixels of another type and no scale.
     """
-    own = spec.read_as(bands, "support.bands")
-    return [_inspected(path, own, scale) for path in paths]
+    own = spec.read_as(bands, f"{group}.bands")
+    return [_inspected(path, own, scale, group) for path in paths]
 
 
 def _inspected(
-    path: Path, spec: ImageSpec, scale: tuple[float, float] | str | None
+    path: Path, spec: ImageSpec, scale: tuple[float, float] | str | None, group: str
 ) -> LabelledImage:
     with open_raster(path, _MISSING) as source:
-        raster = inspect_raster(path, source, spec.bands, "support.bands")
+        raster = inspect_raster(path, source, spec.bands, f"{group}.bands")
         if scale is None and raster.dtype != spec.dtype and spec.dtype == EIGHT_BIT:
             raise DataError(
                 f"{path} has pixels of type {raster.dtype}, but the network was trained on 8-bit "
                 "ones. Say which values become black and white, as for the scenes that are mapped "
-                f"later, for example support.scale=[0,3000] or support.scale={PERCENTILE}."
+                f"later, for example {group}.scale=[0,3000] or {group}.scale={PERCENTILE}."
             )
         if scale is None:
             check_type(raster, spec)

@@ -8,7 +8,7 @@ from lightning import LightningDataModule
 from lightning.pytorch.utilities import CombinedLoader
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from terrashot.data.datamodule import available_cores, default_workers
+from terrashot.data.loaders import available_cores, default_workers
 from terrashot.papers.simtrans.patches.dataset import Unit
 from terrashot.papers.simtrans.patches.sampler import PairBatchSampler
 

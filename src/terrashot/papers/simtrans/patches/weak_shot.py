@@ -7,7 +7,8 @@ import numpy as np
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from terrashot.data.datamodule import FewShotDataModule, available_cores, default_workers
+from terrashot.data.datamodule import FewShotDataModule
+from terrashot.data.loaders import available_cores, default_workers
 from terrashot.data.sampling import EpochSampler
 from terrashot.data.tiles import TileDataset
 from terrashot.data.transforms import TrainTransform
