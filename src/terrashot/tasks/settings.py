@@ -237,7 +237,7 @@ class AdaptationSettings:
     """``configs/adaptation``: what holds for every stage-2 method."""
 
     feature_stride: int | None = setting(None, at_least=1)
-    align_corners: bool = False
+    align_corners: bool | None = None
     panels: int = setting(8, at_least=0, neutral=True)
     feature_cache: float | None = setting(
         20.0, at_least=0, neutral=True, why="a size in GB: 20 for example, or 0 for no cache"
