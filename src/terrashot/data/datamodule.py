@@ -39,6 +39,7 @@ class FewShotDataModule(LightningDataModule):
         split: ``test`` or ``val``: which support and query set.
         train_transform: as in ``TileDataset``; None leaves tiles as they are.
         eval_size: side to which validation, support and query tiles are resized; None: native.
+        eval_nearest: how their labels are, see ``EvalTransform``.
         batch_size: tiles a step and rank in training.
         eval_batch_size: tiles a step and rank in validation.
         num_workers: worker processes a loader; None chooses by cores and ranks.
@@ -67,6 +68,7 @@ class FewShotDataModule(LightningDataModule):
         split: str = "test",
         train_transform: Callable[[Any, Any], tuple[Any, Any]] | None = None,
         eval_size: int | None = None,
+        eval_nearest: str = "exact",
         batch_size: int = 8,
         eval_batch_size: int = 1,
         num_workers: int | None = None,
@@ -85,7 +87,7 @@ class FewShotDataModule(LightningDataModule):
         self.taxonomy = taxonomy
         self.split = split
         self.train_transform = train_transform
-        self.eval_transform = EvalTransform(eval_size)
+        self.eval_transform = EvalTransform(eval_size, eval_nearest)
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.num_workers = num_workers

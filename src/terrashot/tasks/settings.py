@@ -55,6 +55,7 @@ class PathSettings:
 
     data: str = setting(REQUIRED, path=True)
     logs: str = setting(REQUIRED, path=True)
+    masks: str | None = setting(None, path=True)
     run_folder: str | None = setting(None, path=True)
     feature_cache: str = setting(REQUIRED, path=True)
 
@@ -80,6 +81,7 @@ class DataSettings:
     eval_size: int | None = setting(
         None, at_least=32, why="a side in pixels, which networks halve five times; null: native"
     )
+    eval_nearest: str = setting("exact", choices=("exact", "opencv"))
     eval_batch_size: int = setting(1, at_least=1)
     bands: list[Any] | None = None
     cache: Any = setting("auto", neutral=True)

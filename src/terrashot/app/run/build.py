@@ -47,6 +47,7 @@ def tile_options(settings: LoggedSettings, spec: ImageSpec) -> dict[str, Any]:
         "split": data.split,
         "hint": data.hint,
         "eval_size": data.eval_size,
+        "eval_nearest": data.eval_nearest,
         "eval_batch_size": data.eval_batch_size,
         "num_workers": data.num_workers,
         "pin_memory": data.pin_memory,
