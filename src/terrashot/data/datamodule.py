@@ -53,6 +53,7 @@ class FewShotDataModule(LightningDataModule):
         train_share: share of the training tiles to use, chosen by ``seed``.
         spec: the channels of the images; None: 8-bit RGB.
         labels: what the label files hold where their pixels are no class ids, see ``LabelCodes``.
+        val_in_training: whether tiles of ``stage1_val`` are trained on too.
 
     Attributes:
         skip: names of query tiles that are done and that the test loader leaves out.
@@ -81,6 +82,7 @@ class FewShotDataModule(LightningDataModule):
         train_share: float = 1.0,
         spec: ImageSpec | None = None,
         labels: Mapping[str, Any] | None = None,
+        val_in_training: bool = False,
     ) -> None:
         super().__init__()
         self.root = Path(root)
@@ -100,6 +102,7 @@ class FewShotDataModule(LightningDataModule):
         self.train_share = train_share
         self.spec = spec or ImageSpec()
         self.codes = LabelCodes.of(labels, taxonomy)
+        self.val_in_training = val_in_training
         self.skip: set[str] = set()
         self.feature_cache: FeatureCache | None = None
         self.feature_views: list[tuple[int, ...]] = [()]
@@ -131,6 +134,7 @@ class FewShotDataModule(LightningDataModule):
             self.hint,
             self.support_draw,
             self.codes,
+            self.val_in_training,
         )
 
     @cached_property

@@ -90,6 +90,7 @@ class DataSettings:
     labels: dict[str, Any] | None = None
     taxonomy: dict[str, Any] = REQUIRED
     novel_sets: dict[str, Any] | None = setting(None, neutral=True)
+    stage1_val: list[str] | None = None
 
 
 @dataclass
@@ -147,6 +148,7 @@ class OptimizerSettings:
     lr_batch: int | None = setting(None, at_least=1)
     encoder_lr: float | None = setting(None, at_least=0)
     weight_decay: float = setting(0.0, at_least=0)
+    decay_all: bool = False
     momentum: float = setting(0.9, at_least=0, below=1)
     lars_norms: bool = False
 

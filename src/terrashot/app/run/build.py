@@ -101,6 +101,7 @@ def build_plan(settings: TrainingSettings) -> OptimizationPlan:
         lr=scale * optimizer.lr,
         encoder_lr=scale * encoder_lr,
         weight_decay=optimizer.weight_decay,
+        decay_all=optimizer.decay_all,
         momentum=optimizer.momentum,
         scheduler=scheduler.name,
         warmup_fraction=scheduler.warmup_fraction,
