@@ -2,14 +2,13 @@
 
 import pytest
 import torch
-from tests.model.test_classtrans_file import keys, narrow  # noqa: F401 - fixtures
 
 from terrashot.cli.main import main
 from terrashot.model.stage1_file import load_base_model
 
 
 @pytest.fixture
-def published(narrow, tmp_path):  # noqa: F811 - the fixture
+def published(narrow, tmp_path):
     path = tmp_path / "classtrans.pth"
     torch.save(narrow, path)
     return path

@@ -1,74 +1,16 @@
 """The published ClassTrans checkpoint: what its features are, and what is refused."""
 
-import json
-import math
-
 import pytest
-import timm.models.convnext as timm_convnext
 import torch
-from timm.models import register_model
+from tests.fixtures.classtrans import random_values
 from torch.nn import functional as F
 
 import terrashot
 from terrashot.errors import CheckpointError
-from terrashot.model import classtrans_file
 from terrashot.model.checkpoints import ADAPTED, STAGE1, kind_of, read_checkpoint
 from terrashot.model.stage1_file import load_base_classes, load_base_model, load_base_spec
-from terrashot.networks.build import build_segmenter
 
 MEAN, STD = [0.4449, 0.4570, 0.3919], [0.1662, 0.1492, 0.1505]
-OWN = {"model.encoder.": "encoder.", "model.decoder.": "decoder.", "classifier.": "head."}
-
-
-@register_model
-def convnext_of_classtrans_tests(pretrained=False, **kwargs):
-    """ConvNeXt-L in narrow: the same 340 names."""
-    arguments = {"depths": [3, 3, 27, 3], "dims": [4, 6, 8, 10], "head_hidden_size": 8, **kwargs}
-    # A name that timm knows, for its table of published weights.
-    return timm_convnext._create_convnext("convnext_large_mlp", pretrained=pretrained, **arguments)
-
-
-@pytest.fixture
-def keys(repository):
-    """Names and shapes of the published file."""
-    return json.loads((repository / "tests/golden/classtrans_stage1_keys.json").read_text())
-
-
-@pytest.fixture
-def narrow(keys, monkeypatch):
-    """A state dict of the published names, narrow, with random values."""
-    monkeypatch.setattr(classtrans_file, "_ENCODER", "convnext_of_classtrans_tests")
-    network = build_segmenter(
-        {
-            "backbone": {"name": "convnext_of_classtrans_tests"},
-            "decoder": {"name": "upernet_classtrans", "channels": 6, "pooling_channels": 5},
-            "num_classes": 8,
-        }
-    )
-    shapes = {name: list(value.shape) for name, value in network.state_dict().items()}
-    return random_values({name: shapes[own_name(name)] for name in keys})
-
-
-def own_name(published):
-    part = next(part for part in OWN if published.startswith(part))
-    return OWN[part] + published.removeprefix(part)
-
-
-def random_values(shapes):
-    """As in a trained network: variances above 0, weights that keep activations about 1."""
-    generator = torch.Generator().manual_seed(0)
-    found = {}
-    for name, shape in shapes.items():
-        if name.endswith("num_batches_tracked"):
-            found[name] = torch.tensor(7)
-            continue
-        value = torch.randn(shape, generator=generator)
-        if name.endswith("running_var"):
-            value = value.abs() + 0.5
-        elif len(shape) > 1:
-            value = value / math.sqrt(math.prod(shape[1:]))
-        found[name] = value
-    return found
 
 
 def reference_features(tensors, image):
@@ -175,6 +117,7 @@ def test_the_front_door_takes_it_and_keeps_align_corners(narrow, tmp_path):
     model = terrashot.load(path)
     assert model.network.align_corners
     assert len(model.classes) == 8
+    assert "published ClassTrans checkpoint of 392 tensors" in repr(model)
     assert kind_of(path, (ADAPTED, STAGE1)) == STAGE1
     with pytest.raises(CheckpointError, match=r"is a stage-1 checkpoint, not an adapted"):
         read_checkpoint(path, ADAPTED)

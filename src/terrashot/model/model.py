@@ -259,6 +259,8 @@ class Model:
         if self.is_adapted:
             lines.append(f"  novel classes: {', '.join(c.name for c in self.taxonomy.novel)}")
             lines.append(f"  {_how(self.provenance, self.network.inference)}")
+        elif "origin" in self.provenance:
+            lines.append(f"  {self.provenance['origin']}")
         where = "made here, not saved" if self.path is None else str(self.path)
         if not self.imagery.is_plain:
             bands = ", ".join(map(str, self.imagery.bands))
