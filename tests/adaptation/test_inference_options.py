@@ -9,8 +9,9 @@ from torch import nn
 from torch.nn import functional
 
 from terrashot.adaptation.head import LinearHead
-from terrashot.adaptation.inference import Inference, flip, smooth, upsample
+from terrashot.adaptation.inference import Inference, flip, smooth
 from terrashot.errors import ConfigError
+from terrashot.networks.upsampling import upsample
 
 
 class Network:

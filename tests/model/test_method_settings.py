@@ -16,7 +16,7 @@ def test_every_method_is_read_as_hydra_composes_it(name):
         assert found[group] == getattr(composed, group), group
     for key, value in found["adaptation"].items():
         assert getattr(composed.adaptation, key) == value
-    assert composed.adaptation.align_corners == found["adaptation"].get("align_corners", False)
+    assert composed.adaptation.align_corners == found["adaptation"].get("align_corners")
 
 
 def test_other_values_are_taken_and_the_configuration_stays():

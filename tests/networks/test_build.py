@@ -82,6 +82,10 @@ def test_drop_path_acts_in_training_only():
         ({"decoder": {"name": "upernet", "channels": "many"}}, ["decoder.channels=many"]),
         ({"decoder": {"name": "unet", "channels": [8, 8]}}, ["list of 5"]),
         ({"decoder": {"name": "deeplabv3plus", "output_stride": 32}}, ["output_stride=32", "8"]),
+        (
+            {"decoder": {"name": "upernet_classtrans", "align_corners": 1}},
+            ["decoder.align_corners=1", "true or false"],
+        ),
         ({"num_classes": 1}, ["num_classes"]),
         ({"mean": [0.5]}, ["data.mean", "3 channel(s)"]),
         ({"std": [0.1, 0.0, 0.1]}, ["std"]),

@@ -6,8 +6,22 @@ import torch
 from terrashot.networks.build import build_segmenter
 
 BACKBONES = ["mobilenetv2_100", "convnext_atto"]
-STRIDES = {"upernet": 4, "fpn": 4, "unet": 1, "pspnet": 8, "deeplabv3plus": 4}
-CHANNELS = {"upernet": 256, "fpn": 128, "unet": 16, "pspnet": 512, "deeplabv3plus": 256}
+STRIDES = {
+    "upernet": 4,
+    "upernet_classtrans": 4,
+    "fpn": 4,
+    "unet": 1,
+    "pspnet": 8,
+    "deeplabv3plus": 4,
+}
+CHANNELS = {
+    "upernet": 256,
+    "upernet_classtrans": 256,
+    "fpn": 128,
+    "unet": 16,
+    "pspnet": 512,
+    "deeplabv3plus": 256,
+}
 
 
 def segmenter(backbone="mobilenetv2_100", decoder="fpn", **options):

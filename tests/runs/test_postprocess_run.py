@@ -124,6 +124,9 @@ def test_results_with_external_masks_say_so(stage2, tiny_root, tmp_path, capsys)
 
 def test_rules_that_cannot_work_are_refused_before_the_run(stage2, capsys):
     stage2("postprocess=openearthmap", code=1)
-    assert "openearthmap_masks/building_1, which does not exist" in capsys.readouterr().err
+    assert (
+        "openearthmap_masks/cascadepsp/building_type_1, which does not exist"
+        in capsys.readouterr().err
+    )
     stage2("postprocess=clean", "+postprocess.rules.size.metres=3", code=1)
     assert "metres" in capsys.readouterr().err

@@ -12,6 +12,7 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+import terrashot
 from terrashot.app.main import main
 
 PLACE = {"crs": "EPSG:32633", "transform": from_origin(400_000, 5_000_000, 0.5, 0.5)}
@@ -34,7 +35,7 @@ def map_scenes(repository, color_model, tmp_path, monkeypatch):
     """Run with the colour model in small windows; returns the exit code."""
     checkpoint = tmp_path / "adapted.ckpt"
     checkpoint.touch()
-    loader = "terrashot.model.adapted_file.load_adapted_model"
+    loader = "terrashot.model.base_head.load_network"
     monkeypatch.setattr(loader, lambda _: color_model)
 
     def run(scenes: Path | str, *overrides: str) -> int:
@@ -273,15 +274,33 @@ def test_an_output_folder_without_space_is_refused(
     assert not map_scenes.maps.exists()
 
 
-def test_a_checkpoint_that_was_not_adapted_is_refused(
+def test_a_stage_1_network_maps_its_base_classes(
     repository, write_raster, paint, ids, trained, tmp_path, capsys
 ):
-    scene = write_raster("in/scene.tif", paint(ids))
-    run = ["experiment=predict", f"input={scene}", f"output={tmp_path / 'maps'}"]
-    for checkpoint in (trained / "stage1/latest", trained / "stage1/latest/checkpoints/best.ckpt"):
-        assert main(repository / "configs", [*run, f"ckpt={checkpoint.resolve()}"]) == 1
-        assert "experiment=adapt" in capsys.readouterr().err
-    assert not (tmp_path / "maps").exists()
+    scene = write_raster("in/scene.tif", paint(ids), **PLACE)
+    run = ["experiment=predict", f"input={scene}", "trainer.accelerator=cpu"]
+    run += [f"paths.logs={tmp_path / 'logs'}", "mapping.window=128", "mapping.overlap=32"]
+    found = []
+    for number, name in enumerate(("stage1/latest", "stage1/latest/checkpoints/best.ckpt")):
+        folder = tmp_path / f"maps{number}"
+        checkpoint = (trained / name).resolve()
+        given = [*run, f"ckpt={checkpoint}", f"output={folder}"]
+        assert main(repository / "configs", given) == 0
+        assert "the maps show its base classes alone" in " ".join(capsys.readouterr().out.split())
+        found.append(read(folder / "scene.tif"))
+        assert visible(folder) == FILES
+    np.testing.assert_array_equal(*found)
+    with rasterio.open(tmp_path / "maps0/scene.tif") as map_file:
+        assert map_file.crs.to_epsg() == 32633
+        assert map_file.shape == ids.shape
+    model = terrashot.load(trained / "stage1/latest")
+    assert len(model.classes) == 8
+    assert found[0].max() < 8
+    with (tmp_path / "maps0/scene_areas.csv").open() as file:
+        names = [row["class"] for row in csv.DictReader(file)]
+    assert set(names) <= set(model.classes)
+    assert main(repository / "configs", [*run, f"ckpt={tmp_path}", f"output={tmp_path}"]) == 1
+    assert "experiment=stage1 or experiment=adapt" in " ".join(capsys.readouterr().err.split())
 
 
 def test_real_tiles_keep_their_place_on_earth(map_scenes, shared):

@@ -48,6 +48,13 @@ def test_each_parameter_stands_in_exactly_one_group_and_norms_do_not_decay(segme
             assert group["weight_decay"] == (1e-2 if p.ndim > 1 else 0.0)
 
 
+def test_decay_of_every_tensor_is_an_option(segmenter):
+    optimizer = optimizer_of(segmenter, plan(decay_all=True))
+    assert {group["weight_decay"] for group in optimizer.param_groups} == {1e-2}
+    small = sum(p.ndim <= 1 for group in optimizer.param_groups for p in group["params"])
+    assert small == sum(p.ndim <= 1 for p in segmenter.parameters()) > 0
+
+
 def rates(segmenter, chosen, steps=100):
     optimizer = optimizer_of(segmenter, chosen)
     schedule = chosen.build_schedule(optimizer, steps)

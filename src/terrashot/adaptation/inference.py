@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from terrashot.errors import ConfigError
+from terrashot.networks.upsampling import upsample
 
 Choice = TypeVar("Choice", str, int)
 View = tuple[int, ...]
@@ -131,30 +132,6 @@ def smooth(probabilities: Tensor, size: int, window: str = "box") -> Tensor:
         maps = functional.conv2d(maps, weights.view(shape), padding=padding)
         inside = functional.conv2d(inside, weights.view(shape), padding=padding)
     return (maps / inside).view_as(probabilities)
-
-
-def upsample(
-    probabilities: Tensor, size: tuple[int, int], stride: int, align_corners: bool = False
-) -> Tensor:
-    """Bring probabilities ``[K, h, w]`` or ``[B, K, h, w]`` to the image's ``size``, bilinearly.
-
-    Args:
-        probabilities: At feature resolution.
-        size: Height and width of the image.
-        stride: Image pixels a feature covers in each direction.
-        align_corners: False: every feature covers its stride x stride pixels, as in stage 1. True:
-            the outermost features lie on the outermost pixels (ClassTrans).
-    """
-    # Where the size is no multiple of the stride, the last features reach beyond the image.
-    covered = [side * stride for side in probabilities.shape[-2:]]
-    batch = probabilities if probabilities.ndim == 4 else probabilities.unsqueeze(0)
-    maps = functional.interpolate(
-        batch,
-        size=list(size) if align_corners else covered,
-        mode="bilinear",
-        align_corners=align_corners,
-    )[..., : size[0], : size[1]]
-    return maps if probabilities.ndim == 4 else maps[0]
 
 
 def _choice(name: str, value: Choice, choices: list[Choice]) -> Choice:

@@ -13,6 +13,7 @@ COMMANDS = {
     "check-data": ("check_data", "what is wrong with a dataset, before training"),
     "download": ("download", "fetch a dataset: download openearthmap"),
     "export": ("export", "an adapted model as ONNX and torch.export program"),
+    "import": ("import_stage1", "the published ClassTrans network as a stage-1 checkpoint"),
     "init-data": ("init_data", "describe a folder of images and labels as a dataset"),
     "make-submission": ("make_submission", "query maps as a submission to the challenge"),
     "report": ("report", "write report.html of a run or sweep again"),

@@ -36,6 +36,7 @@ class FewShotDataModule(Loaders):
         split: ``test`` or ``val``: which support and query set.
         train_transform: as in ``TileDataset``; None leaves tiles as they are.
         eval_size: side to which validation, support and query tiles are resized; None: native.
+        eval_nearest: how their labels are, see ``EvalTransform``.
         batch_size: tiles a step and rank in training.
         eval_batch_size: tiles a step and rank in validation.
         num_workers: worker processes a loader; None chooses by cores and ranks.
@@ -49,6 +50,7 @@ class FewShotDataModule(Loaders):
         train_share: share of the training tiles to use, chosen by ``seed``.
         spec: the channels of the images; None: 8-bit RGB.
         labels: what the label files hold where their pixels are no class ids, see ``LabelCodes``.
+        val_in_training: whether tiles of ``stage1_val`` are trained on too.
 
     Attributes:
         skip: names of query tiles that are done and that the test loader leaves out.
@@ -64,6 +66,7 @@ class FewShotDataModule(Loaders):
         split: str = "test",
         train_transform: Callable[[Any, Any], tuple[Any, Any]] | None = None,
         eval_size: int | None = None,
+        eval_nearest: str = "exact",
         batch_size: int = 8,
         eval_batch_size: int = 1,
         num_workers: int | None = None,
@@ -76,13 +79,14 @@ class FewShotDataModule(Loaders):
         train_share: float = 1.0,
         spec: ImageSpec | None = None,
         labels: Mapping[str, Any] | None = None,
+        val_in_training: bool = False,
     ) -> None:
         super().__init__(batch_size, eval_batch_size, num_workers, pin_memory, seed)
         self.root = Path(root)
         self.taxonomy = taxonomy
         self.split = split
         self.train_transform = train_transform
-        self.eval_transform = EvalTransform(eval_size)
+        self.eval_transform = EvalTransform(eval_size, eval_nearest)
         self.cache = cache
         self.hint = hint
         self.maker = maker
@@ -90,6 +94,7 @@ class FewShotDataModule(Loaders):
         self.train_share = train_share
         self.spec = spec or ImageSpec()
         self.codes = LabelCodes.of(labels, taxonomy)
+        self.val_in_training = val_in_training
         self.skip: set[str] = set()
         self.feature_cache: FeatureCache | None = None
         self.feature_views: list[tuple[int, ...]] = [()]
@@ -121,6 +126,7 @@ class FewShotDataModule(Loaders):
             self.hint,
             self.support_draw,
             self.codes,
+            self.val_in_training,
         )
 
     @cached_property

@@ -49,6 +49,7 @@ class FewShotLayout:
         support_draw: draws other support tiles from ``support_pool.json``; None takes those of
             the split's JSON file.
         codes: what the label files hold where their pixels are no class ids.
+        val_in_training: whether tiles of ``stage1_val`` are trained on too.
 
     Raises:
         ConfigError: ``split`` is something else.
@@ -63,10 +64,12 @@ class FewShotLayout:
         hint: str = "",
         support_draw: int | None = None,
         codes: LabelCodes | None = None,
+        val_in_training: bool = False,
     ) -> None:
         self.root = Path(root)
         self.codes = codes
         self.split = split
+        self.val_in_training = val_in_training
         self.support_draw = support_draw
         self._novel_ids: Set[int] | None = None if novel_ids is None else set(novel_ids)
         self._folders: dict[Path, dict[str, Path]] = {}
@@ -87,9 +90,11 @@ class FewShotLayout:
         """Labelled base-class tiles of stage 1, those of ``stage1_val`` left out.
 
         The challenge's train.txt holds all its validation tiles too: trained on, they would turn
-        validation into a score on training data.
+        validation into a score on training data. ``val_in_training`` takes them all the same.
         """
         listed = self._names("train.txt")
+        if self.val_in_training:
+            return self._tiles(listed, "trainset", "train.txt", label_needed=True)
         names = self._without(listed, {tile.name for tile in self.stage1_val})
         return self._tiles(names, "trainset", "train.txt", label_needed=True)
 

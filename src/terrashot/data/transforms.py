@@ -7,6 +7,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
+from terrashot.data.nearest import opencv_nearest
 from terrashot.data.photometry import add_noise, blur, jitter_colors, multiply_noise
 from terrashot.data.windows import Window
 from terrashot.errors import ConfigError
@@ -147,10 +148,13 @@ class EvalTransform:
 
     Args:
         size: side of the square output in pixels, None for the tile's own size.
+        nearest: how labels are resized: ``exact``, by the pixel under the new pixel's centre, or
+            ``opencv``, as the scores of ClassTrans were taken (``opencv_nearest``).
     """
 
-    def __init__(self, size: int | None = None) -> None:
+    def __init__(self, size: int | None = None, nearest: str = "exact") -> None:
         self.size = size
+        self.nearest = nearest
 
     def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Transform a tile: [C, H, W] and uint8 [H, W] in, the same types and fewer pixels out."""
@@ -169,8 +173,7 @@ class EvalTransform:
         mask = mask.as_subclass(Tensor)
         sides, padding = self._sides(mask)
         if tuple(sides) != tuple(mask.shape):
-            # NEAREST_EXACT: torch's older "nearest" shifts a mask by half a pixel.
-            mask = F.resize(mask[None], sides, InterpolationMode.NEAREST_EXACT)[0]
+            mask = self._resized(mask, sides)
         return F.pad(mask[None], padding, fill=IGNORE)[0] if any(padding) else mask
 
     def tile_part(self, ids: Tensor, size: tuple[int, int]) -> Tensor:
@@ -180,15 +183,26 @@ class EvalTransform:
             ids: as large as the transformed tile.
             size: height and width of the tile itself.
         """
-        height, width = self._sides_of(*size)[0]
+        height, width = self.part_size(*size)
         return ids[:height, :width]
+
+    def part_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of that part, of a tile of this size."""
+        sides = self._sides_of(height, width)[0]
+        return sides[0], sides[1]
 
     def tile_size(self, ids: Tensor, size: tuple[int, int]) -> Tensor:
         """The map [h, w] of a transformed tile at the tile's own ``size``, nearest neighbour."""
         part = self.tile_part(ids, size)
         if tuple(part.shape) == tuple(size):
             return part
-        return F.resize(part[None], list(size), InterpolationMode.NEAREST_EXACT)[0]
+        return self._resized(part, list(size))
+
+    def _resized(self, ids: Tensor, sides: list[int]) -> Tensor:
+        if self.nearest == "opencv":
+            return opencv_nearest(ids, (sides[0], sides[1]))
+        # NEAREST_EXACT: torch's older "nearest" shifts a mask by half a pixel.
+        return F.resize(ids[None], sides, InterpolationMode.NEAREST_EXACT)[0]
 
     def _sides(self, pixels: Tensor) -> tuple[list[int], list[int]]:
         """Height and width after resizing, and the padding left, above, right and below."""

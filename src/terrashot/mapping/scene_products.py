@@ -58,9 +58,10 @@ class SceneProducts:
         self.rules = rules
 
     def check(self, scenes: Sequence[Scene]) -> None:
-        """Find what can't work on these scenes: unknown classes, missing masks."""
+        """Find what can't work on these scenes: unknown classes, masks that do not fit."""
         if self.rules is not None:
-            self.rules.check(self.taxonomy, [scene.path.stem for scene in scenes], scores=False)
+            sizes = {scene.path.stem: [(scene.height, scene.width)] for scene in scenes}
+            self.rules.check(self.taxonomy, sizes, scores=False)
 
     def files(self, class_map: Path) -> list[Path]:
         """What is written beside the map of a scene."""

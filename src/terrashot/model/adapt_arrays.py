@@ -95,5 +95,5 @@ def adapt_arrays(
         "git": None,
         "run": None,
     }
-    align = bool(settings["adaptation"].get("align_corners", False))
+    align = settings["adaptation"].get("align_corners")
     return AdaptedModel(segmenter, head, taxonomy, inference, align, info)

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from terrashot.adaptation.batched_head import BatchedHead
 from terrashot.adaptation.head import AdaptedHead
-from terrashot.adaptation.inference import Inference, smooth, upsample
+from terrashot.adaptation.inference import Inference, smooth
 from terrashot.adaptation.transition.describe import describe_transition
 from terrashot.image_spec import ImageSpec
 from terrashot.networks.segmenter import Segmenter
+from terrashot.networks.upsampling import upsample
 from terrashot.taxonomy import Taxonomy
 
 
@@ -26,7 +27,7 @@ class AdaptedModel(nn.Module):
         head: What a stage-2 method made of its head.
         taxonomy: All classes, novel ones included.
         inference: How the method makes maps: smoothing is done here, flips are the caller's.
-        align_corners: Of the upsampling of probabilities.
+        align_corners: Of the upsampling of probabilities; None: as stage 1 upsampled its logits.
         provenance: Plain values: where network, support and method came from.
     """
 
@@ -36,7 +37,7 @@ class AdaptedModel(nn.Module):
         head: AdaptedHead,
         taxonomy: Taxonomy,
         inference: Inference | None = None,
-        align_corners: bool = False,
+        align_corners: bool | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -44,7 +45,7 @@ class AdaptedModel(nn.Module):
         self.head = BatchedHead(head)
         self.taxonomy = taxonomy
         self.inference = inference or Inference()
-        self.align_corners = align_corners
+        self.align_corners = segmenter.align_corners if align_corners is None else align_corners
         self.provenance = dict(provenance or {})
         if self.head.num_classes != taxonomy.num_classes:
             raise ValueError(

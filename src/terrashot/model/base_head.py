@@ -1,13 +1,36 @@
 """A stage-1 network as a model without novel classes, so that both map in the same way."""
 
+from pathlib import Path
+
 import torch
 
 from terrashot.adaptation.head import AdaptedHead
 from terrashot.adaptation.support.scaling import FeatureScale
 from terrashot.adaptation.transition.none import NoTransition
+from terrashot.model.adapted_file import load_adapted_model
 from terrashot.model.adapted_model import AdaptedModel
+from terrashot.model.checkpoints import ADAPTED, STAGE1, kind_of
+from terrashot.model.stage1_file import load_base_model
 from terrashot.networks.segmenter import Segmenter
 from terrashot.taxonomy import Taxonomy
+
+
+def load_network(file: Path) -> AdaptedModel:
+    """An adapted model, or a stage-1 network as one without novel classes, on the CPU.
+
+    Args:
+        file: Of either kind.
+
+    Raises:
+        CheckpointError: cut off, foreign, or of another kind.
+    """
+    if kind_of(file, (STAGE1, ADAPTED)) == ADAPTED:
+        return load_adapted_model(file)
+    base = load_base_model(file)
+    network = as_adapted(base.segmenter, base.taxonomy)
+    if base.origin:
+        network.provenance["origin"] = base.origin
+    return network
 
 
 def as_adapted(segmenter: Segmenter, taxonomy: Taxonomy) -> AdaptedModel:

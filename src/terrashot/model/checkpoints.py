@@ -1,7 +1,8 @@
 """Every checkpoint file that terrashot writes: one reader, one writer, one wording.
 
 A file is a dictionary of ``state_dict`` (tensors by name) and a header of plain values under a key
-of its kind. Checkpoints of a training hold what Lightning adds beside them.
+of its kind. Checkpoints of a training hold what Lightning adds beside them. The published
+checkpoint of ClassTrans is read as a stage-1 checkpoint (`classtrans_file`).
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from terrashot.errors import CheckpointError
+from terrashot.model.classtrans_file import from_classtrans
 from terrashot.networks import encoder_file
 from terrashot.networks.checkpoint_file import read_content, write_content
 
@@ -58,8 +60,8 @@ STAGE1 = CheckpointKind(
     key="terrashot",
     part="network",
     how=(
-        "Give a file that `python run.py experiment=stage1` wrote, whole and untouched; plain "
-        "encoder weights go to stage 1 as backbone.weights=PATH."
+        "Give a file that `python run.py experiment=stage1` wrote, whole and untouched, or the "
+        "published one of ClassTrans; plain encoder weights go to stage 1 as backbone.weights=PATH."
     ),
     prefix="segmenter.",
     resumable=True,
@@ -95,7 +97,7 @@ def read_checkpoint(path: Path, kind: CheckpointKind) -> tuple[dict[str, Any], d
     Raises:
         CheckpointError: missing, cut off, foreign, of another kind, or of a later format.
     """
-    content = read_content(path, "checkpoint", kind.how, mmap=kind.resumable)
+    content = _content(path, kind.how, mmap=kind.resumable)
     header = kind.of(content)
     if header is None:
         raise CheckpointError(_other(path, content, kind))
@@ -135,11 +137,22 @@ def kind_of(path: Path, kinds: tuple[CheckpointKind, ...]) -> CheckpointKind:
     Raises:
         CheckpointError: none of them, or not readable.
     """
-    content = read_content(path, "checkpoint", kinds[0].how, mmap=True)
+    content = _content(path, kinds[0].how, mmap=True)
     for kind in kinds:
         if kind.of(content) is not None:
             return kind
     raise CheckpointError(_other(path, content, kinds[0]))
+
+
+def _content(path: Path, how: str, mmap: bool) -> Any:  # noqa: ANN401 - whatever stands there
+    """What stands in a file; in the published one of ClassTrans, as terrashot would write it."""
+    content = read_content(path, "checkpoint", how, mmap=mmap)
+    published = from_classtrans(path, content)
+    if published is None:
+        return content
+    header, state = published
+    tensors = {STAGE1.prefix + name: value for name, value in state.items()}
+    return {STAGE1.key: STAGE1.header(header), "state_dict": tensors}
 
 
 def _other(path: Path, content: object, kind: CheckpointKind) -> str:

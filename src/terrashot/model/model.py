@@ -18,14 +18,13 @@ from terrashot.errors import CheckpointError, ConfigError
 from terrashot.files import file_digest
 from terrashot.image_spec import ImageSpec, as_unit
 from terrashot.model.adapt_arrays import adapt_arrays
-from terrashot.model.adapted_file import load_adapted_model, save_adapted_model
+from terrashot.model.adapted_file import save_adapted_model
 from terrashot.model.adapted_model import AdaptedModel
-from terrashot.model.base_head import as_adapted
-from terrashot.model.checkpoints import ADAPTED, STAGE1, kind_of
+from terrashot.model.base_head import load_network
+from terrashot.model.checkpoints import ADAPTED, kind_of
 from terrashot.model.drawn_labels import drawn_labels, drawn_taxonomy
 from terrashot.model.find import find_model_file
 from terrashot.model.new_classes import with_novel
-from terrashot.model.stage1_file import load_base_model
 from terrashot.model.tile_network import TileNetwork
 from terrashot.taxonomy import Taxonomy
 
@@ -42,12 +41,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> "Model":
         CheckpointError: no such file, cut off, foreign, or of another kind.
     """
     file = find_model_file(path)
-    if kind_of(file, (STAGE1, ADAPTED)) == ADAPTED:
-        network = load_adapted_model(file)
-    else:
-        base = load_base_model(file)
-        network = as_adapted(base.segmenter, base.taxonomy)
-    return Model(network.to(device), file)
+    return Model(load_network(file).to(device), file)
 
 
 class Model:
@@ -88,7 +82,10 @@ class Model:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """How it was adapted, plain values: method, stage-1 file, support; empty if it was not."""
+        """How it was adapted, plain values: method, stage-1 file, support.
+
+        Of a stage-1 network: ``origin`` where terrashot did not train it, otherwise empty.
+        """
         return dict(self.network.provenance)
 
     @property
@@ -262,6 +259,8 @@ class Model:
         if self.is_adapted:
             lines.append(f"  novel classes: {', '.join(c.name for c in self.taxonomy.novel)}")
             lines.append(f"  {_how(self.provenance, self.network.inference)}")
+        elif "origin" in self.provenance:
+            lines.append(f"  {self.provenance['origin']}")
         where = "made here, not saved" if self.path is None else str(self.path)
         if not self.imagery.is_plain:
             bands = ", ".join(map(str, self.imagery.bands))

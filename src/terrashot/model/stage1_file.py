@@ -1,14 +1,18 @@
 """What a stage-1 checkpoint says of itself, and how stage 2 gets the network back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from terrashot.errors import CheckpointError, one_line
 from terrashot.image_spec import ImageSpec
 from terrashot.model.checkpoints import STAGE1, read_checkpoint
 from terrashot.networks.build import build_segmenter
 from terrashot.networks.segmenter import Segmenter
+from terrashot.networks.weight_report import shorten
 from terrashot.taxonomy import Taxonomy
 
 KEY = STAGE1.key
@@ -16,11 +20,19 @@ KEY = STAGE1.key
 
 @dataclass(frozen=True)
 class BaseModel:
-    """A trained stage-1 network and the classes it knows."""
+    """A trained stage-1 network, the classes it knows, and its file.
+
+    ``origin`` says what was found in a file that terrashot did not train; it is empty otherwise.
+    """
 
     segmenter: Segmenter
     taxonomy: Taxonomy
     path: Path
+    origin: str = ""
+
+    def __str__(self) -> str:
+        """The file and where it comes from, for the screen."""
+        return f"{self.path} ({self.origin})" if self.origin else str(self.path)
 
 
 def describe(segmenter: Segmenter, taxonomy: Taxonomy) -> dict[str, Any]:
@@ -85,14 +97,28 @@ def load_base_model(path: Path, taxonomy: Taxonomy | None = None) -> BaseModel:
     if taxonomy is not None:
         _check_same_base(path, known, taxonomy)
     segmenter = build_segmenter(header["network"])
+    origin = str(header.get("origin", ""))
     try:
         segmenter.load_state_dict(state, strict=True)
     except RuntimeError as error:
+        remedy = "download it" if origin else "train stage 1"
         raise CheckpointError(
-            f"{path}: its weights do not fit the network it describes ({one_line(error)}). The "
-            "file was changed, or written by another version; train stage 1 again."
+            f"{path}: its weights do not fit the network it describes "
+            f"({_misfit(segmenter, state) or one_line(error)}). The file was changed, or written "
+            f"by another version; {remedy} again."
         ) from error
-    return BaseModel(segmenter, known, path)
+    return BaseModel(segmenter, known, path, origin)
+
+
+def _misfit(segmenter: Segmenter, state: Mapping[str, Tensor]) -> str:
+    """Which tensors of a file do not fit, in words."""
+    own = segmenter.state_dict()
+    faults = {
+        "missing": [n for n in own if n not in state],
+        "unknown": [n for n in state if n not in own],
+        "of another shape": [n for n in own if n in state and state[n].shape != own[n].shape],
+    }
+    return "; ".join(f"{what}: {shorten(names)}" for what, names in faults.items() if names)
 
 
 def _check_same_base(path: Path, known: Taxonomy, wanted: Taxonomy) -> None:

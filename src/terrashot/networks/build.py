@@ -32,6 +32,7 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
     | decoder | encoder | stride | channels by default |
     |---|---|---|---|
     | upernet | 5 stages | 4 | 256, after ReLU |
+    | upernet_classtrans | 5 stages | 4 | 256, after ReLU |
     | fpn | 5 stages | 4 | 128 |
     | unet | 5 stages | 1 | 16 |
     | pspnet | 3 stages (``encoder_depth``) | 8 (2 ** depth) | 512 |
@@ -72,7 +73,16 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
         "num_classes": num_classes,
         **described(spec),
     }
-    return Segmenter(network[0], network[1], channels, stride, num_classes, spec, plain)
+    return Segmenter(
+        network[0],
+        network[1],
+        channels,
+        stride,
+        num_classes,
+        spec,
+        plain,
+        align_corners=options.get("align_corners", False),
+    )
 
 
 def described(spec: ImageSpec) -> dict[str, Any]:

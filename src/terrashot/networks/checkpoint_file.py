@@ -1,6 +1,7 @@
 """Reading and writing files of tensors, and the tensors of a weight file, whatever wraps them."""
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ def read_content(path: Path, what: str = "weight file", how: str = "", mmap: boo
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
+        # Files of torch before 1.6 are no zip archives, and can't be mapped.
+        mmap = mmap and zipfile.is_zipfile(path)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except (
         RuntimeError,  # torch's reader on a zip archive that is cut off

@@ -1,4 +1,4 @@
-"""The decoders of segmentation_models_pytorch and what each asks of the encoder."""
+"""The decoders by name, most of them segmentation_models_pytorch's, and their options."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from torch import nn
 
 from terrashot.errors import ConfigError
 from terrashot.networks.single_value_norm import allow_single_values
+from terrashot.networks.upernet_classtrans import UPerNetClassTrans
 
 Options = dict[str, Any]
 
@@ -29,6 +30,10 @@ class DecoderKind:
 
 def _upernet(channels: Sequence[int], options: Options) -> nn.Module:
     return UPerNetDecoder(channels, encoder_depth=5, decoder_channels=options["channels"])
+
+
+def _upernet_classtrans(channels: Sequence[int], options: Options) -> nn.Module:
+    return UPerNetClassTrans(channels, options["channels"], options["pooling_channels"])
 
 
 def _fpn(channels: Sequence[int], options: Options) -> nn.Module:
@@ -57,6 +62,9 @@ def _deeplabv3plus(channels: Sequence[int], options: Options) -> nn.Module:
 
 DECODERS = {
     "upernet": DecoderKind({"channels": 256}, _upernet),
+    "upernet_classtrans": DecoderKind(
+        {"channels": 256, "pooling_channels": 512, "align_corners": True}, _upernet_classtrans
+    ),
     "fpn": DecoderKind(
         {"pyramid_channels": 256, "segmentation_channels": 128, "dropout": 0.2}, _fpn
     ),
@@ -115,7 +123,9 @@ def build_decoder(name: str, channels: Sequence[int], options: Options) -> nn.Mo
 
 def _check_value(name: str, key: str, value: object, kind: DecoderKind) -> None:
     default = kind.defaults[key]
-    if isinstance(default, list):
+    if isinstance(default, bool):
+        good, wanted = isinstance(value, bool), "true or false"
+    elif isinstance(default, list):
         good = (
             isinstance(value, list | tuple)
             and len(value) == len(default)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from terrashot.image_spec import ImageSpec
+from terrashot.networks.upsampling import upsample
 
 # Every encoder halves the image five times at most.
 PAD_MULTIPLE = 32
@@ -26,6 +27,7 @@ class Segmenter(nn.Module):
         num_classes: outputs of the head, background included.
         spec: channels of the images, with their means and standard deviations in 0..1.
         description: plain values from which ``build_segmenter`` builds the same network.
+        align_corners: of the upsampling of logits (see ``upsampling.upsample``).
     """
 
     mean: Tensor
@@ -40,6 +42,7 @@ class Segmenter(nn.Module):
         num_classes: int,
         spec: ImageSpec,
         description: dict[str, Any],
+        align_corners: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -54,6 +57,7 @@ class Segmenter(nn.Module):
         self.num_classes = num_classes
         self.spec = spec
         self.description = description
+        self.align_corners = align_corners
         # Not in the state dict: the description holds them, and one truth is enough.
         self.register_buffer("mean", torch.tensor(spec.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
@@ -76,12 +80,5 @@ class Segmenter(nn.Module):
         return self.upsample(self.head(self.features(image)), height, width)
 
     def upsample(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Bring ``maps`` [B, K, h, w] from the features' stride to ``height`` x ``width`` pixels.
-
-        Bilinear between pixel centres: each cell covers exactly its stride x stride pixels, also
-        where the size is no multiple of the stride.
-        """
-        if self.stride > 1:
-            size = [side * self.stride for side in maps.shape[-2:]]
-            maps = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
-        return maps[..., :height, :width]
+        """Bring ``maps`` [B, K, h, w] from the features' stride to the image's size."""
+        return upsample(maps, (height, width), self.stride, self.align_corners)

@@ -63,7 +63,8 @@ class NovelAdaptation(LightningModule):
         store: where counts of finished queries are kept.
         feature_stride: the adaptation runs on features of this stride (average pooling); None:
             native. The map is always made at native stride.
-        align_corners: of the upsampling of probabilities; True as published.
+        align_corners: of the upsampling of probabilities, True as published; None: as stage 1
+            upsampled its logits.
         inference: flips and smoothing of the map; None for neither. The stage-1 head's map beside
             it has neither.
         seed: of everything random in the method.
@@ -88,7 +89,7 @@ class NovelAdaptation(LightningModule):
         taxonomy: Taxonomy,
         store: QueryStore,
         feature_stride: int | None = None,
-        align_corners: bool = False,
+        align_corners: bool | None = None,
         seed: int = 0,
         base_weight: float = 0.4,
         novel_weight: float = 0.6,
@@ -104,7 +105,7 @@ class NovelAdaptation(LightningModule):
         self.method = method
         self.taxonomy = taxonomy
         self.store = store
-        self.align_corners = align_corners
+        self.align_corners = segmenter.align_corners if align_corners is None else align_corners
         self.inference = inference or Inference()
         self.storage = storage_type(storage)
         self.joint = joint

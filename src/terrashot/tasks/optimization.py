@@ -22,7 +22,7 @@ class OptimizationPlan:
         optimizer: ``adamw``, ``sgd`` or ``lars``.
         lr: learning rate of decoder and head.
         encoder_lr: learning rate of the encoder.
-        weight_decay: for weights; norms and biases have none.
+        weight_decay: for weights; norms and biases have none, unless ``decay_all``.
         momentum: SGD's momentum, AdamW's beta1.
         scheduler: ``cosine``, ``poly`` (power 0.9), ``constant`` or ``cosine_restarts``.
         warmup_fraction: share of all steps in which the rate rises linearly to its value.
@@ -32,6 +32,7 @@ class OptimizationPlan:
         restart_interval: of ``cosine_restarts``: the rate falls for this share of the steps after
             the warm-up, then rises and falls again.
         lars_norms: LARS also scales the steps of norms and biases.
+        decay_all: norms and biases decay too, as in the published stage 1 of ClassTrans.
     """
 
     optimizer: str
@@ -45,6 +46,7 @@ class OptimizationPlan:
     warmup_start: float = 0.0
     restart_interval: float = 0.334
     lars_norms: bool = False
+    decay_all: bool = False
 
     def __post_init__(self) -> None:
         """Check the names and ranges.
@@ -82,9 +84,10 @@ class OptimizationPlan:
         for modules, lr in [([encoder], self.encoder_lr), (rest, self.lr)]:
             parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
             # One-dimensional parameters are norms and biases: decay would only shrink their scale.
+            unscaled = self.weight_decay if self.decay_all else 0.0
             for chosen, decay in [
                 ([p for p in parameters if p.ndim > 1], self.weight_decay),
-                ([p for p in parameters if p.ndim <= 1], 0.0),
+                ([p for p in parameters if p.ndim <= 1], unscaled),
             ]:
                 if chosen:
                     groups.append({"params": chosen, "lr": lr, "weight_decay": decay})

@@ -82,7 +82,7 @@ class QueryMaps:
             return kept.argmax(dim=0).to(torch.uint8).cpu().numpy()
 
         ids_map = BlockMap.of(np.array(part))
-        draft = Draft(name, ids_map, self.taxonomy, fit, scores, side=max(height, width))
+        draft = Draft(name, ids_map, self.taxonomy, fit, scores, side=max(height, width), size=size)
         maps = []
         for ids in self.postprocess.run(draft):
             whole = prediction.clone()

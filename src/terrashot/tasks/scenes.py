@@ -9,7 +9,16 @@ from terrashot.tasks.settings import CropData, SceneSettings
 if TYPE_CHECKING:
     from terrashot.data.scenes.source import SceneSource
 
-_OF_TILES = ("split", "support_draw", "train_share", "eval_size", "labels")
+_OF_TILES = (
+    "split",
+    "support_draw",
+    "train_share",
+    "eval_size",
+    "eval_nearest",
+    "labels",
+    "stage1_val",
+    "stage1_val_in_training",
+)
 """Settings of tiles that nothing reads where whole scenes are trained on."""
 
 
@@ -40,7 +49,7 @@ def name_classes(data: CropData) -> None:
         _check_unused(data)
         return
     for name in _OF_TILES:
-        if getattr(data, name) != getattr(CropData(), name):
+        if getattr(data, name) != getattr(type(data)(), name):
             raise ConfigError(
                 f"data.{name} is of a dataset of tiles; with data.scenes.labels nothing would read "
                 "it. Leave it out."

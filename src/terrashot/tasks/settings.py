@@ -55,6 +55,7 @@ class PathSettings:
 
     data: str = setting(REQUIRED, path=True)
     logs: str = setting(REQUIRED, path=True)
+    masks: str | None = setting(None, path=True)
     run_folder: str | None = setting(None, path=True)
     feature_cache: str = setting(REQUIRED, path=True)
 
@@ -80,6 +81,7 @@ class DataSettings:
     eval_size: int | None = setting(
         None, at_least=32, why="a side in pixels, which networks halve five times; null: native"
     )
+    eval_nearest: str = setting("exact", choices=("exact", "opencv"))
     eval_batch_size: int = setting(1, at_least=1)
     bands: list[Any] | None = None
     cache: Any = setting("auto", neutral=True)
@@ -88,6 +90,7 @@ class DataSettings:
     labels: dict[str, Any] | None = None
     taxonomy: dict[str, Any] = REQUIRED
     novel_sets: dict[str, Any] | None = setting(None, neutral=True)
+    stage1_val: list[str] | None = None
 
 
 @dataclass
@@ -171,6 +174,7 @@ class OptimizerSettings:
     lr_batch: int | None = setting(None, at_least=1)
     encoder_lr: float | None = setting(None, at_least=0)
     weight_decay: float = setting(0.0, at_least=0)
+    decay_all: bool = False
     momentum: float = setting(0.9, at_least=0, below=1)
     lars_norms: bool = False
 
@@ -263,7 +267,7 @@ class AdaptationSettings:
     """``configs/adaptation``: what holds for every stage-2 method."""
 
     feature_stride: int | None = setting(None, at_least=1)
-    align_corners: bool = False
+    align_corners: bool | None = None
     panels: int = setting(8, at_least=0, neutral=True)
     feature_cache: float | None = setting(
         20.0, at_least=0, neutral=True, why="a size in GB: 20 for example, or 0 for no cache"

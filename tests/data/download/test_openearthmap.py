@@ -5,6 +5,7 @@ import sys
 from collections import namedtuple
 
 import pytest
+import yaml
 from rich.console import Console
 
 from terrashot.data.download.openearthmap import OpenEarthMapDownload
@@ -120,6 +121,16 @@ def test_missing_lists_are_named_with_what_they_hold(server, download, root, scr
     assert 'missing val.json: {"support_set": {"8": [5 names], ...}, "query_set": [names]}' in text
     assert "awk" in text
     assert "missing train.txt" not in text
+
+
+def test_the_list_that_the_record_lacks_is_written(server, download, root, make_zip, repository):
+    config = yaml.safe_load((repository / "configs/data/openearthmap.yaml").read_text())
+    names = config["stage1_val"]
+    train = "\n".join(["a.tif", *names]).encode()
+    members = {**split("trainset"), **split("valset"), **split("testset"), "train.txt": train}
+    server.files = {"all.zip": make_zip(members)}
+    assert download() == ["val.json", "test.json"]
+    assert (root / "stage1_val.txt").read_text().split() == names
 
 
 def test_loose_lists_of_the_record_are_placed(server, download, root, make_zip):

@@ -31,13 +31,15 @@ def wild_map():
 def mend(taxonomy):
     """Apply a rule to ids, in memory as one block or in a file block by block."""
 
-    def run(rule, ids, side=1024, folder=None, **named):
+    def run(rule, ids, side=1024, folder=None, before=None, **named):
         if folder is None:
             ids_map = BlockMap.of(np.array(ids, dtype=np.uint8))
         else:
             ids_map = BlockMap(ids.shape, folder)
             ids_map._open()[:] = ids
         draft = Draft("tile", ids_map, taxonomy, side=side, **named)
+        earlier = ids if before is None else before[rule.before]
+        draft.before[getattr(rule, "before", "")] = BlockMap.of(np.array(earlier))
         rule.apply(draft)
         return draft.ids.array()
 

@@ -8,6 +8,14 @@ from terrashot.mapping.postprocess.block_map import BlockMap
 from terrashot.mapping.postprocess.rule import Draft
 from terrashot.taxonomy import Taxonomy
 
+# Of the folder post-process of the published code.
+FOLDERS = {
+    "building_1": "cascadepsp/building_type_1",
+    "building_2": "cascadepsp/building_type_2",
+    "sports_field": "ape/cvpr2024_oem_crop-256-128_thres-0.2_sportfield_instance",
+    "water": "ape/cvpr2024_oem_ori_thres-0.12_water_instance",
+    "vehicle": "ape/cvpr2024_oem_crop-256-128_thres-0.1_car_instance",
+}
 ROAD, WATER, ROOF, VEHICLE, PARKING, FIELD, ROOF_2 = range(5, 12)
 
 
@@ -35,7 +43,7 @@ def test_clean_goes_with_any_classes_and_removes_specks(build):
 
 def test_the_rules_of_classtrans_on_openearthmap(build, tmp_path):
     """One object of every kind that its authors' rules speak of, in strips of 4 rows."""
-    rules, taxonomy = build("postprocess=openearthmap", f"paths.data={tmp_path}")
+    rules, taxonomy = build("postprocess=openearthmap", f"paths.masks={tmp_path}")
     assert rules.external_masks
     assert rules.needs_scores
     ids = np.full((40, 12), ROAD, dtype=np.uint8)
@@ -56,12 +64,13 @@ def test_the_rules_of_classtrans_on_openearthmap(build, tmp_path):
     ids[20:24, :4] = ids[20:24, 6:10] = PARKING
     masks["vehicle"][21, 1] = 1
     expected[20:24, :4], expected[21, 1] = PARKING, VEHICLE
-    expected[20:24, 6:10] = 0  # without a vehicle
+    masks["vehicle"][19, 7] = 1  # above the second one, not inside
+    expected[20:24, 6:10], expected[19, 7] = 0, VEHICLE
     for name, mask in masks.items():
-        folder = tmp_path / "openearthmap_masks" / name
+        folder = tmp_path / FOLDERS[name]
         folder.mkdir(parents=True)
         Image.fromarray(mask).save(folder / "tokyo_1.png")
-    rules.check(taxonomy, ["tokyo_1"])
+    rules.check(taxonomy, {"tokyo_1": [(40, 12)]})
 
     def scores(left_out):
         assert sorted(left_out) == [VEHICLE, ROOF_2]

@@ -6,6 +6,7 @@ from scipy import ndimage
 from terrashot.errors import ConfigError, DataError
 from terrashot.mapping.postprocess.block_map import BlockMap
 from terrashot.mapping.postprocess.chain import PostProcess
+from terrashot.mapping.postprocess.containing import Containing
 from terrashot.mapping.postprocess.fill_holes import FillHoles
 from terrashot.mapping.postprocess.minimum_size import MinimumSize
 from terrashot.mapping.postprocess.paste_masks import PasteMasks
@@ -38,8 +39,9 @@ def text_map(*rows):
         Touching(["parking", "car"], ["water"]),
         Touching(["tree"], ["building"], "background"),
         Touching(["tree"], []),
+        Containing(["parking", "tree"], ["water"], "earlier", diagonal=True),
     ],
-    ids=["size", "size of two", "holes", "small holes", "touching", "named", "removed"],
+    ids=["size", "size of two", "holes", "small holes", "touching", "named", "removed", "inside"],
 )
 def test_blocks_on_disk_give_the_map_of_one_look_at_the_whole(mend, wild_map, tmp_path, rule, side):
     if side < 64:  # so small that nearly every area crosses borders
@@ -53,7 +55,8 @@ def test_blocks_on_disk_give_the_map_of_one_look_at_the_whole(mend, wild_map, tm
 def test_pasting_in_blocks_gives_the_map_of_one_look_at_the_whole(mend, wild_map, tmp_path):
     mask = ndimage.gaussian_filter(np.random.default_rng(1).standard_normal(wild_map.shape), 3) > 0
     Image.fromarray(mask.astype(np.uint8) * 255).save(tmp_path / "tile.png")
-    rule = PasteMasks(str(tmp_path), "car", agreement_above=0.05, min_pixels=5, max_pixels=2000)
+    share = {"agreement_above": 0.05, "min_pixels": 5, "max_pixels": 2000}
+    rule = PasteMasks(str(tmp_path), "car", **share, diagonal=True)
     whole = mend(rule, wild_map)
     assert (whole != wild_map).any()
     np.testing.assert_array_equal(mend(rule, wild_map, side=11, folder=tmp_path), whole)
@@ -113,6 +116,36 @@ def test_a_class_stays_only_where_it_touches_another(mend):
         mend(Touching(["parking"], ["car"]), ids),
         text_map("1111111", "1441111", "1541111", "1111111", "2222211"),
     )
+
+
+def test_a_class_stays_only_where_another_lies_inside_its_earlier_area(mend):
+    """Parking of ClassTrans: derived by hand for a vehicle inside, across, beside, and none."""
+    before = text_map("1444111", "1444144", "1444144", "1111111", "4411441", "1144111")
+    # Pasted: one vehicle cuts the first area in two, one stands right below the second.
+    pasted = text_map("1454111", "1454144", "1454144", "1111151", "4411441", "1144111")
+    rule = Containing(["parking"], ["car"], "vehicle", "background")
+    np.testing.assert_array_equal(
+        mend(rule, pasted, before={"vehicle": before}),
+        text_map("1454111", "1454100", "1454100", "1111151", "0011001", "1100111"),
+    )
+    # A vehicle in one of two parts that share a corner alone is inside only diagonally.
+    pasted[4, 0] = CAR
+    rules = (rule, Containing(["parking"], ["car"], "vehicle", "background", diagonal=True))
+    ends = (text_map("5411001", "1100111"), text_map("5411441", "1144111"))
+    for each, end in zip(rules, ends, strict=True):
+        found = mend(each, pasted, before={"vehicle": before})
+        np.testing.assert_array_equal(found[4:], end)
+
+
+def test_a_rule_looks_back_to_one_that_comes_before_it(mend, taxonomy):
+    ids = text_map("44411", "44411", "11111")
+    rules = {"grown": MinimumSize(9), "inside": Containing(["parking"], ["tree"], "grown")}
+    draft = Draft("tile", BlockMap.of(ids), taxonomy)
+    *_, last = PostProcess(rules).run(draft)
+    np.testing.assert_array_equal(last.array(), np.ones_like(ids))
+    np.testing.assert_array_equal(draft.before["grown"].array(), ids)
+    with pytest.raises(ConfigError, match=r"inside\.before is 'grown'.* before 'inside': none"):
+        PostProcess(dict(reversed(rules.items())))
 
 
 def test_removed_classes_give_way_to_each_pixels_next_best(mend):
@@ -183,16 +216,62 @@ def test_a_mask_of_another_size_is_fitted_or_refused(mend, masks):
     )
 
 
+def test_a_mask_of_a_padded_tile_is_cut_to_the_tile(mend, masks):
+    """A tile of 2 x 3 pixels, resized to 4 x 6 and padded to 6 x 6: figures derived by hand."""
+    folder = masks(["220022", "200222", "200200", "020002", "222222", "222222"])
+    rule = PasteMasks(folder, "car", padded_side=6)
+    # At the size of the padded tile the mask is taken as it is, without what is padding.
+    enlarged = np.ones((4, 6), np.uint8)
+    np.testing.assert_array_equal(
+        mend(rule, enlarged, size=(2, 3)), text_map("551155", "511555", "511511", "151115")
+    )
+    # At the tile's own size OpenCV takes rows 0 and 2 and columns 0, 2 and 4 (x * 2).
+    np.testing.assert_array_equal(mend(rule, np.ones((2, 3), np.uint8)), text_map("515", "511"))
+    with pytest.raises(DataError, match=r"tile.png is 6 x 6 pixels, the tile 3 x 2 pixels"):
+        mend(PasteMasks(folder, "car"), np.ones((2, 3), np.uint8))
+
+
+def test_the_tile_of_406_x_439_pixels_is_the_upper_left_947_x_1024_of_its_mask(mend, tmp_path):
+    mask = np.zeros((1024, 1024), np.uint8)
+    mask[900:, 1000:] = 1  # rows from 947 on are padding
+    Image.fromarray(mask).save(tmp_path / "tile.png")
+    rule = PasteMasks(str(tmp_path), "car", padded_side=1024)
+    found = mend(rule, np.ones((947, 1024), np.uint8), size=(406, 439))
+    assert (found == CAR).sum() == 47 * 24
+    # At its own size: the first row is the first y with floor(y * 947 / 406) >= 900.
+    found = mend(rule, np.ones((406, 439), np.uint8))
+    rows, columns = np.nonzero(found == CAR)
+    assert (rows.min(), columns.min()) == (386, 429)
+
+
+def save_mask(folder, name, height, width):
+    Image.fromarray(np.zeros((height, width), np.uint8)).save(folder / f"{name}.png")
+
+
+def test_sizes_of_masks_are_checked_before_a_run(taxonomy, tmp_path):
+    save_mask(tmp_path, "a", 8, 8)
+    save_mask(tmp_path, "b", 6, 8)
+    save_mask(tmp_path, "c", 5, 5)
+    tiles = {"a": [(6, 8)], "b": [(6, 8)], "c": [(3, 4), (5, 5)]}
+    PostProcess({"a": PasteMasks(str(tmp_path), "car", padded_side=8)}).check(taxonomy, tiles)
+    said = r"1 of 3 masks .* a.png is 8 x 8 pixels, the tile 8 x 6 pixels.*padded_side"
+    with pytest.raises(DataError, match=said):
+        PostProcess({"a": PasteMasks(str(tmp_path), "car")}).check(taxonomy, tiles)
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"a\.png"):
+        PostProcess({"a": PasteMasks(str(tmp_path), "car")}).check(taxonomy, tiles)
+
+
 def test_what_cannot_work_is_found_before_a_run(taxonomy, tmp_path):
-    (tmp_path / "a.png").touch()
-    paste = PasteMasks(str(tmp_path), "car")
-    PostProcess({"a": paste}).check(taxonomy, ["a"])
+    save_mask(tmp_path, "a", 4, 4)
+    paste, both = PasteMasks(str(tmp_path), "car"), {"a": [(4, 4)], "b": [(4, 4)]}
+    PostProcess({"a": paste}).check(taxonomy, {"a": [(4, 4)]})
     for rule, tiles, said in [
-        (MinimumSize(5, ["forest"]), [], "minimum_size.classes names the class 'forest'"),
-        (Touching(["car"], [], "forest"), [], "touching.otherwise"),
-        (Touching(["car"], [], "second_best"), [], "second_best, but whole scenes"),
-        (paste, ["a", "b"], "for 1 of 2 tiles: b"),
-        (PasteMasks(str(tmp_path / "none"), "car"), [], "does not exist"),
+        (MinimumSize(5, ["forest"]), {}, "minimum_size.classes names the class 'forest'"),
+        (Touching(["car"], [], "forest"), {}, "touching.otherwise"),
+        (Touching(["car"], [], "second_best"), {}, "second_best, but whole scenes"),
+        (paste, both, "for 1 of 2 tiles: b"),
+        (PasteMasks(str(tmp_path / "none"), "car"), {}, "does not exist"),
     ]:
         with pytest.raises((ConfigError, DataError), match=said):
             PostProcess({"a": rule}).check(taxonomy, tiles, scores=False)
@@ -201,6 +280,8 @@ def test_what_cannot_work_is_found_before_a_run(taxonomy, tmp_path):
         (lambda: MinimumSize(0), "at least 1"),
         (lambda: Touching([], ["car"]), "lists of class names"),
         (lambda: PasteMasks("x", "car", agreement_above=2), "share from 0 to 1"),
+        (lambda: PasteMasks("x", "car", padded_side=0), "padded_side"),
+        (lambda: Containing(["car"], [], "x"), "at least one class name"),
         (lambda: PasteMasks("x", "car", except_on=["tree"]), "together"),
     ]:
         with pytest.raises(ConfigError, match=said):

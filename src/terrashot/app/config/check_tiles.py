@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from terrashot.data.checks.lists import read_lists
 from terrashot.data.coverage import Coverage
+from terrashot.data.held_out import FILE, write_held_out
 from terrashot.data.label_codes import LabelCodes
 from terrashot.data.layout import FewShotLayout, Tile
 from terrashot.data.twins import repeated_support, support_in_queries
@@ -28,6 +31,11 @@ def check_tiles(settings: LoggedSettings, task: Task[Any]) -> None:
     parts = task.reads(settings)
     if settings.data.demo_seed is not None or parts is None:
         return
+    if "stage1_val" in parts and settings.data.stage1_val is not None:
+        root, names = Path(settings.data.root), settings.data.stage1_val
+        if write_held_out(root, names):
+            said = f"wrote {root / FILE}: the {len(names)} validation tiles of data.stage1_val"
+            Console().print(said, highlight=False, soft_wrap=True)
     coverage = _coverage(settings)
     for part in parts:
         getattr(coverage.layout, part)  # reads the list and looks for its files
@@ -72,6 +80,7 @@ def _coverage(settings: LoggedSettings) -> Coverage:
         data.hint,
         data.support_draw,
         LabelCodes.of(data.labels, taxonomy),
+        getattr(data, "stage1_val_in_training", False),
     )
     return Coverage(layout, taxonomy, data.train_share, settings.seed)
 

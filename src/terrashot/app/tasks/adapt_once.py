@@ -119,7 +119,6 @@ class AdaptOnceTask(NovelAdaptationTask):
             count = settings.adaptation.panels
             panels = [PredictionPanels(run.path, data.taxonomy, count, data.query_image, data.spec)]
         run.start(*panels, trains=False)
-        run.say(f"stage-1 network: {checkpoint}")
         if drawn is not None:
             drawn.tell(run)
         file = run.path / FILE_NAME
@@ -239,6 +238,7 @@ def _adapt(
 
     taxonomy = taxonomy_of(settings) if drawn is None else drawn.taxonomy
     base = load_base_model(checkpoint, taxonomy)
+    run.say(f"stage-1 network: {base}")
     cache = None
     if data is not None:
         cache = data.feature_cache = run.feature_cache(checkpoint, base.segmenter.stride)

@@ -12,16 +12,24 @@ from terrashot.tasks.settings import REQUIRED, CallbackSettings, CropData, Train
 from terrashot.tasks.task import Bench, Run, Task, crop_of, following_data, taxonomy_of
 
 if TYPE_CHECKING:
+    from terrashot.data.datamodule import FewShotDataModule
     from terrashot.data.scenes.plan import ScenePlan
     from terrashot.data.transforms import TrainTransform
     from terrashot.image_spec import ImageSpec
 
 
 @dataclass
+class BaseData(CropData):
+    """``data``, with the published leak of ClassTrans as an option."""
+
+    stage1_val_in_training: bool = False
+
+
+@dataclass
 class BaseSegmentationSettings(TrainingSettings):
     """Settings of stage 1."""
 
-    data: CropData = field(default_factory=CropData)
+    data: BaseData = field(default_factory=BaseData)
     backbone: dict[str, Any] = setting(REQUIRED, path=("weights",))
     decoder: dict[str, Any] = REQUIRED
     loss: dict[str, Any] = REQUIRED
@@ -87,7 +95,10 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
         spec = run.image_spec()
         transform, plan = _transform(settings, spec), _scenes(settings, spec)
         if plan is None:
-            data: Any = FewShotDataModule(train_transform=transform, **run.tiles())
+            leak = settings.data.stage1_val_in_training
+            data: Any = FewShotDataModule(
+                train_transform=transform, val_in_training=leak, **run.tiles()
+            )
         else:
             data = SceneDataModule(plan, spec, transform, **run.loaders())
         taxonomy = data.taxonomy.base_only()
@@ -112,6 +123,14 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
         run.say(f"{settings.backbone['name']}, {report.summary()}")
         for line in plan.summary() if plan is not None else []:
             run.say(line)
+        seen = _seen(settings, data)
+        if seen:
+            run.say(
+                f"leak: {len(seen)} of the {len(data.layout.stage1_val)} validation tiles are "
+                "trained on (data.stage1_val_in_training), so val/ scores, and with them the "
+                "choice of best.ckpt, say nothing of other tiles",
+                style="yellow",
+            )
         if isinstance(loss, LDAM):
             data.prepare_data()
             loss.set_counts(data.train_label_counts())
@@ -122,10 +141,12 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
         step = run.trainer.global_step
         report_scores(run.trainer.loggers, run.path, confusion, taxonomy, "val", step)
         monitor, best = settings.callbacks.monitor, run.best_score()
-        run.write_results(run.metrics(), {"best": {monitor: best}}, confusion, taxonomy)
+        content = {"best": {monitor: best}, "val_in_training": seen}
+        run.write_results(run.metrics(), content, confusion, taxonomy)
         scores = gfss_scores(confusion, taxonomy)
-        run.console.print(class_table(scores, taxonomy, "Last validation: IoU by class"))
-        run.close(monitor, best, _following(settings))
+        leak = f", {len(seen)} tiles of it seen in training" if seen else ""
+        run.console.print(class_table(scores, taxonomy, f"Last validation: IoU by class{leak}"))
+        run.close(monitor + leak, best, _following(settings))
 
 
 def _following(settings: BaseSegmentationSettings) -> str:
@@ -145,6 +166,15 @@ def _scenes(settings: BaseSegmentationSettings, spec: "ImageSpec") -> "ScenePlan
         return None
     side = crop_of(settings, settings.data.crop)
     return ScenePlan(source, taxonomy_of(settings), spec, side)
+
+
+def _seen(settings: BaseSegmentationSettings, data: "FewShotDataModule") -> list[str]:
+    """Validation tiles that are trained on, where that is asked for."""
+    if not settings.data.stage1_val_in_training:
+        return []
+    data.prepare_data()
+    held_out = {tile.name for tile in data.layout.stage1_val}
+    return sorted(held_out & {tile.name for tile in data.train_tiles})
 
 
 def _transform(settings: BaseSegmentationSettings, spec: "ImageSpec") -> "TrainTransform | None":

@@ -16,10 +16,13 @@ from terrashot.callbacks.score_report import (
 )
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.layout import FewShotLayout
+from terrashot.data.reading import image_size
+from terrashot.data.transforms import EvalTransform
 from terrashot.data.twins import support_in_queries
 from terrashot.evaluation.scores import gfss_scores
 from terrashot.files import without_nan
 from terrashot.mapping.postprocess.chain import PostProcess
+from terrashot.mapping.postprocess.rule import Size
 from terrashot.reporting.class_table import class_table
 from terrashot.reporting.rule_table import rule_table
 from terrashot.tasks.novel_adaptation import AdaptationResult
@@ -109,17 +112,20 @@ def _class_name(run: Run, group: str) -> str:
 
 
 def check_postprocess(settings: StageTwoSettings, bench: Bench) -> None:
-    """Find what can't work on the query tiles: unknown classes, missing masks.
+    """Find what can't work on the query tiles: unknown classes, masks missing or of other sizes.
 
     Raises:
         ConfigError: see ``PostProcess.check``.
-        DataError: an external mask of a query tile is missing.
+        DataError: an external mask of a query tile is missing or does not fit.
     """
     rules = bench.build("postprocess")
-    tiles: list[str] = []
+    tiles: dict[str, list[Size]] = {}
+    transform = EvalTransform(settings.data.eval_size)
     if rules.external_masks and settings.data.demo_seed is None:  # the demo set makes itself later
         layout = FewShotLayout(Path(settings.data.root), settings.data.split)
-        tiles = [tile.name for tile in layout.query]
+        for tile in layout.query:
+            size = image_size(tile.image)
+            tiles[tile.name] = [size, transform.part_size(*size)]
     rules.check(taxonomy_of(settings), tiles)
 
 

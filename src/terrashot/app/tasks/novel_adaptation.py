@@ -109,7 +109,7 @@ class NovelAdaptationTask(Task[Any]):
             run.path, taxonomy, adaptation.panels, data.query_image, data.spec
         )
         run.start(panels, trains=False)
-        run.say(f"stage-1 network: {path}")
+        run.say(f"stage-1 network: {base}")
         run.test(module, data)
         if not run.is_first:
             return

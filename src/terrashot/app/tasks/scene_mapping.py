@@ -59,7 +59,7 @@ class SceneMappingSettings(RunSettings):
 
 
 class SceneMappingTask(Task[SceneMappingSettings]):
-    """Georeferenced maps of whole scenes with an adapted model."""
+    """Georeferenced maps of whole scenes with an adapted model or a stage-1 network."""
 
     name = "scene_mapping"
     experiment = "predict"
@@ -125,24 +125,26 @@ def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
     from terrashot.mapping.products import ProductOptions
     from terrashot.mapping.request import MapRequest, WindowOptions, prepare_model
     from terrashot.mapping.scene_products import SceneProducts
-    from terrashot.model.adapted_file import find_adapted_file, load_adapted_model
+    from terrashot.model.base_head import load_network
+    from terrashot.model.find import find_model_file
 
     output = settings.output
     if settings.input.path is None or output.path is None:
         missing = "input" if settings.input.path is None else "output"
         raise ConfigError(
             f"{missing} has no value. A mapping run needs scenes and a folder for their maps: "
-            "python run.py experiment=predict ckpt=ADAPTED input=PATH output=FOLDER."
+            "python run.py experiment=predict ckpt=MODEL input=PATH output=FOLDER."
         )
     options = WindowOptions(**asdict(settings.mapping))
     scale = parse_scale(settings.input.scale, "input.scale")
     if settings.checkpoint is None:
         raise CheckpointError(
-            "A mapping run needs an adapted model: ckpt=RUN_FOLDER or ckpt=FILE. `python run.py "
-            "experiment=adapt` makes one from a stage-1 run and the support tiles."
+            "A mapping run needs a model: ckpt=RUN_FOLDER or ckpt=FILE, an adapted one or a "
+            "stage-1 network, which maps its base classes. `python run.py experiment=adapt` adapts "
+            "a stage-1 network to the novel classes of the support tiles."
         )
-    checkpoint = find_adapted_file(settings.checkpoint)
-    model = load_adapted_model(checkpoint)
+    checkpoint = find_model_file(settings.checkpoint, Path(settings.paths.logs))
+    model = load_network(checkpoint)
     prepare_model(model, options)
     chosen = ProductOptions(
         output.style, output.areas, output.polygons, output.minimum_mapping_unit
@@ -178,6 +180,11 @@ def _announce(
         f"{len(jobs)} scene(s){done}; {pixels / 1e6:.1f} Mpx to map with {checkpoint} on {device}, "
         f"views: {request.views}"
     )
+    model = request.model
+    if not model.taxonomy.novel:
+        origin = model.provenance.get("origin")
+        found = f": {origin}" if origin else ""
+        run.say(f"a stage-1 network{found}; the maps show its base classes alone")
     rules = request.products.describe()
     if rules is not None:
         run.say(rules)

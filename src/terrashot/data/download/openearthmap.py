@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import yaml
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
@@ -18,10 +19,12 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from terrashot.configs_folder import configs_folder
 from terrashot.data.download.fetch import Fetcher
 from terrashot.data.download.placing import LISTS, SPLITS, find_layout, missing, place
 from terrashot.data.download.unpack import unpack, unpacked_size
 from terrashot.data.download.zenodo import RemoteFile, ZenodoRecord
+from terrashot.data.held_out import FILE, write_held_out
 from terrashot.errors import DataError
 
 RECORD = "11396874"  # version 3, https://zenodo.org/records/11396874
@@ -77,7 +80,10 @@ class OpenEarthMapDownload:
             DataError: anything that keeps the set from being whole; see the parts.
         """
         lacking = self._lacking()
-        if not lacking or lacking == ["stage1_val.txt"]:
+        if lacking == [FILE]:
+            self._hold_out()
+            lacking = missing(self.root)
+        if not lacking or lacking == [FILE]:
             self.console.print(
                 f"[green]✓[/] {escape(str(self.root))} is complete: nothing to fetch."
             )
@@ -93,10 +99,17 @@ class OpenEarthMapDownload:
         self._check_estimate(chosen)
         paths = self._fetch(chosen)
         self._place(paths)
+        self._hold_out()
         lacking = missing(self.root)
         self.console.print(f"[green]✓[/] The dataset lies in {escape(str(self.root))}")
         self._tell_missing(lacking)
         return lacking
+
+    def _hold_out(self) -> None:
+        """Write the list of validation tiles, which the record does not hold."""
+        config = yaml.safe_load((configs_folder() / "data/openearthmap.yaml").read_text("utf-8"))
+        if write_held_out(self.root, config["stage1_val"]):
+            self.console.print(f"wrote {FILE}: the tiles that ClassTrans validates on")
 
     def _lacking(self) -> list[str]:
         if self.root.exists() and not self.root.is_dir():

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from terrashot.errors import ConfigError
 from terrashot.mapping.postprocess.block_map import BlockMap
-from terrashot.mapping.postprocess.rule import Draft, ReadsMasks, Rule
+from terrashot.mapping.postprocess.rule import Draft, LooksBack, ReadsMasks, Rule, Size
 from terrashot.taxonomy import Taxonomy
+
+_NO_TILES: Mapping[str, Sequence[Size]] = MappingProxyType({})
 
 
 class PostProcess:
@@ -16,7 +19,7 @@ class PostProcess:
         rules: By a name for tables, in the order of their application.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or one looks back to a rule that does not come before it.
     """
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
@@ -25,6 +28,15 @@ class PostProcess:
                 "postprocess.rules is empty; list at least one rule, or set postprocess=null."
             )
         self.rules = dict(rules)
+        names = list(rules)
+        self._wanted = {r.before for r in rules.values() if isinstance(r, LooksBack)}
+        for number, rule in enumerate(rules.values()):
+            if isinstance(rule, LooksBack) and rule.before not in names[:number]:
+                earlier = ", ".join(names[:number]) or "none"
+                raise ConfigError(
+                    f"postprocess.rules.{names[number]}.before is '{rule.before}', but it must "
+                    f"name a rule that comes before '{names[number]}': {earlier}."
+                )
 
     @property
     def external_masks(self) -> bool:
@@ -36,17 +48,22 @@ class PostProcess:
         """Whether a rule asks for second-best classes."""
         return any(rule.needs_scores for rule in self.rules.values())
 
-    def check(self, taxonomy: Taxonomy, tiles: Sequence[str] = (), scores: bool = True) -> None:
+    def check(
+        self,
+        taxonomy: Taxonomy,
+        tiles: Mapping[str, Sequence[Size]] = _NO_TILES,
+        scores: bool = True,
+    ) -> None:
         """Find what can't work before a long run.
 
         Args:
             taxonomy: The classes of the map.
-            tiles: Names of the tiles or scenes.
+            tiles: Names of the tiles or scenes, with the sizes that a mask may have.
             scores: Whether probabilities will be at hand.
 
         Raises:
             ConfigError: a setting does not go with the classes or the kind of map.
-            DataError: an external mask is missing.
+            DataError: an external mask is missing, damaged or of another size.
         """
         for rule in self.rules.values():
             rule.check(taxonomy, tiles)
@@ -63,6 +80,8 @@ class PostProcess:
 
     def run(self, draft: Draft) -> Iterator[BlockMap]:
         """Apply the rules; yields the map after each."""
-        for rule in self.rules.values():
+        for name, rule in self.rules.items():
+            if name in self._wanted:
+                draft.before[name] = draft.ids
             rule.apply(draft)
             yield draft.ids

@@ -32,11 +32,13 @@ class View:
             above, below) are one area; ``SKIP`` is none.
         context: uint8 [h + 2, w + 2]: the classes that contacts are counted with; None: not.
         inside: uint8 [h, w]: the classes that are counted inside each area; None: not.
+        diagonal: Pixels that share a corner alone are neighbours too (not as contacts).
     """
 
     key: np.ndarray
     context: np.ndarray | None = None
     inside: np.ndarray | None = None
+    diagonal: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def new_values(
 def measure(view: View, num_classes: int) -> tuple[np.ndarray, Areas]:
     """Labels int32 [h, w] of the areas within one block (-1: none) and their measures."""
     key = view.key[1:-1, 1:-1]
-    labels, keys = label_areas(key)
+    labels, keys = label_areas(key, view.diagonal)
     taken = labels >= 0
     contacts = inside = np.zeros((len(keys), 0), dtype=np.int32)
     if view.context is not None:
@@ -119,14 +121,16 @@ def _table(labels: np.ndarray, classes: np.ndarray, count: int, num_classes: int
 
 
 _MIDDLE, _BEFORE, _AFTER = slice(1, -1), slice(0, -2), slice(2, None)
+_DIAGONALS = [(slice(0, -1), slice(1, None)), (slice(1, None), slice(0, -1))]
 _NEIGHBOURS = [(_BEFORE, _MIDDLE), (_AFTER, _MIDDLE), (_MIDDLE, _BEFORE), (_MIDDLE, _AFTER)]
 
 
-def label_areas(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def label_areas(key: np.ndarray, diagonal: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Areas of equal value, all values in one go.
 
     Args:
         key: uint8 [h, w]; ``SKIP`` is no area.
+        diagonal: Whether pixels that share a corner alone are of one area.
 
     Returns:
         Labels int32 [h, w] from 0, -1 in no area, and the value [n] of each area.
@@ -141,9 +145,14 @@ def label_areas(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     same = key[:-1] == key[1:]
     # One pair for each stretch over which two runs touch.
     same[:, 1:] &= starts[:-1, 1:] | starts[1:, 1:]
-    pairs = (above[same], below[same])
+    pairs = [(above[same], below[same])]
+    if diagonal:
+        for up, down in _DIAGONALS:
+            same = key[:-1, up] == key[1:, down]
+            pairs.append((above[:, up][same], below[:, down][same]))
     number = int(runs[-1, -1]) + 1
-    area = _components(pairs[0], pairs[1], number)
+    first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    area = _components(first, second, number)
     run_keys = key[starts]
     keys = np.empty(int(area.max()) + 1, dtype=np.uint8)
     keys[area] = run_keys
@@ -168,7 +177,8 @@ class _Joined:
         self._local: dict[Block, tuple[np.ndarray, int]] = {}  # their labels, their first number
         self._areas: list[Areas] = []
         self._pairs: list[tuple[np.ndarray, np.ndarray]] = []
-        self._above = np.full(shape[1], -1)  # numbers along the lower border of the row of blocks
+        # Numbers along the lower border of the row of blocks above, and of the present one.
+        self._above, self._below = np.full(shape[1], -1), np.full(shape[1], -1)
         self._left = np.zeros(0, dtype=np.int64)
         self._values = np.zeros(0, dtype=np.uint8)
 
@@ -190,15 +200,32 @@ class _Joined:
         self._local[block] = local.astype(np.int32), self._number
         self._number += len(local)
         self._areas.append(_select(areas, local))
-        columns = slice(block.left, right)
+        if block.top and not block.left:
+            self._above, self._below = self._below, np.full_like(self._below, -1)
         if block.top:
-            same = (key[0, 1:-1] == key[1, 1:-1]) & (labels[0] >= 0)
-            self._pairs.append(_pairs(self._above[columns][same], numbers[labels[0]][same]))
+            above = np.pad(self._above, 1, constant_values=-1)[block.left : right + 2]
+            self._join(above, numbers[labels[0]], key[0], key[1, 1:-1], view.diagonal)
         if block.left:
-            same = (key[1:-1, 0] == key[1:-1, 1]) & (labels[:, 0] >= 0)
-            self._pairs.append(_pairs(self._left[same], numbers[labels[:, 0]][same]))
-        self._above[columns] = numbers[labels[-1]]
+            # Its ends lie in other rows of blocks, which meet this block from above or below.
+            left = np.pad(self._left, 1, constant_values=-1)
+            self._join(left, numbers[labels[:, 0]], key[:, 0], key[1:-1, 1], view.diagonal)
+        self._below[block.left : right] = numbers[labels[-1]]
         self._left = numbers[labels[:, -1]]
+
+    def _join(
+        self,
+        beside: np.ndarray,
+        own: np.ndarray,
+        beside_key: np.ndarray,
+        own_key: np.ndarray,
+        diagonal: bool,
+    ) -> None:
+        """Pair the areas along a border [n] with those beside it [n + 2], one pixel longer."""
+        for shift in (0, 1, 2) if diagonal else (1,):
+            numbers = beside[shift : shift + len(own)]
+            keys = beside_key[shift : shift + len(own)]
+            same = (keys == own_key) & (own >= 0) & (numbers >= 0)
+            self._pairs.append(_pairs(numbers[same], own[same]))
 
     def decide(self, decide: Decide) -> None:
         """Add up the parts of each area and decide on the whole ones."""

@@ -1,12 +1,12 @@
 """Rule: what lies wholly inside a class becomes that class."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from terrashot.mapping.postprocess.block_map import NODATA, Block, BlockMap
 from terrashot.mapping.postprocess.components import KEEP, SKIP, Areas, View
-from terrashot.mapping.postprocess.rule import Draft, class_ids
+from terrashot.mapping.postprocess.rule import Draft, Size, class_ids
 from terrashot.ranges import check_range
 from terrashot.taxonomy import Taxonomy
 
@@ -31,7 +31,7 @@ class FillHoles:
         self.classes = classes
         self.max_pixels = max_pixels
 
-    def check(self, taxonomy: Taxonomy, tiles: Sequence[str]) -> None:
+    def check(self, taxonomy: Taxonomy, tiles: Mapping[str, Sequence[Size]]) -> None:
         """See ``Rule.check``."""
         class_ids(self.classes or [], taxonomy, "fill_holes.classes")
 

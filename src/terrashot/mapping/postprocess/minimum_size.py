@@ -1,13 +1,13 @@
 """Rule: areas below a size go to the class around them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from terrashot.mapping.postprocess.block_map import NODATA, Block, BlockMap
 from terrashot.mapping.postprocess.components import KEEP, SKIP, UNSEEN, Areas, View
 from terrashot.mapping.postprocess.replacement import surrounding
-from terrashot.mapping.postprocess.rule import Draft, class_ids
+from terrashot.mapping.postprocess.rule import Draft, Size, class_ids
 from terrashot.ranges import check_range
 from terrashot.taxonomy import Taxonomy
 
@@ -37,7 +37,7 @@ class MinimumSize:
         self.pixels = pixels
         self.classes = classes
 
-    def check(self, taxonomy: Taxonomy, tiles: Sequence[str]) -> None:
+    def check(self, taxonomy: Taxonomy, tiles: Mapping[str, Sequence[Size]]) -> None:
         """See ``Rule.check``."""
         class_ids(self.classes or [], taxonomy, "minimum_size.classes")
 

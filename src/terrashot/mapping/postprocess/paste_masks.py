@@ -1,14 +1,15 @@
 """Rule: external masks of a class are pasted into the map."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from terrashot.data.reading import image_size
 from terrashot.errors import ConfigError, DataError
 from terrashot.mapping.postprocess.block_map import NODATA, Block
 from terrashot.mapping.postprocess.components import KEEP, SKIP, Areas, View
-from terrashot.mapping.postprocess.rule import Draft, class_ids
+from terrashot.mapping.postprocess.rule import Draft, Size, class_ids
 from terrashot.ranges import check_range
 from terrashot.taxonomy import Taxonomy
 
@@ -33,6 +34,10 @@ class PasteMasks:
         except_class: What such a component becomes instead; None: the map stays there.
         min_pixels: Smaller components are left out.
         max_pixels: Larger ones are; None: no limit.
+        padded_side: Masks of this height and width are those of tiles whose longest side was
+            resized to it and which were padded below and to the right: what is the tile is cut
+            out, and scaled by OpenCV's nearest neighbour where the map has another size.
+        diagonal: Whether pixels that share a corner alone are of one component.
 
     Raises:
         ConfigError: a share that is none, or one part of a setting without the other.
@@ -53,6 +58,8 @@ class PasteMasks:
         except_class: str | None = None,
         min_pixels: int = 1,
         max_pixels: int | None = None,
+        padded_side: int | None = None,
+        diagonal: bool = False,
     ) -> None:
         shares = {"agreement_above": agreement_above, "except_from": except_from}
         for setting, share in shares.items():
@@ -70,6 +77,8 @@ class PasteMasks:
         if max_pixels is not None:
             least = max(1, min_pixels)
             check_range("postprocess: paste_masks.max_pixels", max_pixels, at_least=least)
+        if padded_side is not None:
+            check_range("postprocess: paste_masks.padded_side", padded_side, whole=True, at_least=1)
         if value is not None:
             check_range("postprocess: paste_masks.value", value, whole=True)
         self.folder = Path(folder)
@@ -82,8 +91,10 @@ class PasteMasks:
         self.except_class = except_class
         self.min_pixels = min_pixels
         self.max_pixels = max_pixels
+        self.padded_side = padded_side
+        self.diagonal = diagonal
 
-    def check(self, taxonomy: Taxonomy, tiles: Sequence[str]) -> None:
+    def check(self, taxonomy: Taxonomy, tiles: Mapping[str, Sequence[Size]]) -> None:
         """See ``Rule.check``."""
         named = [self.class_name, *self.agree_with, *self.except_on]
         named += [] if self.except_class is None else [self.except_class]
@@ -102,6 +113,30 @@ class PasteMasks:
                 "Expected is <tile name>.png or .tif for each; where nothing was found, a mask "
                 "of zeros."
             )
+        self._check_sizes(tiles)
+
+    def _check_sizes(self, tiles: Mapping[str, Sequence[Size]]) -> None:
+        side = self.padded_side
+        wrong = []
+        for name, sizes in tiles.items():
+            path = self._find(name)
+            assert path is not None
+            found = image_size(path)
+            if found not in sizes and found != (side, side):
+                wrong.append(f"{path.name} is {_shown(found)}, the tile {_shown(sizes[0])}")
+        if wrong:
+            more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+            padded = (
+                f" or {side} x {side} (padded_side)"
+                if side is not None
+                else "; for masks of tiles that were padded to a square set "
+                "paste_masks.padded_side to its side"
+            )
+            raise DataError(
+                f"postprocess: {len(wrong)} of {len(tiles)} masks in {self.folder} are of another "
+                f"size than their tile: {'; '.join(wrong[:5])}{more}. Write them on the grid of "
+                f"the image{padded}."
+            )
 
     def masks(self, tiles: Sequence[str]) -> list[Path]:
         """See ``ReadsMasks.masks``."""
@@ -110,17 +145,17 @@ class PasteMasks:
     def apply(self, draft: Draft) -> None:
         """See ``Rule.apply``."""
         ids, taxonomy = draft.ids, draft.taxonomy
-        self.check(taxonomy, [draft.name])
+        self.check(taxonomy, {draft.name: [draft.size, ids.shape]})
         path = self._find(draft.name)
         assert path is not None
-        mask = draft.read_mask(path, self.value)
+        mask = draft.read_mask(path, self.value, self.padded_side)
 
         def look(block: Block) -> View:
             marked = mask.read(block, halo=1) == 1
             inside = ids.read(block)
             # Nodata stays nodata: it is no part of a component.
             key = np.where(marked & (ids.read(block, halo=1) != NODATA), 0, SKIP)
-            return View(key, inside=inside)
+            return View(key, inside=inside, diagonal=self.diagonal)
 
         def decide(areas: Areas) -> np.ndarray:
             return self._decide(areas, taxonomy)
@@ -150,3 +185,7 @@ class PasteMasks:
     def _find(self, name: str) -> Path | None:
         candidates = (self.folder / f"{name}{suffix}" for suffix in SUFFIXES)
         return next((path for path in candidates if path.is_file()), None)
+
+
+def _shown(size: Size) -> str:
+    return f"{size[1]} x {size[0]} pixels"

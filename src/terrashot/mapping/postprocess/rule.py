@@ -1,12 +1,14 @@
 """What a rule is and what it works on."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 
 from terrashot.data.reading import opened_raster
+from terrashot.data.transforms import EvalTransform
 from terrashot.errors import ConfigError, DataError
 from terrashot.mapping.postprocess.block_map import Block, BlockMap, blocks_of
 from terrashot.mapping.postprocess.components import KEEP, Decide, Look, new_values
@@ -14,6 +16,9 @@ from terrashot.taxonomy import Taxonomy
 
 SIDE = 1024
 """Side of a block in pixels: a few MB of work arrays each."""
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
 
 Scores = Callable[[Collection[int]], np.ndarray]
 """The best class of each pixel, uint8 [H, W], when some class ids are left out."""
@@ -31,6 +36,10 @@ class Draft:
         scores: Where probabilities are at hand.
         transform: Where a georeferenced map lies: masks that lie elsewhere are refused.
         side: Of a block.
+        size: Of the tile itself; None: that of the map.
+
+    Attributes:
+        before: The map as it was before a rule, by the rule's name, where a later one asks for it.
     """
 
     def __init__(
@@ -42,6 +51,7 @@ class Draft:
         scores: Scores | None = None,
         transform: Any = None,  # noqa: ANN401 - rasterio has no types
         side: int = SIDE,
+        size: Size | None = None,
     ) -> None:
         self.name = name
         self.ids = ids
@@ -50,6 +60,8 @@ class Draft:
         self.scores = scores
         self.transform = transform
         self.side = side
+        self.size = size or ids.shape
+        self.before: dict[str, BlockMap] = {}
 
     def blocks(self) -> Iterator[Block]:
         """The blocks of the map."""
@@ -66,12 +78,13 @@ class Draft:
             target.write(block, np.where(new == KEEP, self.ids.read(block), new))
         return target
 
-    def read_mask(self, path: Path, value: int | None) -> BlockMap:
+    def read_mask(self, path: Path, value: int | None, padded: int | None = None) -> BlockMap:
         """An external mask as 0 and 1, in memory or on disk like the map.
 
         Args:
             path: A raster of one band.
             value: What marks the class in it; None: everything but 0.
+            padded: Side of masks that were made of padded tiles (``PasteMasks.padded_side``).
 
         Raises:
             DataError: it is missing, damaged, or of another size or place.
@@ -88,14 +101,26 @@ class Draft:
                     )
                     found.write(block, _marked(source.read(1, window=window), value))
                 return found
-            fitted = self.fit(_marked(source.read(1), value)) if self.fit is not None else None
-        if fitted is None or fitted.shape != self.ids.shape:
+            values = _marked(source.read(1), value)
+        if shape == (padded, padded):
+            values = self._unpadded(values)
+        fitted = values
+        if values.shape != self.ids.shape and self.fit is not None:
+            fitted = self.fit(values)
+        if fitted.shape != self.ids.shape:
             height, width = self.ids.shape
             raise DataError(
                 f"{path} is {shape[1]} x {shape[0]} pixels, but '{self.name}', which it is pasted "
                 f"into, is {width} x {height}. Write the mask anew on the grid of the image."
             )
         return BlockMap.of(fitted)
+
+    def _unpadded(self, values: np.ndarray) -> np.ndarray:
+        """What of a square mask is the tile, at the size of the map or else of the tile."""
+        frame = EvalTransform(len(values), nearest="opencv")
+        part = frame.tile_part(torch.from_numpy(values), self.size)
+        same = tuple(part.shape) == self.ids.shape
+        return (part if same else frame.tile_size(part, self.size)).numpy()
 
     def _check_place(self, path: Path, source: Any) -> None:  # noqa: ANN401 - rasterio's dataset
         if self.transform is None or source.crs is None:
@@ -117,18 +142,31 @@ class Rule(Protocol):
     needs_scores: bool
     """Whether it asks for the second-best class, which only tiles of stage 2 have."""
 
-    def check(self, taxonomy: Taxonomy, tiles: Sequence[str]) -> None:
-        """Find what can't work before a long run: unknown classes, missing masks of ``tiles``.
+    def check(self, taxonomy: Taxonomy, tiles: Mapping[str, Sequence[Size]]) -> None:
+        """Find what can't work before a long run: unknown classes, masks of ``tiles``.
+
+        Args:
+            taxonomy: The classes of the map.
+            tiles: Names of the tiles or scenes, with the sizes that a mask of theirs may have: the
+                tile's own and that of its map.
 
         Raises:
             ConfigError: a setting does not go with the classes.
-            DataError: a file is missing.
+            DataError: a file is missing, damaged, or of another size.
         """
         ...
 
     def apply(self, draft: Draft) -> None:
         """Put a mended map into ``draft.ids``."""
         ...
+
+
+@runtime_checkable
+class LooksBack(Protocol):
+    """A rule that looks at the map as it was before an earlier one."""
+
+    before: str
+    """That rule's name."""
 
 
 @runtime_checkable

@@ -19,7 +19,7 @@ def mended_scene(
 ) -> None:
     """Write a class map anew after all rules.
 
-    Needs free space beside ``target`` for four uncompressed maps; they are gone when it returns,
+    Needs free space beside ``target`` for five uncompressed maps; they are gone when it returns,
     or when the process ends.
 
     Args:

@@ -1,6 +1,6 @@
 """Rule: a class only where it touches another one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from terrashot.mapping.postprocess.replacement import (
     replaced,
     target_id,
 )
-from terrashot.mapping.postprocess.rule import Draft, class_ids
+from terrashot.mapping.postprocess.rule import Draft, Size, class_ids
 from terrashot.taxonomy import Taxonomy
 
 
@@ -48,7 +48,7 @@ class Touching:
         self.otherwise = otherwise
         self.needs_scores = otherwise == SECOND_BEST
 
-    def check(self, taxonomy: Taxonomy, tiles: Sequence[str]) -> None:
+    def check(self, taxonomy: Taxonomy, tiles: Mapping[str, Sequence[Size]]) -> None:
         """See ``Rule.check``."""
         class_ids(self.classes, taxonomy, "touching.classes")
         class_ids(self.touches, taxonomy, "touching.touches")

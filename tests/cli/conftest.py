@@ -1,0 +1,3 @@
+from tests.fixtures.classtrans import keys, narrow
+
+__all__ = ["keys", "narrow"]

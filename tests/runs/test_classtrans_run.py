@@ -1,0 +1,108 @@
+"""The published system from its commands to their ends, on tiles in the layout of OpenEarthMap."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+
+from terrashot.app.config.compose import compose_settings
+from terrashot.app.main import main
+from terrashot.app.run.bench import SettingsBench
+from terrashot.model.stage1_file import load_base_model
+
+SIDE = 64  # stands for the 1024 pixels of the published code
+FIXED = ["trainer.accelerator=cpu", "logger=csv", f"data.eval_size={SIDE}"]
+NETWORK = ["backbone=timm", "backbone.name=mobilenetv2_050", "decoder.channels=8"]
+MASKS = ("building_1", "building_2", "sports_field", "water", "vehicle")
+
+
+def test_stage_1_as_published_is_what_the_preset_says(repository):
+    settings = compose_settings(repository / "configs", ["experiment=stage1_paper"])
+    assert settings.decoder["name"] == "upernet_classtrans"
+    assert settings.decoder["align_corners"] is True
+    assert settings.optimizer.decay_all
+    assert settings.optimizer.weight_decay == 1e-2
+    assert settings.trainer.precision == "32-true"
+    assert not settings.data.stage1_val_in_training
+    assert len(set(settings.data.stage1_val)) == 29
+
+
+def test_the_held_out_tiles_are_the_published_ones(repository, shared):
+    settings = compose_settings(repository / "configs", ["experiment=stage1_paper"])
+    lists = shared / "data/openearthmap_lists"
+    assert settings.data.stage1_val == (lists / "stage1_val.txt").read_text().split()
+    assert set(settings.data.stage1_val) <= set((lists / "train.txt").read_text().split())
+
+
+@pytest.fixture
+def root(tiny_root, tmp_path):
+    """The tiny set without stage1_val.txt, and with one query tile that is no square."""
+    root = tmp_path / "oem"
+    shutil.copytree(tiny_root, root)
+    (root / "stage1_val.txt").unlink()
+    names = [f"train_{i}.tif" for i in range(8)]
+    (root / "train.txt").write_text("\n".join(names) + "\n")
+    for kind in ("images", "labels"):
+        path = root / "testset" / kind / "query_0.tif"
+        with rasterio.open(path) as source:
+            pixels = source.read()[:, :26, :28]
+        path.unlink()
+        shape = {"count": len(pixels), "height": 26, "width": 28, "dtype": "uint8"}
+        with rasterio.open(path, "w", driver="GTiff", **shape) as target:
+            target.write(pixels)
+    return root
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_stage_1_and_2_as_published_with_masks_of_padded_tiles(repository, root, tmp_path, capsys):
+    logs = tmp_path / "logs"
+    fixed = [*FIXED, f"data.root={root}", f"paths.logs={logs}"]
+    held_out = ["train_0.tif", "train_1.tif"]
+    stage1 = [
+        *["experiment=stage1_paper", *fixed, *NETWORK, "decoder.pooling_channels=8"],
+        *["data.crop=64", "data.batch_size=4", "trainer.max_epochs=1"],
+        *[f"data.stage1_val=[{','.join(held_out)}]", "data.stage1_val_in_training=true"],
+    ]
+    assert main(repository / "configs", stage1) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert (root / "stage1_val.txt").read_text().split() == held_out
+    assert "stage1_val.txt: the 2 validation tiles of data.stage1_val" in said
+    assert "leak: 2 of the 2 validation tiles are trained on" in said
+    assert "2 tiles of it seen in training" in said
+    run = (logs / "stage1_paper/latest").resolve()
+    results = json.loads((run / "results.json").read_text())
+    assert results["val_in_training"] == ["train_0", "train_1"]
+    base = load_base_model(run / "checkpoints/best.ckpt")
+    assert base.segmenter.align_corners
+    assert base.segmenter.description["decoder"]["name"] == "upernet_classtrans"
+
+    stage2 = [
+        *["experiment=stage2_paper", *fixed, f"checkpoint={run}", "postprocess=openearthmap"],
+        *[f"paths.masks={tmp_path / 'masks'}", "adaptation.save_maps=true"],
+        *[f"postprocess.rules.{name}.padded_side={SIDE}" for name in MASKS],
+    ]
+    settings = compose_settings(repository / "configs", stage2)
+    for rule in SettingsBench(settings).build("postprocess").rules.values():
+        folder = getattr(rule, "folder", None)
+        if folder is None:
+            continue
+        folder.mkdir(parents=True)
+        for number in range(5):
+            mask = np.zeros((SIDE, SIDE), np.uint8)
+            mask[40:, 40:] = number == 0 and rule.class_name == "building type 1"
+            Image.fromarray(mask).save(folder / f"query_{number}.png")
+    assert main(repository / "configs", stage2) == 0
+    run = (logs / "stage2_paper/latest").resolve()
+    results = json.loads((run / "results.json").read_text())
+    assert results["external_masks"] is True
+    assert [row["rule"] for row in results["postprocess"]][-1] == "+ parking"
+    # A mask of another size is found before the run.
+    Image.fromarray(np.zeros((30, 30), np.uint8)).save(folder / "query_1.png")
+    capsys.readouterr()
+    assert main(repository / "configs", stage2) == 1
+    assert "query_1.png is 30 x 30 pixels" in " ".join(capsys.readouterr().err.split())
+    assert len(list((logs / "stage2_paper").glob("*_*"))) == 1
