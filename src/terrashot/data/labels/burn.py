@@ -61,22 +61,22 @@ class Drawing:
         """
         found = self._shapes_near.query(place.box, predicate="intersects")
         own = found[self.ids[found] == class_id]
-        mine = _burnt(self.shapes[own], place)
-        others = _burnt(self.shapes[found[self.ids[found] != class_id]], place)
+        mine = burnt(self.shapes[own], place)
+        others = burnt(self.shapes[found[self.ids[found] != class_id]], place)
         areas = self._areas_near.query(place.box, predicate="intersects")
-        known = _burnt(self.areas[areas], place) | others
+        known = burnt(self.areas[areas], place) | others
         if self.around is not None:
             near = np.flatnonzero(
                 (self.ids == class_id) & shapely.intersects(self.around, place.box)
             )
-            known |= _burnt(self.around[near], place)
+            known |= burnt(self.around[near], place)
         labels = np.where(known, 0, IGNORE).astype(np.uint8)
         labels[mine] = class_id
         labels[mine & others] = IGNORE
         return Burnt(labels, ~(known | mine), int((mine & others).sum()))
 
 
-def _burnt(shapes: np.ndarray, place: Place) -> np.ndarray:
+def burnt(shapes: np.ndarray, place: Place) -> np.ndarray:
     """Where the centre of a pixel lies in one of the shapes, bool [h, w]."""
     size = (place.height, place.width)
     shapes = shapes[~shapely.is_empty(shapes)]
