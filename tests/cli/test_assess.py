@@ -42,6 +42,10 @@ def label(truth, path):
     write_layer(Path("labelled.gpkg"), list(points), meta["crs"], **fields)
 
 
+def records(path):
+    return list(csv.DictReader(Path(path).read_text(encoding="utf-8").splitlines()))
+
+
 def test_a_sample_is_drawn_labelled_and_assessed(city, capsys):
     truth, mapped = city
     assert main(["sample", "map=city.tif", "n=600", "allocation=equal", "seed=3"]) == 0
@@ -52,7 +56,7 @@ def test_a_sample_is_drawn_labelled_and_assessed(city, capsys):
     assert "Area (ha) and accuracy (%) of each class, 95 % intervals" in said
     assert "Error matrix" in said
     assert max(len(line) for line in said.splitlines()) <= 80
-    rows = list(csv.DictReader(Path("city_accuracy/accuracy.csv").open(encoding="utf-8")))
+    rows = records("city_accuracy/accuracy.csv")
     assert [row["class"] for row in rows] == [*NAMES, "(all)"]
     low, high = (float(rows[-1][f"overall_{end}"]) for end in ("low", "high"))
     assert low < (mapped == truth).mean() < high
@@ -64,7 +68,7 @@ def test_a_sample_is_drawn_labelled_and_assessed(city, capsys):
     assert "terrashot assess map=city.tif" in page
     latex = Path("city_accuracy/accuracy.tex").read_text(encoding="utf-8")
     assert r"\& co" in latex
-    matrix = list(csv.DictReader(Path("city_accuracy/error_matrix.csv").open(encoding="utf-8")))
+    matrix = records("city_accuracy/error_matrix.csv")
     assert sum(float(row["share_of_area"]) for row in matrix) == pytest.approx(1)
     assert sum(int(row["points"]) for row in matrix) == 600
 

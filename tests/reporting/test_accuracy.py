@@ -73,7 +73,7 @@ def test_nothing_is_said_where_nothing_is_known(assessment):
             )
         )
     )
-    assert "100.0 ± –" in text
+    assert "100.0 ± \N{EN DASH}" in text
     assert "nan" not in text
 
 
