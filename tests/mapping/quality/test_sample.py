@@ -8,6 +8,9 @@ from tests.fixtures.ground import grid
 from tests.mapping.quality.test_assess import NAMES, scene
 
 from terrashot.errors import ConfigError, DataError
+from terrashot.mapping.quality.amounts import measure
+from terrashot.mapping.quality.class_raster import open_classes
+from terrashot.mapping.quality.draw import draw_pixels
 from terrashot.mapping.quality.sample import SampleOptions, write_sample
 
 
@@ -56,13 +59,14 @@ def test_the_same_seed_draws_the_same_and_another_one_another(city, tmp_path):
     assert not np.array_equal(found[0], found[2])
 
 
-def test_every_pixel_of_a_stratum_is_as_likely(city, tmp_path):
+def test_every_pixel_of_a_stratum_is_as_likely(city):
     mapped, path = city
     hits = np.zeros(mapped.shape)
-    for seed in range(60):
-        output = tmp_path / f"{seed}.gpkg"
-        write_sample(path, output, SampleOptions(units=600, allocation="equal", seed=seed))
-        np.add.at(hits, pixels(read(output)[1]), 1)
+    with open_classes(path, "map") as raster:
+        amounts, _ = measure(raster, raster)
+        for seed in range(60):
+            rows, columns, _ = draw_pixels(raster, amounts, np.full(3, 200), seed, frozenset())
+            np.add.at(hits, (rows, columns), 1)
     assert hits[mapped == 255].sum() == 0
     for index in range(3):
         inside = hits[mapped == index]

@@ -29,10 +29,12 @@ def classes_at(
     Raises:
         DataError: no point counts, or they were drawn in other strata.
     """
-    x, y = shapely.get_x(drawn.shapes), shapely.get_y(drawn.shapes)
     height, width = raster.shape
-    on_map = (x >= 0) & (x < width) & (y >= 0) & (y < height)  # nan: far off
-    columns, rows = (np.where(on_map, np.floor(v), -1).astype(np.int64) for v in (x, y))
+    places = np.full((len(drawn.shapes), 2), -1.0)  # empty ones are far off
+    there = ~shapely.is_empty(drawn.shapes)
+    places[there] = shapely.get_coordinates(drawn.shapes[there])
+    on_map = ((places >= 0) & (places < (width, height))).all(axis=1)
+    columns, rows = np.where(on_map, np.floor(places).T, -1).astype(np.int64)
     mapped = raster.at(rows, columns)
     stratum = mapped if strata is raster else strata.at(rows, columns)
     skipped = np.isin(mapped, list(left_out))
@@ -44,18 +46,18 @@ def classes_at(
             "where the map has no class": on_map & ~counts & ~skipped,
             "in classes that are left out": skipped,
         },
-        len(x),
+        len(places),
     )
     if not counts.any():
         raise DataError(
-            f"reference: none of the {len(x)} point(s) lies where {raster.path} has a class "
+            f"reference: none of the {len(places)} point(s) lies where {raster.path} has a class "
             f"({'; '.join(notes)}). Check that the layer names the reference system that it was "
             "drawn in."
         )
     if drawn.strata is not None:
         _check_strata(drawn.strata[counts], stratum[counts], strata)
-    places = rows[counts] * width + columns[counts]
-    again = len(places) - len(np.unique(places))
+    pixels = rows[counts] * width + columns[counts]
+    again = len(pixels) - len(np.unique(pixels))
     if again:
         notes.append(f"{again} point(s) lie in the pixel of another one; each counts")
     return np.flatnonzero(counts), mapped[counts], stratum[counts], notes
