@@ -14,6 +14,7 @@ FLOORS = [
         "taxonomy",
         "image_spec",
         "evaluation",
+        "assessment",
         "configs_folder",
         "build",
         "ranges",

@@ -1,7 +1,7 @@
 """What the subcommands have in common."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +16,16 @@ def make_parser(name: str, description: str | None) -> argparse.ArgumentParser:
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def parse_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse options that may be written ``key=value``, as the settings of a run are."""
+    words = []
+    for word in arguments:
+        key, equals, value = word.partition("=")
+        plain = equals and key.replace("_", "").isalpha()
+        words.append(f"--{key.replace('_', '-')}={value}" if plain else word)
+    return parser.parse_args(words)
 
 
 def run_command(

@@ -10,6 +10,7 @@ from rich.console import Console
 from terrashot.configs_folder import configs_folder
 
 COMMANDS = {
+    "assess": ("assess", "how good a map is: accuracy and areas with their intervals"),
     "check-data": ("check_data", "what is wrong with a dataset, before training"),
     "download": ("download", "fetch a dataset: download openearthmap"),
     "export": ("export", "an adapted model as ONNX and torch.export program"),
@@ -17,6 +18,7 @@ COMMANDS = {
     "init-data": ("init_data", "describe a folder of images and labels as a dataset"),
     "make-submission": ("make_submission", "query maps as a submission to the challenge"),
     "report": ("report", "write report.html of a run or sweep again"),
+    "sample": ("sample", "points of a map to be labelled, for assess"),
     "search": ("search", "search settings with Optuna"),
 }
 """Name on the command line: module beside this one, and what it does."""

@@ -61,15 +61,15 @@ class Drawing:
         """
         found = self._shapes_near.query(place.box, predicate="intersects")
         own = found[self.ids[found] == class_id]
-        mine = _burnt(self.shapes[own], place)
-        others = _burnt(self.shapes[found[self.ids[found] != class_id]], place)
+        mine = burnt(self.shapes[own], place)
+        others = burnt(self.shapes[found[self.ids[found] != class_id]], place)
         areas = self._areas_near.query(place.box, predicate="intersects")
-        known = _burnt(self.areas[areas], place) | others
+        known = burnt(self.areas[areas], place) | others
         if self.around is not None:
             near = np.flatnonzero(
                 (self.ids == class_id) & shapely.intersects(self.around, place.box)
             )
-            known |= _burnt(self.around[near], place)
+            known |= burnt(self.around[near], place)
         labels = np.where(known, 0, IGNORE).astype(np.uint8)
         labels[mine] = class_id
         labels[mine & others] = IGNORE
@@ -84,17 +84,17 @@ class Drawing:
         """
         labels = np.full((place.height, place.width), IGNORE, dtype=np.uint8)
         areas = self._areas_near.query(place.box, predicate="intersects")
-        labels[_burnt(self.areas[areas], place)] = 0
+        labels[burnt(self.areas[areas], place)] = 0
         found = self._shapes_near.query(place.box, predicate="intersects")
         taken = np.zeros(labels.shape, bool)
         for class_id in np.unique(self.ids[found]):
-            mine = _burnt(self.shapes[found[self.ids[found] == class_id]], place)
+            mine = burnt(self.shapes[found[self.ids[found] == class_id]], place)
             labels[mine] = np.where(taken[mine], IGNORE, class_id)
             taken |= mine
         return labels
 
 
-def _burnt(shapes: np.ndarray, place: Place) -> np.ndarray:
+def burnt(shapes: np.ndarray, place: Place) -> np.ndarray:
     """Where the centre of a pixel lies in one of the shapes, bool [h, w]."""
     size = (place.height, place.width)
     shapes = shapes[~shapely.is_empty(shapes)]

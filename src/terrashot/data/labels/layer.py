@@ -63,16 +63,15 @@ def read_layer(
         source: The file, or an object like a GeoDataFrame: with ``geometry``, ``crs``, ``columns``.
         attribute: The column that names each object's class; None: classes are of no interest.
         layer: Name of the layer, where the file has several.
-        key: The setting that names the source, for messages: ``GROUP.labels``, with the layer in
-            ``GROUP.layer``, or another one, with the layer in ``key_layer``.
+        key: The setting that names the source, for messages: ``GROUP.labels``, with layer and
+            attribute in ``GROUP.layer`` and ``GROUP.attribute``, or another one, with these in
+            ``key_layer`` and ``key_attribute``.
 
     Raises:
         DataError: no such file, layer or attribute, or no object is left.
     """
-    group, _, setting = key.rpartition(".")
-    layer_key = f"{group}.layer" if setting == "labels" else f"{key}_layer"
     if isinstance(source, str | Path):
-        name, geometry, values, crs = _from_file(Path(source), attribute, layer, key, layer_key)
+        name, geometry, values, crs = _from_file(Path(source), attribute, layer, key)
     elif all(hasattr(source, part) for part in ("geometry", "crs", "columns")):
         name, geometry, values, crs = _from_frame(source, attribute, key)
     else:
@@ -97,7 +96,7 @@ def read_layer(
 
 
 def _from_file(
-    path: Path, attribute: str | None, layer: str | None, key: str, layer_key: str
+    path: Path, attribute: str | None, layer: str | None, key: str
 ) -> tuple[str, np.ndarray, np.ndarray, CRS | None]:
     """Name, geometries [n], values of the attribute [n] and reference system."""
     if not path.exists():
@@ -107,7 +106,7 @@ def _from_file(
         )
     try:
         layers = [str(found) for found in pyogrio.list_layers(path)[:, 0]]
-        layer = _chosen(path, layers, layer, layer_key)
+        layer = _chosen(path, layers, layer, _beside(key, "layer"))
         fields = [str(field) for field in pyogrio.read_info(path, layer=layer)["fields"]]
         wanted = [] if attribute is None else [_known(attribute, fields, f"{path}", key)]
         meta, _, wkb, columns = pyogrio.raw.read(path, layer=layer, columns=wanted)
@@ -154,6 +153,12 @@ def _chosen(path: Path, layers: Sequence[str], wanted: str | None, key: str) -> 
     raise DataError(f"{path} {what}: {', '.join(layers) or 'it is empty'}. Name one with {key}=.")
 
 
+def _beside(key: str, what: str) -> str:
+    """The setting that says more of a source."""
+    group, _, setting = key.rpartition(".")
+    return f"{group}.{what}" if setting == "labels" else f"{key}_{what}"
+
+
 def _known(attribute: str, columns: Sequence[str], where: str, key: str) -> str:
     if attribute in columns:
         return attribute
@@ -162,8 +167,8 @@ def _known(attribute: str, columns: Sequence[str], where: str, key: str) -> str:
     hint = f" Did you mean {folded[close[0]]}?" if close else ""
     raise DataError(
         f"{where} has no attribute '{attribute}'; it has "
-        f"{', '.join(columns[:_SHOWN]) or 'none at all'}.{hint} {key.rpartition('.')[0]}.attribute "
-        "names the one that holds each object's class."
+        f"{', '.join(columns[:_SHOWN]) or 'none at all'}.{hint} "
+        f"{_beside(key, 'attribute')} names the one that holds each object's class."
     )
 
 

@@ -1,49 +1,14 @@
 """A matrix as a table of coloured cells."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from terrashot.reporting.confusion_figure import row_shares
 from terrashot.reporting.html import formats
+from terrashot.reporting.html.parts import Cell, Head, HeatMap
 from terrashot.reporting.transition_figure import in_units, shown
 from terrashot.taxonomy import Taxonomy
-
-
-@dataclass(frozen=True)
-class Cell:
-    """``heat`` from 0 to 1 colours the cell; ``tip`` says in words what it holds."""
-
-    text: str
-    heat: float
-    tip: str
-    marked: bool = False
-
-
-@dataclass(frozen=True)
-class Head:
-    """The head of a row or a column."""
-
-    name: str
-    color: str
-    role: str
-
-
-@dataclass(frozen=True)
-class HeatMap:
-    """Rows of cells with their heads; ``None`` for a row that has no numbers."""
-
-    anchor: str
-    title: str
-    explanation: str
-    row_title: str
-    column_title: str
-    row_heads: list[Head]
-    column_heads: list[Head]
-    rows: list[list[Cell] | None]
-    findings_title: str = ""
-    findings: list[str] = field(default_factory=list)
 
 
 def confusion_map(confusion: Sequence[Sequence[int]], taxonomy: Taxonomy) -> HeatMap:

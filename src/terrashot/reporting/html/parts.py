@@ -1,6 +1,6 @@
-"""What both kinds of report are made of: plain values, ready to be shown."""
+"""What the reports are made of: plain values, ready to be shown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -36,3 +36,38 @@ class Section:
 
     anchor: str
     title: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """``heat`` from 0 to 1 colours the cell; ``tip`` says in words what it holds."""
+
+    text: str
+    heat: float
+    tip: str
+    marked: bool = False
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a row or a column."""
+
+    name: str
+    color: str
+    role: str
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """A matrix as a table of coloured cells; ``None`` for a row that has no numbers."""
+
+    anchor: str
+    title: str
+    explanation: str
+    row_title: str
+    column_title: str
+    row_heads: list[Head]
+    column_heads: list[Head]
+    rows: list[list[Cell] | None]
+    findings_title: str = ""
+    findings: list[str] = field(default_factory=list)

@@ -1,0 +1,1 @@
+"""A finished class map, anyone's, held against a reference: points, polygons or a raster."""

@@ -1,0 +1,87 @@
+"""The tables of an assessment and of a sample in the terminal."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from terrashot.assessment.summary import MapAssessment
+from terrashot.reporting.accuracy_rows import (
+    area_figure_text,
+    area_text,
+    class_figures,
+    overall_figure,
+    share_text,
+)
+
+
+def accuracy_table(assessment: MapAssessment) -> Table:
+    """A line a class, the overall accuracy below; percent and areas with their margins."""
+    unit, whole = assessment.unit, assessment.whole
+    table = _table(f"Area ({unit}) and accuracy (%) of each class{_interval(assessment)}")
+    table.add_column("class", overflow="fold", max_width=30)
+    for name in (assessment.looked_at, "map", "area", "user's", "producer's"):
+        table.add_column(name, justify="right", no_wrap=True)
+    rows = class_figures(assessment)
+    for number, row in enumerate(rows, start=1):
+        table.add_row(
+            _label(row.name, row.color),
+            str(row.looked_at),
+            area_text(row.mapped, whole),
+            area_figure_text(row.area, whole),
+            share_text(row.users),
+            share_text(row.producers),
+            end_section=number == len(rows),
+        )
+    overall = share_text(overall_figure(assessment))
+    total, area = str(int(assessment.counts.sum())), area_text(whole, whole)
+    table.add_row(Text("overall", style="bold"), total, area, "", overall, "")
+    return table
+
+
+def matrix_table(assessment: MapAssessment) -> Table:
+    """The error matrix in percent of the whole area; columns have the numbers of the rows."""
+    table = _table("Error matrix, % of the area (rows: map, columns: reference)")
+    table.add_column("", justify="right", style="dim", no_wrap=True)
+    table.add_column("class", overflow="ellipsis", max_width=20, no_wrap=True)
+    for number in range(1, len(assessment.names) + 1):
+        table.add_column(str(number), justify="right", no_wrap=True)
+    table.add_column("total", justify="right", no_wrap=True, style="dim")
+    matrix = 100 * assessment.accuracy.matrix
+    for number, row in enumerate(matrix):
+        cells = [
+            Text("" if value == 0 else f"{value:.2f}", style="bold" if number == column else "")
+            for column, value in enumerate(row.tolist())
+        ]
+        label = _label(assessment.names[number], assessment.colors[number])
+        table.add_row(str(number + 1), label, *cells, f"{row.sum():.2f}")
+    totals = [f"{value:.2f}" for value in matrix.sum(axis=0).tolist()]
+    table.add_row("", Text("total", style="dim"), *totals, "100.00")
+    return table
+
+
+def sample_table(names: Sequence[str], shares: np.ndarray, units: np.ndarray) -> Table:
+    """A line a stratum: its share of the area, and points."""
+    table = _table("Points of each stratum")
+    table.add_column("stratum", overflow="ellipsis", max_width=30, no_wrap=True)
+    table.add_column("% of the area", justify="right")
+    table.add_column("points", justify="right")
+    for name, share, count in zip(names, shares.tolist(), units.tolist(), strict=True):
+        table.add_row(Text(name), f"{100 * share:.2f}", str(count))
+    return table
+
+
+def _interval(assessment: MapAssessment) -> str:
+    return f", {100 * assessment.confidence:g} % intervals" if assessment.sampled else ""
+
+
+def _label(name: str, color: str | None) -> Text:
+    return Text.assemble(("■ ", color), name) if color else Text(name)
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False
+    )
