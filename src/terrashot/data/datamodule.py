@@ -52,6 +52,8 @@ class FewShotDataModule(LightningDataModule):
         train_share: share of the training tiles to use, chosen by ``seed``.
         spec: the channels of the images; None: 8-bit RGB.
         labels: what the label files hold where their pixels are no class ids, see ``LabelCodes``.
+        open_layout: finds lists and files, for a dataset of another layout; None: a
+            ``FewShotLayout`` of these options.
 
     Attributes:
         skip: names of query tiles that are done and that the test loader leaves out.
@@ -79,6 +81,7 @@ class FewShotDataModule(LightningDataModule):
         train_share: float = 1.0,
         spec: ImageSpec | None = None,
         labels: Mapping[str, Any] | None = None,
+        open_layout: Callable[[], FewShotLayout] | None = None,
     ) -> None:
         super().__init__()
         self.root = Path(root)
@@ -98,6 +101,7 @@ class FewShotDataModule(LightningDataModule):
         self.train_share = train_share
         self.spec = spec or ImageSpec()
         self.codes = LabelCodes.of(labels, taxonomy)
+        self.open_layout = open_layout
         self.skip: set[str] = set()
         self.feature_cache: FeatureCache | None = None
         self.feature_views: list[tuple[int, ...]] = [()]
@@ -122,6 +126,8 @@ class FewShotDataModule(LightningDataModule):
     @cached_property
     def layout(self) -> FewShotLayout:
         """The dataset's lists and files."""
+        if self.open_layout is not None:
+            return self.open_layout()
         return FewShotLayout(
             self.root,
             self.split,

@@ -263,7 +263,7 @@ def taxonomy_of(settings: LoggedSettings) -> "Taxonomy":
     """The classes of the run's data."""
     from terrashot.taxonomy import Taxonomy
 
-    return Taxonomy.from_dict({"name": settings.data.name, **settings.data.taxonomy})
+    return Taxonomy.from_dict(settings.data.classes())
 
 
 def crop_of(settings: LoggedSettings, crop: int | None) -> int:
@@ -272,13 +272,11 @@ def crop_of(settings: LoggedSettings, crop: int | None) -> int:
     Raises:
         DataError: the first training tile, whose size is asked, can't be read.
     """
-    from terrashot.data.layout import FewShotLayout
     from terrashot.data.reading import image_size
 
     if crop is not None:
         return crop
-    data = settings.data
-    first = FewShotLayout(Path(data.root), data.split, None, data.hint).unlabelled_train[0]
+    first = settings.data.open_layout().unlabelled_train[0]
     # The encoder's strides fit into multiples of 32.
     return max(32, min(_LARGEST_CROP, *image_size(first.image)) // 32 * 32)
 

@@ -9,7 +9,6 @@ from hydra.utils import get_object
 from terrashot.app.run.folder import finished_runs, latest_finished
 from terrashot.build import build_part
 from terrashot.data.imagery import Imagery
-from terrashot.data.layout import FewShotLayout
 from terrashot.errors import CheckpointError, ConfigError
 from terrashot.image_spec import ImageSpec
 from terrashot.model.stage1_file import find_checkpoint, load_base_spec
@@ -81,7 +80,7 @@ class SettingsBench:
         imagery = Imagery(data.bands, data.scale, data.mean, data.std, data.rgb)
         root = Path(data.root)
         made = data.demo_seed is None or (root / "train.txt").is_file()
-        layout = FewShotLayout(root, data.split, None, data.hint) if made else None
+        layout = data.open_layout() if made else None
         return imagery.spec(None if layout is None else layout.unlabelled_train, root)
 
     def finished_runs(self, task: str) -> list[FinishedRun]:
