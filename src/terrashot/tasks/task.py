@@ -213,6 +213,8 @@ class Task(ABC, Generic[S]):
         needs_stage1: Whether it starts from a stage-1 checkpoint (``checkpoint=``).
         trains: Whether it trains a network, so that devices multiply the batch and
             ``callbacks.monitor`` chooses a checkpoint.
+        averaged: Keys of ``data`` over which the table of a multirun ends in means: the folds of
+            a benchmark.
     """
 
     name: ClassVar[str]
@@ -221,6 +223,7 @@ class Task(ABC, Generic[S]):
     tiles: ClassVar[Sequence[str]] = ()
     needs_stage1: ClassVar[bool] = False
     trains: ClassVar[bool] = True
+    averaged: ClassVar[Sequence[str]] = ()
 
     def check(self, settings: S, bench: Bench) -> None:
         """Raise a TerrashotError for what can't work and no general check finds."""
