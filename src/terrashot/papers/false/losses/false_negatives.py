@@ -94,8 +94,9 @@ class FalseNegativeRule:
         """
         own = cosine.gather(1, positive)  # [R, 1]
         if self.sentinel is not None:
-            chosen = self._published(cosine, own, negatives, temperature, offset)
-            return chosen & (own >= self.threshold)
+            candidates = negatives & _above(cosine, offset)
+            least = _published(cosine / temperature, own / temperature, candidates, self.sentinel)
+            return least & negatives & (own >= self.threshold)
         distance = self._distances(cosine, own, temperature)
         # Infinity, and not a number that a true distance can exceed: a batch of well separated
         # images has none below any fixed one.
@@ -113,17 +114,6 @@ class FalseNegativeRule:
             chosen.view(-1)[distance.argmin()] = (own_least == least) & (least < torch.inf)
         return chosen & (own >= self.threshold)
 
-    def _published(
-        self, cosine: Tensor, own: Tensor, negatives: Tensor, temperature: float, offset: int
-    ) -> Tensor:
-        """The search as published, with a number where no candidate stands."""
-        # Double precision: the exponentials of small temperatures overflow in single.
-        logits, positive = cosine.double() / temperature, own.double() / temperature
-        distance = (logits.exp() - positive.exp()).abs()
-        distance = distance.masked_fill_(~(negatives & _above(cosine, offset)), self.sentinel or 0)
-        # What is chosen beside negatives, an anchor itself and its positive, changes no loss.
-        return (distance == smallest(distance.min())) & negatives
-
     def _distances(self, cosine: Tensor, own: Tensor, temperature: float) -> Tensor:
         if self.distance == "cos":
             return (cosine - own).abs()
@@ -131,6 +121,14 @@ class FalseNegativeRule:
         # temperatures: max(s, p) + log(1 - exp(-|s - p|)).
         gap = (cosine - own) / temperature
         return own / temperature + gap.clamp(min=0) + torch.log(-torch.expm1(-gap.abs()))
+
+
+def _published(logits: Tensor, own: Tensor, candidates: Tensor, sentinel: float) -> Tensor:
+    """The cells [R, C] of the least distance, where all but candidates hold the sentinel."""
+    # Double precision: the exponentials of small temperatures overflow in single.
+    distance = (logits.double().exp() - own.double().exp()).abs()
+    distance = distance.masked_fill_(~candidates, sentinel)
+    return distance == smallest(distance.min())
 
 
 def _above(cosine: Tensor, offset: int) -> Tensor:
