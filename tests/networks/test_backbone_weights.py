@@ -46,6 +46,23 @@ def assert_same_stages(network, model):
         torch.testing.assert_close(x, expected[tuple(x.shape)], rtol=1e-4, atol=1e-5)
 
 
+def test_the_trunk_of_a_vissl_checkpoint_is_taken(tmp_path):
+    """Where VISSL keeps its network, beside the heads, a loss and counters."""
+    model = published(timm.create_model("resnet18"))
+    trunk = {
+        f"_feature_blocks.{name}": value
+        for name, value in model.state_dict().items()
+        if not name.startswith("fc.")
+    }
+    heads = {"0.clf.0.weight": torch.zeros(4, 512)}
+    base = {"model": {"trunk": trunk, "heads": heads}, "meta": {"iteration": 7}}
+    content = {"phase_idx": 3, "loss": {}, "classy_state_dict": {"base_model": base, "phase": 1}}
+    network = segmenter("resnet18")
+    report = load_backbone_weights(network, saved(tmp_path / "vissl.torch", content))
+    assert report.matched == report.total
+    assert_same_stages(network, model)
+
+
 def test_shared_mobilenet_weights_fill_the_whole_encoder(shared):
     path = shared / "weights" / "mobilenetv2_100_imagenet.pth"
     network = segmenter("mobilenetv2_100")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from terrashot.reporting.ablation import Outcome, ablation_rows
+from terrashot.reporting.ablation import Outcome, ablation_rows, mean_rows
 from terrashot.reporting.ablation_table import ablation_csv, ablation_markdown, ablation_table
 
 # The draws differ by ten points, the options by one: only pairs show it.
@@ -122,3 +122,25 @@ def test_rows_that_were_scored_on_seen_queries_are_labelled_in_every_table():
     both = replace(seen, external_masks=True)
     (row,) = ablation_rows([both], [("rank_one",)], "weighted")
     assert row.labels == ("rank_one (external masks, seen queries)",)
+
+
+def test_means_over_folds_come_last_and_count_each_fold_once():
+    def job(fusion, fold, seed, value):
+        return Outcome((fusion, fold), ("", seed), {"mIoU": value}, seconds=1.0)
+
+    jobs = [job("avg", "0", "0", 0.2), job("avg", "0", "1", 0.4), job("avg", "1", "0", 0.6)]
+    jobs += [job("or", "0", "0", 0.3), job("or", "1", "0", 0.9)]
+    options = list(dict.fromkeys(j.options for j in jobs))
+    rows = ablation_rows(jobs, options, "mIoU", [1])
+    avg, joined = mean_rows(rows, [1])
+    assert (avg.options, joined.options) == (("avg", "mean"), ("or", "mean"))
+    assert avg.scores["mIoU"].mean == pytest.approx(0.45)  # of 0.3 and 0.6, not of three runs
+    assert (avg.count, joined.count) == (3, 2)
+    assert joined.scores["mIoU"].mean == pytest.approx(0.6)
+    assert avg.difference is None
+    assert joined.difference.mean == pytest.approx((0.1 + 0.3) / 2)
+    assert "| avg | mean |" in ablation_markdown([*rows, avg], ["fusion", "data.fold"], "mIoU")
+    assert mean_rows(rows, []) == []
+    unfinished = ablation_rows(jobs[:3], options, "mIoU", [1])
+    assert [row.options for row in mean_rows(unfinished, [1])] == [("avg", "mean")]
+    assert mean_rows(rows[:1], [1]) == []

@@ -50,7 +50,8 @@ class FewShotDataModule(Loaders):
         train_share: share of the training tiles to use, chosen by ``seed``.
         spec: the channels of the images; None: 8-bit RGB.
         labels: what the label files hold where their pixels are no class ids, see ``LabelCodes``.
-        val_in_training: whether tiles of ``stage1_val`` are trained on too.
+        open_layout: finds lists and files, for a dataset of another layout; None: a
+            ``FewShotLayout`` of these options.
 
     Attributes:
         skip: names of query tiles that are done and that the test loader leaves out.
@@ -79,7 +80,7 @@ class FewShotDataModule(Loaders):
         train_share: float = 1.0,
         spec: ImageSpec | None = None,
         labels: Mapping[str, Any] | None = None,
-        val_in_training: bool = False,
+        open_layout: Callable[[], FewShotLayout] | None = None,
     ) -> None:
         super().__init__(batch_size, eval_batch_size, num_workers, pin_memory, seed)
         self.root = Path(root)
@@ -94,7 +95,7 @@ class FewShotDataModule(Loaders):
         self.train_share = train_share
         self.spec = spec or ImageSpec()
         self.codes = LabelCodes.of(labels, taxonomy)
-        self.val_in_training = val_in_training
+        self.open_layout = open_layout
         self.skip: set[str] = set()
         self.feature_cache: FeatureCache | None = None
         self.feature_views: list[tuple[int, ...]] = [()]
@@ -119,6 +120,8 @@ class FewShotDataModule(Loaders):
     @cached_property
     def layout(self) -> FewShotLayout:
         """The dataset's lists and files."""
+        if self.open_layout is not None:
+            return self.open_layout()
         return FewShotLayout(
             self.root,
             self.split,
@@ -126,7 +129,6 @@ class FewShotDataModule(Loaders):
             self.hint,
             self.support_draw,
             self.codes,
-            self.val_in_training,
         )
 
     @cached_property

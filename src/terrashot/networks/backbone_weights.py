@@ -18,7 +18,7 @@ from terrashot.networks.segmenter import Segmenter
 from terrashot.networks.weight_report import WeightReport, shorten
 from terrashot.networks.weight_tags import DEFAULT_TAG, tagged_tensors
 
-_FILE_ENDINGS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}
+_FILE_ENDINGS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".torch"}
 # Counters that files of old torch versions lack; they do not change what the network computes.
 _COUNTER = "num_batches_tracked"
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from terrashot.errors import CheckpointError, one_line
 from terrashot.files import atomic_write
 
-# What training scripts wrap a state dict in.
-_WRAPPERS = ("state_dict", "model", "encoder")
+# What training scripts wrap a state dict in; the last three are VISSL's, beside "model".
+_WRAPPERS = ("state_dict", "model", "encoder", "classy_state_dict", "base_model", "trunk")
 _GIVE = (
-    "Give the path of a .pth, .pt, .ckpt, .bin or .safetensors file; a relative path starts at the "
-    "folder you are in."
+    "Give the path of a .pth, .pt, .ckpt, .bin, .torch or .safetensors file; a relative path "
+    "starts at the folder you are in."
 )
 _AGAIN = "Download or copy it again."
 _STRIP = (
@@ -29,7 +29,8 @@ _STRIP = (
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The named tensors of a ``.safetensors`` file or of a file that ``torch.save`` wrote.
 
-    A state dict may be wrapped in ``state_dict``, ``model`` or ``encoder``.
+    A state dict may be wrapped in ``state_dict``, ``model`` or ``encoder``, or lie where VISSL
+    keeps its trunk (``classy_state_dict``).
 
     Raises:
         CheckpointError: missing, cut off, or not a file of weights.
@@ -101,7 +102,7 @@ def _unwrap(path: Path, content: object) -> dict[str, Tensor]:
     if not tensors:
         raise CheckpointError(
             f"The file {path} holds no named tensors but a {type(content).__name__}; a state dict "
-            "was expected, alone or under 'state_dict', 'model' or 'encoder'. Save it with "
-            "torch.save(model.state_dict(), path)."
+            "was expected, alone, under 'state_dict', 'model' or 'encoder', or as VISSL keeps it "
+            "(classy_state_dict). Save it with torch.save(model.state_dict(), path)."
         )
     return tensors

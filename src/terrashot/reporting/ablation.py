@@ -125,6 +125,40 @@ def ablation_rows(
     return rows
 
 
+def mean_rows(rows: Sequence[AblationRow], positions: Collection[int]) -> list[AblationRow]:
+    """Means over rows that differ in these choices alone, such as the folds of a benchmark.
+
+    A fold counts once, however many runs it has; the spread is that of the folds. No row where
+    there is nothing to take a mean of, or where a fold has no result: its mean would be another.
+
+    Args:
+        rows: an option each.
+        positions: of the choices in an option that means are taken over.
+    """
+    groups: dict[tuple[str, ...], list[AblationRow]] = {}
+    for row in rows if positions else []:
+        kept = tuple("mean" if i in positions else c for i, c in enumerate(row.options))
+        groups.setdefault(kept, []).append(row)
+    means = []
+    for options, own in groups.items():
+        if len(own) < 2 or not all(row.count for row in own):
+            continue
+        names = list(dict.fromkeys(name for row in own for name in row.scores))
+        differences = [row.difference for row in own if row.difference is not None]
+        means.append(
+            AblationRow(
+                options,
+                sum(row.count for row in own),
+                {n: Spread.of([r.scores.get(n, Spread()).mean for r in own]) for n in names},
+                Spread.of([spread.mean for spread in differences]) if differences else None,
+                Spread.of([row.seconds for row in own]).mean,
+                any(row.external_masks for row in own),
+                any(row.seen_queries for row in own),
+            )
+        )
+    return means
+
+
 def _differences(
     outcomes: Sequence[Outcome], own: Sequence[Outcome], reference: tuple[str, ...], main: str
 ) -> list[float]:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from terrashot.errors import ConfigError
-from terrashot.tasks.settings import CropData, SceneSettings
+from terrashot.tasks.settings import SceneSettings
 
 if TYPE_CHECKING:
     from terrashot.data.scenes.source import SceneSource
@@ -37,7 +37,7 @@ def scene_source(data: Any) -> "SceneSource | None":  # noqa: ANN401 - settings 
     return SceneSource(**{**values, "images": scenes.images or data.root})
 
 
-def name_classes(data: CropData) -> None:
+def name_classes(data: Any) -> None:  # noqa: ANN401 - settings that have ``scenes``
     """Write the classes of the layer into ``data.taxonomy``, as far as it leaves them open.
 
     Raises:
@@ -72,7 +72,7 @@ def name_classes(data: CropData) -> None:
     data.taxonomy = taxonomy
 
 
-def _check_unused(data: CropData) -> None:
+def _check_unused(data: Any) -> None:  # noqa: ANN401 - settings that have ``scenes``
     """Raise a ConfigError where scenes are described, but no labels of them."""
     unset = SceneSettings()
     given = [name for name, value in vars(data.scenes).items() if value != getattr(unset, name)]

@@ -7,7 +7,12 @@ where it is defined, and each key that changes no score says so (``neutral``).
 
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # reading rasters takes a second to import; the settings are asked for first
+    from terrashot.data.layout import FewShotLayout
+    from terrashot.taxonomy import Taxonomy
 
 REQUIRED: Any = "???"
 """Stands for a value that a config file or the command line has to give."""
@@ -62,7 +67,11 @@ class PathSettings:
 
 @dataclass
 class DataSettings:
-    """``configs/data``: one dataset in the few-shot layout, as every task reads it."""
+    """``configs/data``: one dataset, as every task reads it.
+
+    A task for datasets of another layout has a class of its own, with its own ``classes`` and
+    ``open_layout``.
+    """
 
     name: str = REQUIRED
     root: str = setting(REQUIRED, neutral=True, path=True)
@@ -91,6 +100,32 @@ class DataSettings:
     taxonomy: dict[str, Any] = REQUIRED
     novel_sets: dict[str, Any] | None = setting(None, neutral=True)
     stage1_val: list[str] | None = None
+
+    def classes(self) -> dict[str, Any]:
+        """The classes as plain values, see ``Taxonomy.from_dict``."""
+        return {"name": self.name, **self.taxonomy}
+
+    def open_layout(self, taxonomy: "Taxonomy | None" = None) -> "FewShotLayout":
+        """The dataset's lists and files.
+
+        Args:
+            taxonomy: The classes, which support sets and label codes are held against; None: only
+                images are asked for.
+
+        Raises:
+            DataError: the root is missing.
+            ConfigError: an unknown split, or label codes of other classes.
+        """
+        from terrashot.data.label_codes import LabelCodes
+        from terrashot.data.layout import FewShotLayout
+
+        root = Path(self.root)
+        if taxonomy is None:
+            return FewShotLayout(root, self.split, None, self.hint)
+        codes = LabelCodes.of(self.labels, taxonomy)
+        return FewShotLayout(
+            root, self.split, taxonomy.novel_ids, self.hint, self.support_draw, codes
+        )
 
 
 @dataclass
@@ -131,9 +166,7 @@ class SceneSettings:
 
 @dataclass
 class CropData(TrainingData):
-    """The same for one that trains on crops, of tiles or of whole scenes."""
-
-    scenes: SceneSettings = field(default_factory=SceneSettings)
+    """The same for one that trains on crops."""
 
     crop: int | None = setting(
         None, at_least=32, why="a side in pixels, which networks halve five times; null: the tiles'"

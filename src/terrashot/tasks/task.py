@@ -217,6 +217,8 @@ class Task(ABC, Generic[S]):
         needs_stage1: Whether it starts from a stage-1 checkpoint (``checkpoint=``).
         trains: Whether it trains a network, so that devices multiply the batch and
             ``callbacks.monitor`` chooses a checkpoint.
+        averaged: Keys of ``data`` over which the table of a multirun ends in means: the folds of
+            a benchmark.
     """
 
     name: ClassVar[str]
@@ -225,6 +227,7 @@ class Task(ABC, Generic[S]):
     tiles: ClassVar[Sequence[str]] = ()
     needs_stage1: ClassVar[bool] = False
     trains: ClassVar[bool] = True
+    averaged: ClassVar[Sequence[str]] = ()
 
     def check(self, settings: S, bench: Bench) -> None:
         """Raise a TerrashotError for what can't work and no general check finds."""
@@ -283,7 +286,7 @@ def taxonomy_of(settings: LoggedSettings) -> "Taxonomy":
         raise ConfigError(
             f"data={settings.data.name} names no classes of its own. {settings.data.hint}".strip()
         )
-    return Taxonomy.from_dict({"name": settings.data.name, **settings.data.taxonomy})
+    return Taxonomy.from_dict(settings.data.classes())
 
 
 def names_classes(settings: LoggedSettings) -> bool:
@@ -297,15 +300,12 @@ def training_images(settings: LoggedSettings) -> list[Path]:
     Raises:
         DataError: there are none.
     """
-    from terrashot.data.layout import FewShotLayout
     from terrashot.tasks.scenes import scene_source
 
-    data = settings.data
-    source = scene_source(data)
+    source = scene_source(settings.data)
     if source is not None:
         return source.training_images
-    layout = FewShotLayout(Path(data.root), data.split, None, data.hint)
-    return [tile.image for tile in layout.unlabelled_train]
+    return [tile.image for tile in settings.data.open_layout().unlabelled_train]
 
 
 def crop_of(settings: LoggedSettings, crop: int | None) -> int:

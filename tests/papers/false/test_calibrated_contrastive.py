@@ -136,6 +136,54 @@ def test_false_t08_far_negatives_never_select_more_than_one_pair():
     assert float(outcome.loss) > 0.4  # not the 0.214316 of the published sentinel
 
 
+def test_the_published_sentinel_takes_the_triangle_below_the_diagonal():
+    """Section 7.3 of the spec: 40 of 64 cells, of which 24 are negatives and count."""
+    z = at_angles([0, 90, 180, 270], [5, 95, 185, 275])
+    outcome = CalibratedContrastive(threshold=0.5, scope="batch", sentinel=3.0)(z)
+    assert float(outcome.loss) == pytest.approx(0.214316, abs=1e-6)
+    assert cells(outcome) == {(i, j) for i in range(8) for j in range(i) if i - j != 4}
+
+
+def test_the_published_sentinel_at_32_images_by_hand():
+    """Orthogonal images, cosine c between views: p + 62 in every denominator, R = 62."""
+    count, cosine = 32, 0.987557
+    turned = math.acos(cosine)
+    first = torch.eye(2 * count, dtype=torch.float64)[:count]
+    other = torch.eye(2 * count, dtype=torch.float64)[count:]
+    z = torch.cat([first, math.cos(turned) * first + math.sin(turned) * other])
+    # A view and the other view of another image have cosine 0 too, so all distances are p - 1.
+    p = math.exp(2 * cosine)
+    assert p - 1 > 3
+    plain = math.log((p + 62) / p)
+    below = [*range(count), *(count + i - 1 for i in range(count))]  # negatives of each row there
+    expected = sum(math.log((p + 62) / (p + 0.9 * n)) for n in below) / (2 * count)
+    assert (plain, expected) == pytest.approx((2.262, 0.8175), abs=1e-4)
+    published = CalibratedContrastive(alpha=0.9, scope="batch", sentinel=3.0)(z)
+    assert float(published.loss) == pytest.approx(expected, abs=1e-9)
+    mended = CalibratedContrastive(alpha=0.9, scope="batch")(z)
+    assert mended.selected.sum() == 1
+    assert float(mended.loss) == pytest.approx(plain - math.log(1 + 0.9 / p) / 64, abs=1e-9)
+
+
+@pytest.mark.parametrize(("alpha", "mean"), [(0.5, 1.633050), (1.0, 1.570793)])
+def test_below_the_sentinel_the_published_search_is_the_mended_one(alpha, mean):
+    outcome = CalibratedContrastive(alpha=alpha, scope="batch", sentinel=3.0)(at_angles(*T3))
+    assert cells(outcome) == {(0, 1)}
+    assert float(outcome.loss) == pytest.approx(mean, abs=1e-6)
+
+
+def test_the_published_name_of_alpha_is_taken():
+    z = at_angles(*T3)
+    named = CalibratedContrastive(confidence_weight=0.5)
+    assert named.alpha == 0.5
+    assert float(named(z).loss) == pytest.approx(1.538979, abs=1e-6)
+    assert CalibratedContrastive(alpha=0.5, confidence_weight=0.5).alpha == 0.5
+    with pytest.raises(ConfigError, match=r"loss\.alpha is 0\.3 and loss\.confidence_weight 0\.5"):
+        CalibratedContrastive(alpha=0.3, confidence_weight=0.5)
+    with pytest.raises(ConfigError, match=r"loss\.alpha here"):
+        CalibratedContrastive(confidence_weight=1.5)
+
+
 @pytest.mark.parametrize("scope", ["anchor", "batch"])
 @pytest.mark.parametrize("temperature", [0.5, 0.05, 0.01])
 def test_false_t10_it_runs_on_the_cpu_in_float32_under_bfloat16(scope, temperature):
@@ -211,7 +259,9 @@ def test_before_the_warmup_is_over_it_is_nt_xent():
     [({"temperature": 0}, "loss.temperature"), ({"alpha": 1.5}, "loss.alpha"),
      ({"scope": "row"}, "loss.scope"), ({"distance": "l2"}, "loss.distance"),
      ({"threshold": 2}, "loss.threshold"), ({"top_k": 0}, "loss.top_k"),
-     ({"scope": "batch", "top_k": 2}, "loss.top_k"), ({"warmup_epochs": -1}, "warmup_epochs")],
+     ({"scope": "batch", "top_k": 2}, "loss.top_k"), ({"sentinel": 3.0}, "loss=calibrated_paper"),
+     ({"scope": "batch", "sentinel": 0}, "loss.sentinel"),
+     ({"warmup_epochs": -1}, "warmup_epochs")],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(options, word):
     with pytest.raises(ConfigError, match=word):

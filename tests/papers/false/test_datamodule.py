@@ -92,6 +92,16 @@ def test_windows_larger_than_a_tile_are_refused_by_name(module):
         module(window=64)
 
 
+def test_a_whole_image_of_any_size_is_one_pair_an_epoch(module):
+    data = module(window=None, windows_per_tile=1, probe_windows=0)
+    (first, second) = data.train_dataloader()  # 9 tiles of 48 px or less
+    assert len({*first["name"], *second["name"]}) == 8
+    whole = module(window=None, windows_per_tile=1, probe_windows=0, views=STILL).windows
+    views = whole[0, 5]["views"]
+    expected = STILL.whole(torch.from_numpy(whole.tiles.load(0)[0]))
+    torch.testing.assert_close(views, expected.expand(2, -1, -1, -1))
+
+
 def test_too_large_a_batch_is_refused(module):
     with pytest.raises(ConfigError, match=r"Lower data\.batch_size to 9"):
         module(batch_size=10)

@@ -2,10 +2,18 @@
 
 import csv
 import json
+import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import yaml
+from PIL import Image
 
+from terrashot.app.main import main
+
+REPOSITORY = Path(__file__).resolve().parents[3]
 PRETRAIN = [
     "experiment=pretrain_false",
     "backbone=timm",
@@ -102,6 +110,78 @@ def test_too_few_tiles_for_a_batch_and_too_small_tiles_are_said_before_training(
     assert "data.batch_size to 48 or less" in " ".join(capsys.readouterr().err.split())
     assert pretrain(run_here, tmp_path / "b", "pretraining.window=65") == 1
     assert "pretraining.window is 65" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Twelve PNG images of several sizes in folders of several depths."""
+    root = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        path = root / ("a" if number % 2 else "a/b/c") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(1, 255, (40 + number, 50, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+    return root
+
+
+def of_folder(logs, images, *more):
+    """The command of a user whose images lie in a folder, made small."""
+    return main(REPOSITORY / "configs", [
+        "experiment=pretrain_false", "data=image_folder", f"data.root={images}",
+        "trainer.accelerator=cpu", "trainer.precision=32-true", f"paths.logs={logs}", "logger=csv",
+        "backbone=timm", "backbone.name=mobilenetv2_050", "pretraining.view=32",
+        "data.batch_size=4", "trainer.max_epochs=2", *more,
+    ])  # fmt: skip
+
+
+def test_a_folder_of_images_needs_no_list_no_label_and_no_taxonomy(images, tmp_path, capsys):
+    options = ["pretraining=whole_images", "loss=calibrated_paper", "trainer.log_every_n_steps=1"]
+    assert of_folder(tmp_path / "logs", images, *options, "loss.confidence_weight=0.9") == 0
+    said = "".join(capsys.readouterr().out.split())
+    assert "experiment=stage1data=DATASETdata.mean=[0.485,0.456,0.406]" in said
+    run = only_run(tmp_path / "logs")
+    assert (run / "encoder.pt").is_file()
+    results = json.loads((run / "results.json").read_text())
+    assert set(results["metrics"]) >= {"train/loss", "train/positive_cosine"}
+    assert not any(name.startswith("val/") for name in results["metrics"])
+    with (run / "metrics.csv").open() as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file)]
+    assert max(steps) == 5  # twelve images, one pair each an epoch: three steps, twice
+    kept = yaml.safe_load((run / "config.yaml").read_text())
+    assert (kept["loss"]["confidence_weight"], kept["loss"]["sentinel"]) == (0.9, 3.0)
+
+
+def test_windows_of_a_folder_are_learned_from_too(images, tmp_path):
+    options = ["pretraining.window=32", "pretraining.windows_per_tile=1", "trainer.max_epochs=1"]
+    assert of_folder(tmp_path / "logs", images, *options) == 0
+    assert (only_run(tmp_path / "logs") / "encoder.pt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["pretraining.window=32", "pretraining.probe_windows=8"], "pretraining.probe_windows=0"),
+        (["pretraining.window=32", "pretraining.transductive=true"], "transductive=false"),
+        (["pretraining.window=64"], "Set pretraining.window to 41 or less"),
+        (["pretraining=whole_images", "data.batch_size=16"], "data.batch_size to 12 or less"),
+        (["pretraining=whole_images", "data.layout=tree"], "lists, folder"),
+        (["loss=ntxent", "loss.confidence_weight=0.9"], "Set one of them"),
+    ],
+)
+def test_what_a_folder_cannot_give_is_said_with_the_setting_that_helps(
+    images, tmp_path, capsys, wrong, message
+):
+    assert of_folder(tmp_path / "logs", images, *wrong) == 1
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_missing_list_of_validation_tiles_names_the_probe(run_here, tiny_root, tmp_path, capsys):
+    root = tmp_path / "tiles"
+    shutil.copytree(tiny_root, root)
+    (root / "stage1_val.txt").unlink()
+    assert pretrain(run_here, tmp_path / "logs", f"data.root={root}") == 1
+    assert "pretraining.probe_windows=0" in " ".join(capsys.readouterr().err.split())
 
 
 def test_stage_1_refuses_a_contrastive_loss(run_here, stage1_overrides, tmp_path, capsys):

@@ -1,6 +1,5 @@
 """Whether the tiles of a run are there, show something, and are kept apart."""
 
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -8,7 +7,6 @@ from rich.console import Console
 from terrashot.data.checks.lists import read_lists
 from terrashot.data.coverage import Coverage
 from terrashot.data.held_out import FILE, write_held_out
-from terrashot.data.label_codes import LabelCodes
 from terrashot.data.layout import FewShotLayout, Tile
 from terrashot.data.twins import repeated_support, support_in_queries
 from terrashot.errors import ConfigError, DataError
@@ -73,16 +71,7 @@ def _repeated_names(layout: FewShotLayout) -> list[str]:
 
 def _coverage(settings: LoggedSettings) -> Coverage:
     data, taxonomy = settings.data, taxonomy_of(settings)
-    layout = FewShotLayout(
-        Path(data.root),
-        data.split,
-        taxonomy.novel_ids,
-        data.hint,
-        data.support_draw,
-        LabelCodes.of(data.labels, taxonomy),
-        getattr(data, "stage1_val_in_training", False),
-    )
-    return Coverage(layout, taxonomy, data.train_share, settings.seed)
+    return Coverage(data.open_layout(taxonomy), taxonomy, data.train_share, settings.seed)
 
 
 def _has_scores(settings: LoggedSettings, task: Task[Any], layout: FewShotLayout) -> bool:

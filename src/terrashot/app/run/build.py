@@ -49,14 +49,15 @@ def tile_options(settings: LoggedSettings, spec: ImageSpec) -> dict[str, Any]:
         settings: Of the run.
         spec: The channels of the images.
     """
-    data = settings.data
+    data, taxonomy = settings.data, taxonomy_of(settings)
     maker = None
     if data.demo_seed is not None:
         maker = partial(make_demo, Path(data.root), data.demo_seed)
     return {
         **loader_options(settings),
         "root": data.root,
-        "taxonomy": taxonomy_of(settings),
+        "taxonomy": taxonomy,
+        "open_layout": partial(data.open_layout, taxonomy),
         "split": data.split,
         "hint": data.hint,
         "eval_size": data.eval_size,

@@ -10,7 +10,7 @@ from terrashot.app.run.folder import RunFolder
 from terrashot.app.sweep.grid import REPEATS
 from terrashot.app.sweep.plan import Sweep, SweepJob
 from terrashot.app.tasks.registry import find_task
-from terrashot.reporting.ablation import AblationRow, Outcome, ablation_rows
+from terrashot.reporting.ablation import AblationRow, Outcome, ablation_rows, mean_rows
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class SweepOutcomes:
         main: the score of the differences.
         runs: the newest finished run of each job, by identity.
         outcomes: their numbers, by identity, in the order of the jobs.
-        rows: the table, the reference first; empty where no job has finished.
+        rows: the table, the reference first, means over folds last; empty where no job has
+            finished.
         context: positions in ``keys`` that nothing is compared across.
     """
 
@@ -48,6 +49,8 @@ def sweep_outcomes(sweep: Sweep) -> SweepOutcomes:
     # On other tiles every score is another one: each split has a reference of its own.
     tiles = [i for i, key in enumerate(keys) if key.partition(".")[0] == "data"]
     rows = ablation_rows(list(outcomes.values()), options, main, tiles) if outcomes else []
+    averaged = find_task(sweep.jobs[0].settings.task).averaged
+    rows += mean_rows(rows, [i for i, key in enumerate(keys) if key in averaged])
     return SweepOutcomes(keys, main, runs, outcomes, rows, tiles)
 
 

@@ -8,21 +8,37 @@ from typing import TYPE_CHECKING, Any
 from terrashot.errors import ConfigError
 from terrashot.tasks.augmentation import build_augmentation
 from terrashot.tasks.scenes import name_classes, scene_source
-from terrashot.tasks.settings import REQUIRED, CallbackSettings, CropData, TrainingSettings, setting
+from terrashot.tasks.settings import (
+    REQUIRED,
+    CallbackSettings,
+    CropData,
+    SceneSettings,
+    TrainingSettings,
+    setting,
+)
 from terrashot.tasks.task import Bench, Run, Task, crop_of, following_data, taxonomy_of
 
 if TYPE_CHECKING:
     from terrashot.data.datamodule import FewShotDataModule
+    from terrashot.data.layout import FewShotLayout
     from terrashot.data.scenes.plan import ScenePlan
     from terrashot.data.transforms import TrainTransform
     from terrashot.image_spec import ImageSpec
+    from terrashot.taxonomy import Taxonomy
 
 
 @dataclass
 class BaseData(CropData):
-    """``data``, with the published leak of ClassTrans as an option."""
+    """``data``: tiles, with the published leak of ClassTrans as an option, or whole scenes."""
 
+    scenes: SceneSettings = field(default_factory=SceneSettings)
     stage1_val_in_training: bool = False
+
+    def open_layout(self, taxonomy: "Taxonomy | None" = None) -> "FewShotLayout":
+        """See ``DataSettings``."""
+        layout = super().open_layout(taxonomy)
+        layout.val_in_training = self.stage1_val_in_training
+        return layout
 
 
 @dataclass
@@ -95,10 +111,7 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
         spec = run.image_spec()
         transform, plan = _transform(settings, spec), _scenes(settings, spec)
         if plan is None:
-            leak = settings.data.stage1_val_in_training
-            data: Any = FewShotDataModule(
-                train_transform=transform, val_in_training=leak, **run.tiles()
-            )
+            data: Any = FewShotDataModule(train_transform=transform, **run.tiles())
         else:
             data = SceneDataModule(plan, spec, transform, **run.loaders())
         taxonomy = data.taxonomy.base_only()

@@ -2,27 +2,41 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from terrashot.errors import ConfigError
+from terrashot.errors import ConfigError, DataError
 from terrashot.tasks.augmentation import build_augmentation
-from terrashot.tasks.settings import REQUIRED, TrainingSettings, WatchedTraining, setting
+from terrashot.tasks.settings import (
+    REQUIRED,
+    TrainingData,
+    TrainingSettings,
+    WatchedTraining,
+    setting,
+)
 from terrashot.tasks.task import Bench, Run, Task, following_data
 
 if TYPE_CHECKING:
+    from terrashot.data.layout import FewShotLayout
     from terrashot.image_spec import ImageSpec
     from terrashot.papers.false.losses.calibrated_contrastive import CalibratedContrastive
     from terrashot.papers.false.pretraining import ContrastivePretraining
     from terrashot.papers.false.windows.two_views import TwoViews
+    from terrashot.taxonomy import Taxonomy
 
 ENCODER_FILE = "encoder.pt"
+FOLDER = "folder"
+_LOSS = "train/loss"
+_PROBE_WINDOWS = 8
 
 
 @dataclass
 class WindowSettings:
     """``configs/pretraining``: windows, head and probe."""
 
-    window: int = setting(REQUIRED, at_least=16)
+    window: int | None = setting(
+        REQUIRED, at_least=16, why="a side in pixels; null stands for whole images"
+    )
     view: int = setting(REQUIRED, at_least=1)
     windows_per_tile: int = setting(1, at_least=1)
     min_valid: float = setting(0.9, at_least=0, at_most=1, why="a share")
@@ -33,19 +47,48 @@ class WindowSettings:
     )
     head_dim: int = setting(128, at_least=1)
     head_relu: bool = True
-    probe_windows: int = setting(8, at_least=0)
+    probe_windows: int | None = setting(
+        None,
+        at_least=0,
+        why=f"null stands for {_PROBE_WINDOWS} a tile, and for 0 where no tile has a label",
+    )
     probe_neighbours: int = setting(20, at_least=1)
+
+
+@dataclass
+class PretrainingData(TrainingData):
+    """``configs/data``: tiles on lists, or every image below a folder."""
+
+    layout: str = setting("lists", choices=("lists", FOLDER))
+
+    def open_layout(self, taxonomy: "Taxonomy | None" = None) -> "FewShotLayout":
+        """See ``DataSettings``."""
+        from terrashot.papers.false.windows.image_folder import ImageFolder
+
+        if self.layout == FOLDER:
+            return ImageFolder(Path(self.root))
+        return super().open_layout(taxonomy)
 
 
 @dataclass
 class PretrainingSettings(TrainingSettings):
     """Settings of contrastive pretraining."""
 
+    data: PretrainingData = field(default_factory=PretrainingData)
     backbone: dict[str, Any] = setting(REQUIRED, path=("weights",))
     loss: dict[str, Any] = REQUIRED
     pretraining: WindowSettings = field(default_factory=WindowSettings)
     # No early stopping: it would look at labels, and pretraining uses none.
     callbacks: WatchedTraining = field(default_factory=WatchedTraining)
+
+    @property
+    def probe_windows(self) -> int:
+        """Labelled windows of a validation tile; 0: no probe."""
+        given = self.pretraining.probe_windows
+        if given is None:
+            labelled = self.data.layout != FOLDER and self.pretraining.window is not None
+            return _PROBE_WINDOWS if labelled else 0
+        return given
 
 
 class ContrastivePretrainingTask(Task[PretrainingSettings]):
@@ -63,19 +106,20 @@ class ContrastivePretrainingTask(Task[PretrainingSettings]):
                 "strategy=fsdp shards the encoder, and pretraining hands over a whole one. Use "
                 "strategy=single or strategy=ddp."
             )
+        _check_parts(settings)
         _views(settings)
         _check_colors(settings, bench.image_spec())
         _loss(settings, bench)
 
     def metrics(self, settings: PretrainingSettings) -> list[str]:
-        """What the probe measures."""
+        """What the probe measures, or the loss where there is none."""
         from terrashot.papers.false.evaluation.contrastive_probe import PROBE_METRICS
 
-        return [f"val/{name}" for name in PROBE_METRICS]
+        return [_LOSS, *(f"val/{name}" for name in PROBE_METRICS)]
 
     def sweep_score(self, settings: PretrainingSettings) -> str:
-        """The probe's score."""
-        return settings.callbacks.monitor
+        """The probe's score, or the loss where there is none."""
+        return settings.callbacks.monitor if settings.probe_windows else _LOSS
 
     def sweep_scores(
         self, settings: PretrainingSettings, results: Mapping[str, Any]
@@ -100,7 +144,7 @@ class ContrastivePretrainingTask(Task[PretrainingSettings]):
             min_valid=options.min_valid,
             one_window_per_tile=options.one_window_per_tile,
             transductive=options.transductive,
-            probe_windows=options.probe_windows,
+            probe_windows=settings.probe_windows,
             **run.tiles(),
         )
         network = Embedder(
@@ -135,18 +179,54 @@ class ContrastivePretrainingTask(Task[PretrainingSettings]):
         )
         run.say(f"{backbone['name']}, {report.summary()}")
         resumed = (run.path / "checkpoints" / "last.ckpt").is_file()
-        if options.probe_windows and not resumed:
+        if settings.probe_windows and not resumed:
             # What the encoder was worth before: without it, the numbers after say little.
             trainer.validate(module, data, verbose=False, weights_only=True)
         curves = {"score": "kNN accuracy", "ending": "accuracy"}
         run.fit(module, data, network=network, curves=curves)
         metrics = run.metrics()
         every = settings.trainer.check_val_every_n_epoch
-        if options.probe_windows and trainer.current_epoch % every:
+        if settings.probe_windows and trainer.current_epoch % every:
             trainer.validate(module, data, verbose=False, weights_only=True)  # the last epoch
             metrics |= run.metrics()
         if run.is_first:
             _finish(settings, run, module, metrics)
+
+
+def _check_parts(settings: PretrainingSettings) -> None:
+    """Raise a ConfigError or DataError where the data has no part that the settings ask for."""
+    options, data = settings.pretraining, settings.data
+    if data.layout == FOLDER:
+        asked = {"probe_windows": settings.probe_windows > 0, "transductive": options.transductive}
+        helps = {"probe_windows": "0", "transductive": "false"}
+        for key in (key for key, wanted in asked.items() if wanted):
+            raise ConfigError(
+                f"pretraining.{key} is {getattr(options, key)}, but data={data.name} is a folder "
+                "of images without labels and lists, so there are no validation and no query "
+                f"tiles. Set pretraining.{key}={helps[key]}, which leaves that out."
+            )
+    elif settings.probe_windows and options.window is None:
+        raise ConfigError(
+            "pretraining.window=null learns from whole images, but the probe is made of windows "
+            "of one class. Set pretraining.probe_windows=0 for no probe, or give a window."
+        )
+    elif settings.probe_windows and data.demo_seed is None:
+        try:
+            _ = data.open_layout().stage1_val
+        except DataError as error:
+            raise DataError(
+                f"{error} Only the probe reads these tiles and their labels: "
+                "pretraining.probe_windows=0 learns without it."
+            ) from error
+
+
+def _stage1_data(settings: PretrainingSettings, module: "ContrastivePretraining") -> str:
+    """The data of the next command; for a folder that of the reader, normalised as here."""
+    if settings.data.layout != FOLDER:
+        return following_data(settings)
+    about = module.network.description
+    mean, std = (",".join(f"{v:.4g}" for v in about[key]) for key in ("mean", "std"))
+    return f" data=DATASET data.mean=[{mean}] data.std=[{std}]"
 
 
 def _views(settings: PretrainingSettings) -> "TwoViews":
@@ -204,11 +284,11 @@ def _finish(
     before = without_nan({f"val/{k}": v for k, v in module.before.items()})
     run.write_results(metrics, {"before": before, "encoder": ENCODER_FILE})
     name = settings.backbone["name"]
-    following = f"python run.py experiment=stage1{following_data(settings)}"
+    following = f"python run.py experiment=stage1{_stage1_data(settings, module)}"
     if name != "mobilenetv2_100":  # the backbone that stage 1 has where none is named
         following += f" backbone=timm backbone.name={name}"
     following += f" backbone.weights={short_path(encoder)}"
     if after:
         run.console.print(probe_table(module.before, after))
-    monitor = settings.callbacks.monitor if after else "train/loss"
+    monitor = settings.callbacks.monitor if after else _LOSS
     run.close(monitor, metrics[monitor], following)

@@ -12,6 +12,8 @@ from terrashot.papers.false.losses.false_negatives import FalseNegativeRule
 from terrashot.papers.false.losses.gathering import gather_rows
 from terrashot.ranges import check_range
 
+_ALPHA = 1.0
+
 
 @dataclass(frozen=True)
 class ContrastiveOutcome:
@@ -62,14 +64,17 @@ class CalibratedContrastive(nn.Module):
     Args:
         temperature: of the similarities.
         alpha: share moved to the positive side, 0 to 1.
-        threshold: see ``FalseNegativeRule``; the same for scope, distance and top_k.
+        threshold: see ``FalseNegativeRule``; the same for scope, distance, top_k and sentinel.
         scope: ``anchor`` or ``batch``.
         distance: ``exp`` or ``cos``.
         top_k: false negatives an anchor takes.
         warmup_epochs: epochs of plain NT-Xent, while likeness is still noise.
+        sentinel: None, or 3 as published.
+        confidence_weight: the published name of ``alpha``, which it takes the place of; None:
+            ``alpha`` holds.
 
     Raises:
-        ConfigError: a number out of its range.
+        ConfigError: a number out of its range, or two numbers for ``alpha``.
     """
 
     needs_labels = False
@@ -78,14 +83,17 @@ class CalibratedContrastive(nn.Module):
     def __init__(
         self,
         temperature: float = 0.5,
-        alpha: float = 1.0,
+        alpha: float = _ALPHA,
         threshold: float = 0.9,
         scope: str = "anchor",
         distance: str = "exp",
         top_k: int = 1,
         warmup_epochs: int = 0,
+        sentinel: float | None = None,
+        confidence_weight: float | None = None,
     ) -> None:
         super().__init__()
+        alpha = _one_share(alpha, confidence_weight)
         check_range("loss.temperature", temperature, above=0)
         if not 0 <= alpha <= 1:
             raise ConfigError(
@@ -95,7 +103,7 @@ class CalibratedContrastive(nn.Module):
         check_range("loss.warmup_epochs", warmup_epochs, whole=True, at_least=0)
         self.temperature = temperature
         self.alpha = alpha
-        self.rule = FalseNegativeRule(threshold, scope, distance, top_k)
+        self.rule = FalseNegativeRule(threshold, scope, distance, top_k, sentinel)
         self.warmup_epochs = warmup_epochs
         self.epoch = warmup_epochs
 
@@ -168,6 +176,19 @@ class CalibratedContrastive(nn.Module):
             selected,
             torch.sigmoid(own.detach() - alone),
         )
+
+
+def _one_share(alpha: float, published: float | None) -> float:
+    """The share under either of its names."""
+    if published is None or published == alpha:
+        return alpha
+    if alpha != _ALPHA:
+        raise ConfigError(
+            f"loss.alpha is {alpha} and loss.confidence_weight {published}, but the second is only "
+            "the published name of the first. Set one of them; loss=ntxent is loss.alpha=0."
+        )
+    check_range("loss.confidence_weight (loss.alpha here)", published, at_least=0, at_most=1)
+    return published
 
 
 def unit_rows(embeddings: Tensor) -> Tensor:

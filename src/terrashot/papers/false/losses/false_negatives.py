@@ -7,6 +7,7 @@ from torch import Tensor
 
 from terrashot.errors import ConfigError
 from terrashot.papers.false.losses.gathering import smallest
+from terrashot.ranges import check_range
 
 SCOPES = ("anchor", "batch")
 DISTANCES = ("exp", "cos")
@@ -22,11 +23,15 @@ class FalseNegativeRule:
         threshold: anchors whose two views are less alike than this cosine choose nothing: there,
             "as alike as the positive" would mean little.
         scope: ``anchor``: each anchor takes the negatives nearest to its own positive. ``batch``:
-            one pair in the whole batch (the first of exact ties), searched above the diagonal
-            only, as the published code does.
+            one pair in the whole batch, searched above the diagonal only, as the published code
+            does.
         distance: how far a negative's similarity lies from the positive's: ``exp``, of
             exp(cosine / temperature), as published, or ``cos``, of the cosines.
         top_k: negatives an anchor takes; 1 with ``scope=batch``.
+        sentinel: None: what is no candidate has no distance, and of exact ties the first is taken.
+            A number, 3 in the published code and for ``scope=batch`` alone: the distance of all
+            that is no candidate. Where no true distance is below it, every negative below the
+            diagonal is taken; of ties all are.
 
     Raises:
         ConfigError: an unknown word or a number out of its range.
@@ -36,6 +41,7 @@ class FalseNegativeRule:
     scope: str = "anchor"
     distance: str = "exp"
     top_k: int = 1
+    sentinel: float | None = None
 
     def __post_init__(self) -> None:
         """Check the words and ranges."""
@@ -53,6 +59,16 @@ class FalseNegativeRule:
                 f"loss.top_k is {self.top_k} with loss.scope={self.scope}, but it must be at least "
                 "1, and 1 where one pair of the whole batch is taken. Set loss.scope=anchor for "
                 "several negatives an anchor, or loss.top_k=1."
+            )
+        if self.sentinel is None:
+            return
+        check_range("loss.sentinel", self.sentinel, above=0)
+        if (self.scope, self.distance) != ("batch", "exp"):
+            raise ConfigError(
+                f"loss.sentinel is {self.sentinel} with loss.scope={self.scope} and "
+                f"loss.distance={self.distance}, but it belongs to the published search, "
+                "loss.scope=batch loss.distance=exp. Take loss=calibrated_paper, or "
+                "loss.sentinel=null."
             )
 
     @torch.no_grad()
@@ -77,6 +93,10 @@ class FalseNegativeRule:
             [R, C] bool.
         """
         own = cosine.gather(1, positive)  # [R, 1]
+        if self.sentinel is not None:
+            candidates = negatives & _above(cosine, offset)
+            least = _published(cosine / temperature, own / temperature, candidates, self.sentinel)
+            return least & negatives & (own >= self.threshold)
         distance = self._distances(cosine, own, temperature)
         # Infinity, and not a number that a true distance can exceed: a batch of well separated
         # images has none below any fixed one.
@@ -86,9 +106,7 @@ class FalseNegativeRule:
             nearest = distance.topk(self.top_k, dim=1, largest=False)
             chosen.scatter_(1, nearest.indices, nearest.values < torch.inf)
         else:
-            columns = torch.arange(cosine.shape[1], device=cosine.device)
-            above = columns > offset + torch.arange(len(cosine), device=cosine.device)[:, None]
-            distance = distance.masked_fill_(~above, torch.inf)
+            distance = distance.masked_fill_(~_above(cosine, offset), torch.inf)
             own_least = distance.min()
             least = smallest(own_least)  # on all processes, whatever this one holds
             chosen = torch.zeros_like(negatives)
@@ -103,3 +121,17 @@ class FalseNegativeRule:
         # temperatures: max(s, p) + log(1 - exp(-|s - p|)).
         gap = (cosine - own) / temperature
         return own / temperature + gap.clamp(min=0) + torch.log(-torch.expm1(-gap.abs()))
+
+
+def _published(logits: Tensor, own: Tensor, candidates: Tensor, sentinel: float) -> Tensor:
+    """The cells [R, C] of the least distance, where all but candidates hold the sentinel."""
+    # Double precision: the exponentials of small temperatures overflow in single.
+    distance = (logits.double().exp() - own.double().exp()).abs()
+    distance = distance.masked_fill_(~candidates, sentinel)
+    return distance == smallest(distance.min())
+
+
+def _above(cosine: Tensor, offset: int) -> Tensor:
+    """The cells above the diagonal, bool [R, C]; the first anchor stands in column ``offset``."""
+    columns = torch.arange(cosine.shape[1], device=cosine.device)
+    return columns > offset + torch.arange(len(cosine), device=cosine.device)[:, None]

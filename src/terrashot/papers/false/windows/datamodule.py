@@ -21,7 +21,7 @@ class WindowDataModule(FewShotDataModule):
 
     Args:
         views: makes the two views of a window.
-        window: side of a window in tile pixels.
+        window: side of a window in tile pixels; None: whole images, and no probe.
         windows_per_tile: windows of a tile in an epoch.
         min_valid: share of a window that must have data.
         one_window_per_tile: no two windows of a tile in a batch.
@@ -34,7 +34,7 @@ class WindowDataModule(FewShotDataModule):
     def __init__(
         self,
         views: TwoViews,
-        window: int,
+        window: int | None,
         windows_per_tile: int = 1,
         min_valid: float = 0.9,
         one_window_per_tile: bool = True,
@@ -84,7 +84,7 @@ class WindowDataModule(FewShotDataModule):
     @cached_property
     def probe(self) -> ProbeWindows | None:
         """The labelled windows; None where none are asked for."""
-        if not self.probe_windows:
+        if not self.probe_windows or self.window is None:
             return None
         tiles = self._stage1_tiles("stage1_val", None)
         return ProbeWindows(tiles, self.views, self.window, self.probe_windows)

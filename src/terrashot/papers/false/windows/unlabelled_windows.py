@@ -17,7 +17,7 @@ _DRAWS = 10
 
 
 class UnlabelledWindows(Dataset[dict[str, Any]]):
-    """A random window of a tile, and two views of that same window.
+    """A random window of a tile, or all of it, and two views of that same window.
 
     ``dataset[index, seed]`` depends on the tile and the seed alone. Both views come from one
     window: two windows of a tile need not show the same land cover. Pixels that are 0 in all bands
@@ -27,7 +27,7 @@ class UnlabelledWindows(Dataset[dict[str, Any]]):
     Args:
         tiles: decoded tiles; their labels are never read.
         views: makes the two views.
-        window: side of the window in pixels.
+        window: side of the window in pixels; None: the whole image.
         min_valid: share of the window that must have data.
 
     Raises:
@@ -35,9 +35,10 @@ class UnlabelledWindows(Dataset[dict[str, Any]]):
     """
 
     def __init__(
-        self, tiles: TileDataset, views: TwoViews, window: int, min_valid: float = 0.9
+        self, tiles: TileDataset, views: TwoViews, window: int | None, min_valid: float = 0.9
     ) -> None:
-        check_sizes(tiles.tiles, window)
+        if window is not None:
+            check_sizes(tiles.tiles, window)
         self.tiles = tiles
         self.views = views
         self.window = window
@@ -57,6 +58,8 @@ class UnlabelledWindows(Dataset[dict[str, Any]]):
         return {"views": views, "name": self.tiles.tiles[index].name}
 
     def _draw(self, image: Tensor) -> Tensor:
+        if self.window is None:
+            return image
         height, width = image.shape[-2:]
         best, share = image[..., : self.window, : self.window], -1.0
         for _ in range(_DRAWS):
@@ -78,8 +81,8 @@ def check_sizes(tiles: Sequence[Tile], window: int) -> None:
         if min(height, width) < window:
             raise DataError(
                 f"{tile.image} is {width} x {height} pixels, but pretraining.window is {window}. "
-                f"Set pretraining.window to {min(height, width)} or less, or take the tile off its "
-                "list."
+                f"Set pretraining.window to {min(height, width)} or less (null: whole images), or "
+                "take the tile away."
             )
 
 
