@@ -1,5 +1,6 @@
 """Whether the tiles of a run are there, show something, and are kept apart."""
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
