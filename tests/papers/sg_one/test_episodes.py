@@ -134,6 +134,39 @@ def test_a_class_with_one_tile_takes_no_part_and_without_any_class_the_error_say
         strict.setup("fit")
 
 
+def test_where_label_0_is_all_the_background_the_setting_that_helps_is_named(
+    dataset, taxonomy, write_raster
+):
+    for number in range(12):
+        label = np.zeros((48, 48), dtype=np.uint8)
+        label[:, 24:] = 1 + number % 3
+        write_raster(dataset / "trainset" / "labels" / f"train_{number}.tif", label)
+    with pytest.raises(DataError) as error:
+        module(dataset, taxonomy).setup("fit")
+    assert "set episodes.zero_as_background=true" in str(error.value)
+    assert "max_foreground" not in str(error.value)
+    told = module(dataset, taxonomy, rules={"zero_as_background": True})
+    assert told._train_set.index.classes == [1, 2, 3]
+
+
+def test_only_tiles_of_one_class_alone_are_drawn_where_that_is_asked_for(
+    dataset, taxonomy, write_raster
+):
+    for number in range(12):
+        label = np.zeros((48, 48), dtype=np.uint8)
+        label[:, 24:] = 1
+        label[:, :4] = 255
+        if number % 2:
+            label[0, 8] = 2
+        write_raster(dataset / "trainset" / "labels" / f"train_{number}.tif", label)
+    rules = {"zero_as_background": True, "alone": True}
+    data = module(dataset, taxonomy, rules=rules)
+    with pytest.warns(UserWarning, match=r"no other class beside it"):
+        index = data._train_set.index
+    drawn = {data.train_tiles[i].name for i in index.tiles_of(1)}
+    assert drawn == {f"train_{i}" for i in (4, 6, 8, 10)}  # 0 to 2 are validation tiles
+
+
 def test_a_tile_smaller_than_the_window_is_filled_up(dataset, taxonomy):
     data = module(dataset, taxonomy, rules={"crop": 64}, batch_size=1)
     masks = [batch["query_mask"] for batch in data.train_dataloader()]

@@ -46,6 +46,23 @@ def test_sg_one_t07_parameters_and_sizes_of_the_published_network(published):
         assert published.logits(features, similarity, (321, 321)).shape == (1, 2, 321, 321)
 
 
+def test_the_published_exit_has_a_rim_and_is_stretched():
+    network = build_sg_one({**PUBLISHED, "exit_padding": 1})
+    assert sum(p.numel() for p in network.parameters()) == 18_992_194
+    assert build_sg_one(network.description).description == network.description
+    with torch.no_grad():
+        features, similarity = torch.rand(1, 128, 9, 9), torch.rand(1, 1, 9, 9)
+        logits = network.gate(features, similarity)
+        assert logits.shape == (1, 2, 11, 11)
+        rim = torch.cat([logits[..., 0, :], logits[..., -1, :], logits[..., 0], logits[..., -1]], 2)
+        bias = network.gate.layers[2].bias
+        torch.testing.assert_close(rim, bias.reshape(1, 2, 1).expand_as(rim))
+        assert network.logits(features, similarity, (72, 72)).shape == (1, 2, 72, 72)
+        plain = build_sg_one(PUBLISHED)
+        plain.load_state_dict(network.state_dict())
+        torch.testing.assert_close(plain.gate(features, similarity), logits[..., 1:-1, 1:-1])
+
+
 def test_sides_follow_the_published_pools(published):
     pools = [m for m in published.modules() if isinstance(m, nn.MaxPool2d)]
     for size, expected in {224: 28, 375: 47, 500: 63, 512: 64, 1024: 128}.items():

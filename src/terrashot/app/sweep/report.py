@@ -32,6 +32,8 @@ from terrashot.reporting.html.parts import Fact, Link, Notice
 from terrashot.reporting.html.sweep_report import JobLine, SweepMaterial, sweep_page
 from terrashot.reporting.run_summary import short_path
 
+_FILE_WIDTH = 120
+
 
 def show_results(sweep: Sweep, console: Console) -> int:
     """Print and keep the table of all finished jobs, and name the failed ones.
@@ -47,9 +49,11 @@ def show_results(sweep: Sweep, console: Console) -> int:
     rows, keys, main = found.rows, found.keys, found.main
     if rows:
         title = f"{sweep.name}, {describe_repeats(sweep.jobs)}"
-        # A file has no width, and rich would take it for a narrow terminal.
-        width = None if console.is_terminal else max(120, console.width)
-        console.print(ablation_table(rows, keys, main, title), width=width, crop=False)
+        # A file has no width: rich would take it for a narrow terminal and cut columns off, and no
+        # width asked for in printing goes beyond that of the console.
+        wide = max(_FILE_WIDTH, console.width)
+        screen = console if console.is_terminal else Console(file=console.file, width=wide)
+        screen.print(ablation_table(rows, keys, main, title), crop=False)
         _write(sweep.folder / "ablation.csv", ablation_csv(rows, keys))
         _write(sweep.folder / "ablation.md", ablation_markdown(rows, keys, main))
         _write(sweep.folder / "ablation.tex", ablation_latex(rows, keys, main))

@@ -21,6 +21,7 @@ class EpisodeRules:
             tiles, and a window without background teaches nothing.
         zero_as_background: Whether label 0 is background in training. It may hide novel objects,
             so by default it is ignored.
+        alone: Only tiles that show no other class take part, as published.
 
     Raises:
         ConfigError: a number out of its range.
@@ -30,6 +31,7 @@ class EpisodeRules:
     min_pixels: int = 1024
     max_foreground: float = 0.9
     zero_as_background: bool = False
+    alone: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""

@@ -21,8 +21,9 @@ def build_sg_one(description: Mapping[str, Any]) -> SGOneNetwork:
     """Build the network of ``description``, with random weights.
 
     The description is that of ``build_segmenter`` without ``num_classes``, and
-    ``guidance_channels``. The backbone ``sg_one_vgg16`` is the published network, 18,992,194
-    parameters; it has a segmentation branch of its own, so its ``decoder`` is None.
+    ``guidance_channels`` and ``exit_padding``, see ``GatedHead``. The backbone ``sg_one_vgg16`` is
+    the published network, 18,992,194 parameters; it has a segmentation branch of its own, so its
+    ``decoder`` is None.
 
     Raises:
         ConfigError: parts that do not go together, and as ``build_segmenter``.
@@ -48,7 +49,8 @@ def build_sg_one(description: Mapping[str, Any]) -> SGOneNetwork:
             )
         trunk = VGG16Trunk(spec.mean, spec.std)
         plain = {"backbone": {"name": VGG16}, "decoder": None, **described(spec)}
-    return SGOneNetwork(trunk, guidance, {**plain, "guidance_channels": guidance})
+    heads = {"guidance_channels": guidance, "exit_padding": description.get("exit_padding") or 0}
+    return SGOneNetwork(trunk, guidance, {**plain, **heads})
 
 
 def sg_one_on(segmenter: Segmenter, guidance_channels: int) -> SGOneNetwork:

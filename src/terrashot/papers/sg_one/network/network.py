@@ -36,18 +36,23 @@ class GatedHead(nn.Module):
 
     Args:
         channels: Of the features.
+        exit_padding: Of the last convolution. 0; with the published 1 the logits have a rim of
+            bias alone and are two cells larger.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, exit_padding: int = 0) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(channels, _HIDDEN, 3, padding=1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(_HIDDEN, 2, 1),  # padding 0: with the published 1 the map has a false rim
+            nn.Conv2d(_HIDDEN, 2, 1, padding=exit_padding),
         )
 
     def forward(self, features: Tensor, similarity: Tensor) -> Tensor:
-        """Features ``[B, C, h, w]`` and maps ``[B, 1, h, w]`` to logits ``[B, 2, h, w]``."""
+        """Features ``[B, C, h, w]`` and maps ``[B, 1, h, w]`` to logits ``[B, 2, h, w]``.
+
+        With a padded exit the logits are ``[B, 2, h + 2, w + 2]``.
+        """
         logits: Tensor = self.layers(features * similarity)
         return logits
 
@@ -60,14 +65,15 @@ class SGOneNetwork(nn.Module):
     Args:
         trunk: What both branches read.
         guidance_channels: Channels of the guidance.
-        description: Plain values from which ``build_sg_one`` builds the same network.
+        description: Plain values from which ``build_sg_one`` builds the same network;
+            ``exit_padding`` is that of the head.
     """
 
     def __init__(self, trunk: Trunk, guidance_channels: int, description: dict[str, Any]) -> None:
         super().__init__()
         self.trunk = trunk
         self.guidance_head = GuidanceHead(trunk.guidance_channels, guidance_channels)
-        self.gate = GatedHead(trunk.channels)
+        self.gate = GatedHead(trunk.channels, int(description.get("exit_padding") or 0))
         self.description = description
 
     @property
