@@ -205,14 +205,14 @@ def test_components_of_a_mask_are_pasted_where_the_map_agrees(mend, masks):
 def test_a_mask_of_another_size_is_fitted_or_refused(mend, masks):
     ids = text_map("1111", "1111")
     folder = masks(["20"])
-    with pytest.raises(DataError, match=r"2 x 1 pixels, but 'tile'.* is 4 x 2"):
+    with pytest.raises(DataError, match=r"tile.png is 2 x 1 pixels, the tile 4 x 2 pixels"):
         mend(PasteMasks(folder, "car"), ids)
 
     def enlarge(mask):
         return mask.repeat(2, axis=0).repeat(2, axis=1)
 
     np.testing.assert_array_equal(
-        mend(PasteMasks(folder, "car"), ids, fit=enlarge), text_map("5511", "5511")
+        mend(PasteMasks(folder, "car"), ids, fit=enlarge, size=(1, 2)), text_map("5511", "5511")
     )
 
 
