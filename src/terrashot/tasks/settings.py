@@ -60,13 +60,21 @@ class PathSettings:
 
 
 @dataclass
-class DataSettings:
-    """``configs/data``: one dataset in the few-shot layout, as every task reads it."""
+class DatasetSettings:
+    """``configs/data``: what every dataset says, whatever its folder holds."""
 
     name: str = REQUIRED
     root: str = setting(REQUIRED, neutral=True, path=True)
-    split: str = "test"
+    kind: str = "tiles"
     hint: str = setting("", neutral=True)
+    num_workers: int | None = setting(None, at_least=0, neutral=True)
+
+
+@dataclass
+class DataSettings(DatasetSettings):
+    """The same for tiles in the few-shot layout, as every task reads them."""
+
+    split: str = "test"
     support_draw: int | None = setting(
         None,
         at_least=0,
@@ -83,7 +91,6 @@ class DataSettings:
     eval_batch_size: int = setting(1, at_least=1)
     bands: list[Any] | None = None
     cache: Any = setting("auto", neutral=True)
-    num_workers: int | None = setting(None, at_least=0, neutral=True)
     pin_memory: bool | None = setting(None, neutral=True)
     labels: dict[str, Any] | None = None
     taxonomy: dict[str, Any] = REQUIRED
@@ -285,17 +292,22 @@ class RunSettings:
 class LoggedSettings(RunSettings):
     """A run on a dataset whose numbers are logged."""
 
-    data: DataSettings = field(default_factory=DataSettings)
+    data: DatasetSettings = field(default_factory=DatasetSettings)
     logger: LoggerSettings = setting(factory=LoggerSettings, neutral=True)
     trainer: EvaluationDevices = field(default_factory=EvaluationDevices)
 
 
 @dataclass
-class TrainingSettings(LoggedSettings):
-    """A run that trains a network."""
+class TileSettings(LoggedSettings):
+    """The same on tiles."""
 
-    data: TrainingData = field(default_factory=TrainingData)
-    augmentation: dict[str, Any] = field(default_factory=dict)
+    data: DataSettings = field(default_factory=DataSettings)
+
+
+@dataclass
+class OptimizedSettings(LoggedSettings):
+    """A run that trains a network, on tiles or on something else."""
+
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
@@ -303,7 +315,15 @@ class TrainingSettings(LoggedSettings):
 
 
 @dataclass
-class StageTwoSettings(LoggedSettings):
+class TrainingSettings(OptimizedSettings, TileSettings):
+    """A run that trains a network on tiles."""
+
+    data: TrainingData = field(default_factory=TrainingData)
+    augmentation: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class StageTwoSettings(TileSettings):
     """What all tasks read that adapt a stage-1 network."""
 
     data: ScoredNovelData = field(default_factory=ScoredNovelData)

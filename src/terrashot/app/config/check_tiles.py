@@ -9,7 +9,7 @@ from terrashot.data.label_codes import LabelCodes
 from terrashot.data.layout import FewShotLayout, Tile
 from terrashot.data.twins import repeated_support, support_in_queries
 from terrashot.errors import ConfigError, DataError
-from terrashot.tasks.settings import LoggedSettings
+from terrashot.tasks.settings import LoggedSettings, TileSettings
 from terrashot.tasks.task import Task, taxonomy_of
 
 _MOST = 5
@@ -26,7 +26,9 @@ def check_tiles(settings: LoggedSettings, task: Task[Any]) -> None:
         ConfigError: a metric is asked for that these tiles can't give.
     """
     parts = task.reads(settings)
-    if settings.data.demo_seed is not None or parts is None:
+    if not isinstance(settings, TileSettings) or parts is None:
+        return
+    if settings.data.demo_seed is not None:
         return
     coverage = _coverage(settings)
     for part in parts:
@@ -40,7 +42,9 @@ def check_tiles(settings: LoggedSettings, task: Task[Any]) -> None:
 def tile_remarks(settings: LoggedSettings, task: Task[Any]) -> list[str]:
     """What a run can do without, but its user should know: a line each."""
     read = task.reads(settings)
-    if settings.data.demo_seed is not None or read is None:
+    if not isinstance(settings, TileSettings) or read is None:
+        return []
+    if settings.data.demo_seed is not None:
         return []
     coverage = _coverage(settings)
     parts = [*read, *(["query"] if _has_scores(settings, task, coverage.layout) else [])]
@@ -63,7 +67,7 @@ def _repeated_names(layout: FewShotLayout) -> list[str]:
     return [f"{file} {f.message}" for f in found if (f.subject, f.kind) == (file, "repeated name")]
 
 
-def _coverage(settings: LoggedSettings) -> Coverage:
+def _coverage(settings: TileSettings) -> Coverage:
     data, taxonomy = settings.data, taxonomy_of(settings)
     layout = FewShotLayout(
         Path(data.root),
@@ -76,11 +80,11 @@ def _coverage(settings: LoggedSettings) -> Coverage:
     return Coverage(layout, taxonomy, data.train_share, settings.seed)
 
 
-def _has_scores(settings: LoggedSettings, task: Task[Any], layout: FewShotLayout) -> bool:
+def _has_scores(settings: TileSettings, task: Task[Any], layout: FewShotLayout) -> bool:
     return task.scores_queries(settings) and layout.has_labelled_queries
 
 
-def _check_measured(settings: LoggedSettings, task: Task[Any], coverage: Coverage) -> None:
+def _check_measured(settings: TileSettings, task: Task[Any], coverage: Coverage) -> None:
     """Raise a ConfigError where a score is asked for of a class that no tile shows."""
     asked = {"optimized_metric": settings.optimized_metric}
     asked["callbacks.monitor"] = getattr(getattr(settings, "callbacks", None), "monitor", None)
@@ -100,7 +104,7 @@ def _check_measured(settings: LoggedSettings, task: Task[Any], coverage: Coverag
             )
 
 
-def _check_apart(settings: LoggedSettings, layout: FewShotLayout) -> None:
+def _check_apart(settings: TileSettings, layout: FewShotLayout) -> None:
     """Raise a DataError where scores would be taken on tiles that were learned from."""
     option = getattr(settings.data, "allow_support_in_queries", None)
     shared = [] if option else support_in_queries(layout)
