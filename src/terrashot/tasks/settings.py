@@ -154,6 +154,8 @@ class OptimizerSettings:
     weight_decay: float = setting(0.0, at_least=0)
     momentum: float = setting(0.9, at_least=0, below=1)
     lars_norms: bool = False
+    nesterov: bool = True
+    decay_all: bool = False
 
 
 @dataclass
@@ -165,6 +167,8 @@ class SchedulerSettings:
     warmup_start: float = setting(0.0, at_least=0, at_most=1)
     min_lr: float = setting(0.0, at_least=0)
     restart_interval: float = setting(0.334, above=0, at_most=1)
+    step_epochs: int = setting(20, at_least=1)
+    step_factor: float = setting(0.5, above=0, at_most=1)
 
 
 @dataclass

@@ -114,6 +114,10 @@ def build_plan(settings: OptimizedSettings) -> OptimizationPlan:
         warmup_start=scheduler.warmup_start,
         restart_interval=scheduler.restart_interval,
         lars_norms=optimizer.lars_norms,
+        nesterov=optimizer.nesterov,
+        decay_all=optimizer.decay_all,
+        step_interval=scheduler.step_epochs / settings.trainer.max_epochs,
+        step_factor=scheduler.step_factor,
     )
 
 
