@@ -110,3 +110,35 @@ def test_a_schedules_state_is_plain_and_restores(segmenter):
 def test_a_wrong_value_is_named(change):
     with pytest.raises(ConfigError, match=next(iter(change))):
         plan(**change)
+
+
+def test_the_step_schedule_halves_the_rate_every_so_many_epochs(segmenter):
+    halved = plan(scheduler="step", warmup_fraction=0.0, min_lr=0.0, step_interval=25 / 50)
+    found = rates(segmenter, halved)[:, -1]
+    assert torch.allclose(found[:50], torch.full((50,), 1e-3, dtype=found.dtype))
+    assert torch.allclose(found[50:], torch.full((50,), 5e-4, dtype=found.dtype))
+    thirds = plan(scheduler="step", warmup_fraction=0.0, min_lr=0.0, step_interval=20 / 60)
+    found = rates(segmenter, thirds, steps=600)[:, -1] / 1e-3
+    assert found.tolist() == pytest.approx([1.0] * 200 + [0.5] * 200 + [0.25] * 200)
+    never = plan(scheduler="step", warmup_fraction=0.0, min_lr=0.0, step_interval=2.0)
+    assert rates(segmenter, never)[-1, -1] == pytest.approx(1e-3)
+    with pytest.raises(ConfigError, match=r"scheduler\.step_factor"):
+        plan(step_factor=0.0)
+
+
+def test_plain_sgd_has_no_nesterov_step_and_decays_all(segmenter):
+    plain = plan(optimizer="sgd", nesterov=False, decay_all=True)
+    optimizer = optimizer_of(segmenter, plain)
+    assert {g["nesterov"] for g in optimizer.param_groups} == {False}
+    assert {g["weight_decay"] for g in optimizer.param_groups} == {1e-2}
+    weight = torch.nn.Parameter(torch.tensor([2.0]))
+    bias = torch.nn.Module()
+    bias.register_parameter("bias", weight)
+    stepped = plain.build_optimizer(torch.nn.Identity(), [bias])
+    by_hand, velocity = 2.0, 0.0
+    for gradient in (1.0, -3.0, 0.5):
+        weight.grad = torch.tensor([gradient])
+        stepped.step()
+        velocity = 0.9 * velocity + gradient + 1e-2 * by_hand
+        by_hand -= 1e-3 * velocity
+        assert float(weight) == pytest.approx(by_hand, abs=1e-6)

@@ -114,6 +114,11 @@ def _classes(arguments: argparse.Namespace) -> tuple[Taxonomy, list[str], Mappin
             "with --config NAME, or give --num-base N --num-novel M."
         )
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if config.get("kind", "tiles") != "tiles":
+        raise ConfigError(
+            f"{path} describes {config['kind']}, but check-data looks at tiles. A run on "
+            f"data={name} looks at its lists and files by itself before it trains."
+        )
     value = config.get("taxonomy", config)
     # An interpolation such as ${data.novel_sets.${data.split}}: the sets stand beside it.
     sets: list[list[dict[str, str]]] = (

@@ -24,7 +24,7 @@ class OptimizationPlan:
         encoder_lr: learning rate of the encoder.
         weight_decay: for weights; norms and biases have none, unless ``decay_all``.
         momentum: SGD's momentum, AdamW's beta1.
-        scheduler: ``cosine``, ``poly`` (power 0.9), ``constant`` or ``cosine_restarts``.
+        scheduler: ``cosine``, ``poly`` (power 0.9), ``constant``, ``cosine_restarts`` or ``step``.
         warmup_fraction: share of all steps in which the rate rises linearly to its value.
         min_lr: where the schedule ends, the same for encoder and decoder. A rate that starts below
             it rises, as in the published stage 1 of ClassTrans.
@@ -32,7 +32,11 @@ class OptimizationPlan:
         restart_interval: of ``cosine_restarts``: the rate falls for this share of the steps after
             the warm-up, then rises and falls again.
         lars_norms: LARS also scales the steps of norms and biases.
+        nesterov: SGD looks ahead along its momentum.
         decay_all: norms and biases decay too, as in the published stage 1 of ClassTrans.
+        step_interval: of ``step``: the rate is multiplied by ``step_factor`` each time this share
+            of the steps after the warm-up has passed; above 1: never.
+        step_factor: see ``step_interval``.
     """
 
     optimizer: str
@@ -46,7 +50,10 @@ class OptimizationPlan:
     warmup_start: float = 0.0
     restart_interval: float = 0.334
     lars_norms: bool = False
+    nesterov: bool = True
     decay_all: bool = False
+    step_interval: float = 1.0
+    step_factor: float = 0.5
 
     def __post_init__(self) -> None:
         """Check the names and ranges.
@@ -67,6 +74,7 @@ class OptimizationPlan:
             ("min_lr", 0.0, math.inf),
             ("warmup_start", 0.0, 1.0),
             ("restart_interval", 1e-3, 1.0),
+            ("step_factor", 1e-6, 1.0),
         ]:
             value = getattr(self, key)
             if not low <= value <= high:
@@ -93,7 +101,10 @@ class OptimizationPlan:
                     groups.append({"params": chosen, "lr": lr, "weight_decay": decay})
         if self.optimizer == "lars":
             return Lars(groups, momentum=self.momentum, always_adapt=self.lars_norms)
-        return _OPTIMIZERS[self.optimizer](groups, self.momentum)
+        if self.optimizer == "sgd":
+            nesterov = self.nesterov and self.momentum > 0
+            return SGD(groups, momentum=self.momentum, nesterov=nesterov)
+        return AdamW(groups, betas=(self.momentum, 0.999))
 
     def build_schedule(self, optimizer: Optimizer, steps: int) -> LRScheduler:
         """A schedule over ``steps`` optimizer steps."""
@@ -101,6 +112,8 @@ class OptimizationPlan:
         decay = _DECAYS[self.scheduler]
         if self.scheduler == "cosine_restarts":
             decay = partial(_cosine_restarts, interval=self.restart_interval)
+        elif self.scheduler == "step":
+            decay = partial(_step, interval=self.step_interval, factor=self.step_factor)
         return WarmupSchedule(optimizer, steps, warmup, self.min_lr, decay, self.warmup_start)
 
 
@@ -138,14 +151,6 @@ class WarmupSchedule(LRScheduler):
         return {"last_epoch": self.last_epoch, "_last_lr": [float(r) for r in self._last_lr]}
 
 
-def _adamw(groups: list[dict[str, Any]], momentum: float) -> Optimizer:
-    return AdamW(groups, betas=(momentum, 0.999))
-
-
-def _sgd(groups: list[dict[str, Any]], momentum: float) -> Optimizer:
-    return SGD(groups, momentum=momentum, nesterov=momentum > 0)
-
-
 def _cosine(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * progress))
 
@@ -164,18 +169,20 @@ def _cosine_restarts(progress: float, interval: float) -> float:
     return top * 0.5 * (1 + math.cos(math.pi * progress / interval))
 
 
-_OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], float], Optimizer]] = {
-    "adamw": _adamw,
-    "sgd": _sgd,
-}
-_OPTIMIZER_NAMES = [*_OPTIMIZERS, "lars"]
+def _step(progress: float, interval: float, factor: float) -> float:
+    # Rounding must not put a step off: 25 of 50 epochs are half of them.
+    return float(factor ** math.floor(progress / interval + 1e-9))
+
+
+_OPTIMIZER_NAMES = ["adamw", "sgd", "lars"]
 _DECAYS: dict[str, Callable[[float], float] | None] = {
     "cosine": _cosine,
     "poly": _poly,
     "constant": None,
     "cosine_restarts": None,  # built with its interval
+    "step": None,
 }
-_OF_SCHEDULER = ("warmup_fraction", "min_lr", "warmup_start", "restart_interval")
+_OF_SCHEDULER = ("warmup_fraction", "min_lr", "warmup_start", "restart_interval", "step_factor")
 
 
 def _unknown(key: str, value: str, choices: list[str]) -> str:

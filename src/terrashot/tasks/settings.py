@@ -66,17 +66,21 @@ class PathSettings:
 
 
 @dataclass
-class DataSettings:
-    """``configs/data``: one dataset, as every task reads it.
-
-    A task for datasets of another layout has a class of its own, with its own ``classes`` and
-    ``open_layout``.
-    """
+class DatasetSettings:
+    """``configs/data``: what every dataset says, whatever its folder holds."""
 
     name: str = REQUIRED
     root: str = setting(REQUIRED, neutral=True, path=True)
-    split: str = "test"
+    kind: str = "tiles"
     hint: str = setting("", neutral=True)
+    num_workers: int | None = setting(None, at_least=0, neutral=True)
+
+
+@dataclass
+class DataSettings(DatasetSettings):
+    """The same for tiles in the few-shot layout, as every task reads them."""
+
+    split: str = "test"
     support_draw: int | None = setting(
         None,
         at_least=0,
@@ -94,7 +98,6 @@ class DataSettings:
     eval_batch_size: int = setting(1, at_least=1)
     bands: list[Any] | None = None
     cache: Any = setting("auto", neutral=True)
-    num_workers: int | None = setting(None, at_least=0, neutral=True)
     pin_memory: bool | None = setting(None, neutral=True)
     labels: dict[str, Any] | None = None
     taxonomy: dict[str, Any] = REQUIRED
@@ -207,9 +210,10 @@ class OptimizerSettings:
     lr_batch: int | None = setting(None, at_least=1)
     encoder_lr: float | None = setting(None, at_least=0)
     weight_decay: float = setting(0.0, at_least=0)
-    decay_all: bool = False
     momentum: float = setting(0.9, at_least=0, below=1)
     lars_norms: bool = False
+    nesterov: bool = True
+    decay_all: bool = False
 
 
 @dataclass
@@ -221,6 +225,8 @@ class SchedulerSettings:
     warmup_start: float = setting(0.0, at_least=0, at_most=1)
     min_lr: float = setting(0.0, at_least=0)
     restart_interval: float = setting(0.334, above=0, at_most=1)
+    step_epochs: int = setting(20, at_least=1)
+    step_factor: float = setting(0.5, above=0, at_most=1)
 
 
 @dataclass
@@ -348,17 +354,22 @@ class RunSettings:
 class LoggedSettings(RunSettings):
     """A run on a dataset whose numbers are logged."""
 
-    data: DataSettings = field(default_factory=DataSettings)
+    data: DatasetSettings = field(default_factory=DatasetSettings)
     logger: LoggerSettings = setting(factory=LoggerSettings, neutral=True)
     trainer: EvaluationDevices = field(default_factory=EvaluationDevices)
 
 
 @dataclass
-class TrainingSettings(LoggedSettings):
-    """A run that trains a network."""
+class TileSettings(LoggedSettings):
+    """The same on tiles."""
 
-    data: TrainingData = field(default_factory=TrainingData)
-    augmentation: dict[str, Any] = field(default_factory=dict)
+    data: DataSettings = field(default_factory=DataSettings)
+
+
+@dataclass
+class OptimizedSettings(LoggedSettings):
+    """A run that trains a network, on tiles or on something else."""
+
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
@@ -366,7 +377,15 @@ class TrainingSettings(LoggedSettings):
 
 
 @dataclass
-class StageTwoSettings(LoggedSettings):
+class TrainingSettings(OptimizedSettings, TileSettings):
+    """A run that trains a network on tiles."""
+
+    data: TrainingData = field(default_factory=TrainingData)
+    augmentation: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class StageTwoSettings(TileSettings):
     """What all tasks read that adapt a stage-1 network."""
 
     data: ScoredNovelData = field(default_factory=ScoredNovelData)

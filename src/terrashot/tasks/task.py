@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from terrashot.errors import ConfigError
-from terrashot.tasks.settings import LoggedSettings, RunSettings
+from terrashot.tasks.settings import LoggedSettings, RunSettings, TileSettings
 
 if TYPE_CHECKING:  # torch and Lightning take seconds; the settings of a task are asked for first
     import torch
@@ -212,6 +212,10 @@ class Task(ABC, Generic[S]):
         name: The value of ``task:`` in an experiment.
         experiment: The experiment that runs it with its defaults.
         settings: Its Settings class.
+        data_kind: The value of ``data.kind`` that it reads.
+        stands_for: Name of the task whose place it takes on data of its kind, so that one
+            experiment runs on both. What that experiment sets and this task does not read is left
+            out; what the command line sets is not.
         tiles: The parts of the tile layout (``FewShotLayout``) that it reads: their lists and the
             existence of their files are checked before the run.
         needs_stage1: Whether it starts from a stage-1 checkpoint (``checkpoint=``).
@@ -224,6 +228,8 @@ class Task(ABC, Generic[S]):
     name: ClassVar[str]
     experiment: ClassVar[str]
     settings: ClassVar[type[RunSettings]]
+    data_kind: ClassVar[str] = "tiles"
+    stands_for: ClassVar[str | None] = None
     tiles: ClassVar[Sequence[str]] = ()
     needs_stage1: ClassVar[bool] = False
     trains: ClassVar[bool] = True
@@ -274,7 +280,7 @@ class Task(ABC, Generic[S]):
         return {main: results["best"].get(main)}
 
 
-def taxonomy_of(settings: LoggedSettings) -> "Taxonomy":
+def taxonomy_of(settings: TileSettings) -> "Taxonomy":
     """The classes of the run's data.
 
     Raises:
@@ -289,12 +295,12 @@ def taxonomy_of(settings: LoggedSettings) -> "Taxonomy":
     return Taxonomy.from_dict(settings.data.classes())
 
 
-def names_classes(settings: LoggedSettings) -> bool:
+def names_classes(settings: TileSettings) -> bool:
     """Whether the run's data names its classes; whole scenes are drawn on later."""
     return bool(settings.data.taxonomy)
 
 
-def training_images(settings: LoggedSettings) -> list[Path]:
+def training_images(settings: TileSettings) -> list[Path]:
     """The tiles or scenes that a run trains on.
 
     Raises:
@@ -308,7 +314,7 @@ def training_images(settings: LoggedSettings) -> list[Path]:
     return [tile.image for tile in settings.data.open_layout().unlabelled_train]
 
 
-def crop_of(settings: LoggedSettings, crop: int | None) -> int:
+def crop_of(settings: TileSettings, crop: int | None) -> int:
     """Side of a training crop: the one asked for, or that of the images, 512 pixels at most.
 
     Raises:
@@ -322,7 +328,7 @@ def crop_of(settings: LoggedSettings, crop: int | None) -> int:
     return max(32, min(_LARGEST_CROP, *image_size(training_images(settings)[0])) // 32 * 32)
 
 
-def check_novel_classes(settings: LoggedSettings) -> None:
+def check_novel_classes(settings: TileSettings) -> None:
     """Raise a ConfigError where the data has no novel class."""
     if not taxonomy_of(settings).novel:
         raise ConfigError(

@@ -1,4 +1,5 @@
 import pytest
+import yaml
 
 from terrashot.app.config.compose import compose_settings
 from terrashot.app.config.fields import has_key
@@ -22,12 +23,17 @@ def test_every_experiment_composes_into_checked_settings(configs):
 
 def test_every_option_of_every_group_composes(configs):
     given = {("backbone", "timm"): ["backbone.name=resnet18"]}
+    files = option_files(configs)
     for group, options in group_options(configs).items():
         if group in ("experiment", "launcher"):  # a launcher sets nothing of a job's own
             continue
-        reader = next(t.experiment for t in all_tasks().values() if has_key(t.settings, group))
+        readers = [t for t in all_tasks().values() if has_key(t.settings, group)]
         for option in options:
+            content = yaml.safe_load(files[group][option].read_text()) or {}
+            kind = content.get("kind", "tiles") if group == "data" else "tiles"
+            reader = next(t.experiment for t in readers if t.data_kind == kind)
             overrides = [f"experiment={reader}", f"{group}={option}"]
+            overrides += ["data.root=."] if content.get("root") == "???" else []
             settings = compose_settings(configs, overrides + given.get((group, option), []))
             assert getattr(settings, group) is not None
 

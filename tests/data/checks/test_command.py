@@ -48,6 +48,19 @@ def test_wrong_usage_has_an_exit_code_of_its_own(dataset, command, arguments, me
     assert "Traceback" not in result.stderr
 
 
+def test_data_of_another_kind_than_tiles_are_refused(tmp_path, monkeypatch, capsys):
+    from terrashot.cli.check_data import main
+
+    own = tmp_path / "configs" / "data"
+    own.mkdir(parents=True)
+    (own / "scans.yaml").write_text("# a scan\nname: scans\nkind: scans\nroot: .\n")
+    monkeypatch.chdir(tmp_path)
+    assert main([str(tmp_path), "--config", "scans"]) == 2
+    assert "scans.yaml describes scans, but check-data looks at tiles" in " ".join(
+        capsys.readouterr().err.split()
+    )
+
+
 def test_the_classes_of_a_data_config_are_used(dataset, command):
     result = command(dataset.root, "--config", "openearthmap")
     assert result.returncode == 1  # the novel ids are others there

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from tests.papers.simtrans.image_folders import make_cub, make_plain
 
 from terrashot.data.tiles import TileDataset
 from terrashot.taxonomy import Taxonomy
@@ -43,3 +44,15 @@ def taxonomy():
 @pytest.fixture
 def labels(taxonomy):
     return lambda *maps: Labels(maps, taxonomy)
+
+
+@pytest.fixture(scope="session")
+def cub(once):
+    """A CUB-like folder: four base and two novel classes."""
+    return once("cub", make_cub)
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """Five classes of ten images each."""
+    return make_plain(tmp_path / "plain")

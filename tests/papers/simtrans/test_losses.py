@@ -34,6 +34,37 @@ def test_simtrans_t04_graph_term_by_inner_products_is_that_of_the_formula():
     assert float(2 * torch.trace(F.double().T @ laplacian @ F.double())) == pytest.approx(4.6)
 
 
+def test_the_one_sided_graph_term_relaxes_each_order_by_itself():
+    # relax(0.9), relax(0.7), ...: 0.990824, 0.956713; 0.560945, 0.711844; 0.335831 twice.
+    by_hand = (1 * (0.990824 + 0.956713) + 4 * (0.560945 + 0.711844) + 5 * 2 * 0.335831) / 9
+    published = GraphRegularisation(mu=-4, normalise=False, symmetric=False)
+    labels = torch.tensor([0, 0, 1])
+    assert float(published(F, S, labels)) == pytest.approx(by_hand, abs=2e-6)
+    assert float(published(F, S.T, labels)) == pytest.approx(by_hand, abs=2e-6)
+    plain = 0.0
+    for i in range(3):
+        for j in range(3):
+            affinity = math.expm1(-4 * float(S[i, j])) / math.expm1(-4)
+            plain += affinity * float((F[i] - F[j]).square().sum()) / 9
+    assert float(published(F, S, labels)) == pytest.approx(plain, rel=1e-6)
+    symmetric = GraphRegularisation(mu=-4, normalise=False)
+    assert float(symmetric(F, S, labels)) == pytest.approx(1.162655, abs=2e-6)
+
+
+def test_cosines_of_unlike_labels_are_drawn_to_zero_with_eye_0_as_published():
+    features = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]])
+    labels = torch.tensor([0, 0, 1])
+    options = {"mu": 0, "variant": "cosine", "symmetric": False}
+    eye_0 = GraphRegularisation(**options, same_label=True)
+    # Affinity 1, 0.9, 0 | 0.7, 1, 0 | 0, 0, 1 against cosines 1, 0.707, 0 | 0.707, 1, 0.707 | ...
+    root = math.sqrt(0.5)
+    by_hand = ((root - 0.9) ** 2 + (root - 0.7) ** 2 + 2 * 0.5) / 9
+    assert float(eye_0(features, S, labels)) == pytest.approx(by_hand, abs=1e-6)
+    assert by_hand == pytest.approx(0.115251, abs=1e-6)
+    eye_1 = GraphRegularisation(**options)
+    assert float(eye_1(features, S, labels)) == pytest.approx(0.100491, abs=1e-6)
+
+
 @pytest.mark.parametrize("normalise", [True, False])
 def test_graph_term_and_its_gradient_equal_the_tensor_of_differences(normalise):
     generator = torch.Generator().manual_seed(0)

@@ -41,6 +41,21 @@ def test_simtrans_t07_the_symmetric_head_gives_the_same_in_either_order():
     assert not torch.allclose(odds, odds.T, atol=1e-3)
 
 
+def test_one_order_alone_puts_the_first_unit_first():
+    torch.manual_seed(0)
+    head = lively(PairHead(5))
+    units = torch.randn(4, 5)
+    one = head.similarity(units, units, both_orders=False)
+    for i in range(4):
+        for j in range(4):
+            pair = torch.cat([units[i], units[j]])
+            scores, _ = head.body(head.first(pair.unsqueeze(0)))
+            expected = float(scores.softmax(dim=1)[0, 1])
+            assert float(one[i, j]) == pytest.approx(expected, abs=1e-6)
+    both = head.similarity(units, units)
+    assert torch.allclose(both, (one + one.T) / 2, atol=1e-6)
+
+
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_similarity_averages_both_orders_whatever_the_chunks(symmetric):
     torch.manual_seed(0)

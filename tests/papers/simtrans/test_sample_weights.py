@@ -6,6 +6,7 @@ from terrashot.papers.simtrans.training.sample_weights import (
     less_base,
     mean_one,
     mean_similarity,
+    of_maximum,
     positive,
 )
 
@@ -80,3 +81,16 @@ def test_simtrans_t15_coherent_noise_outvotes_a_minority_unless_base_anchors_are
 def test_impossible_settings_are_errors(bad):
     with pytest.raises(ConfigError):
         bad()
+
+
+def test_the_published_share_is_rounded_down_and_ours_up():
+    assert close(mean_similarity(S, "avg", share=0.5, include_self=True), [1, 1, 1])
+    assert close(mean_similarity(S, "avg", share=0.6), [0.55, 0.4, 0.2])
+    assert close(mean_similarity(S, "avg", share=0.1, include_self=True), [1, 1, 1])
+
+
+def test_weights_of_a_largest_one_are_those_of_the_published_norm():
+    both = mean_similarity(S, "savg", include_self=True)  # 0.683333, 0.633333, 0.45
+    assert close(of_maximum(both, 2.0, 0.0), [2.0, 1.853659, 1.317073])
+    assert close(of_maximum(both, 2.0, -4.0), [2.0, 1.987312, 1.891075])
+    assert close(of_maximum(torch.zeros(2, dtype=torch.float64), 3.0, -4.0), [3.0, 3.0])

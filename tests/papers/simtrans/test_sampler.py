@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from terrashot.errors import DataError
+from terrashot.papers.simtrans.patches.noisy_batches import NoisyBatches
 from terrashot.papers.simtrans.patches.sampler import PairBatchSampler, PassSampler
 
 
@@ -83,3 +84,25 @@ def test_passes_see_every_unit_and_all_processes_make_as_many_steps(world_size):
 
 def test_a_pass_over_fewer_units_than_a_batch_is_one_batch():
     assert [len(b) for b in PassSampler(3, [8])] == [3]
+
+
+def test_noisy_batches_stand_among_base_batches_and_repeat_no_class():
+    labels = np.repeat([0, 1, 2, 3], 10)
+    novel = np.repeat([4, 5, 6], 20)
+    base = PairBatchSampler(labels, 8, 4, seed=1)
+    noisy = NoisyBatches(base, novel, len(labels), 8, share=0.5)
+    assert len(base) == 5
+    assert len(noisy) == 7
+    noisy.set_epoch(3)
+    batches = [[i for i, _ in batch] for batch in noisy]
+    assert len(batches) == 7
+    extra = [b for b in batches if min(b) >= 40]
+    assert len(extra) == 2
+    assert all(max(b) < 40 for b in batches if b not in extra)
+    for batch in extra:
+        assert sorted(novel[i - 40] for i in batch) == [4, 5, 6]
+    base.set_epoch(3)
+    assert [b for b in batches if b not in extra] == [[i for i, _ in b] for b in base]
+    assert batches == [[i for i, _ in b] for b in noisy]
+    noisy.set_epoch(4)
+    assert batches != [[i for i, _ in b] for b in noisy]

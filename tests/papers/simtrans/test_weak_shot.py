@@ -266,8 +266,8 @@ def test_it_learns_the_windows_and_scores_them(root, taxonomy):
     assert int(module.confusion.sum()) == len(windows.test)
 
 
-def test_the_graph_term_acts_in_the_second_pass_only(root, taxonomy):
-    windows = weak_shot_data(root, taxonomy, sizes=(8, 24))
+def test_the_graph_term_acts_in_the_first_pass_only(root, taxonomy):
+    windows = weak_shot_data(root, taxonomy, sizes=(24, 8))
     seen = []
 
     class Spy(GraphRegularisation):
@@ -284,10 +284,20 @@ def test_the_graph_term_acts_in_the_second_pass_only(root, taxonomy):
         Spy(),
         0.1,
         sim_net(),
-        graph_from=windows.first_pass,
+        graph_batches=windows.first_pass,
     )
     trainer().fit(module, windows)
     assert seen == [24] * -(-len(windows.windows) // 24)
+
+
+def test_class_ids_may_lie_beyond_those_of_a_label_byte():
+    module = WeakShotClassifier(Colours(), list(range(700)), [699], torch.ones(3), plan())
+    assert module.place[699] == 699
+    assert module.classifier.out_features == 700
+    batch = {"input": torch.rand(2, 3, 8, 8), "label": torch.tensor([256, 699])}
+    module.test_step(batch, 0)
+    assert int(module.confusion[256].sum()) == int(module.confusion[699].sum()) == 1
+    assert int(module.among_novel[699, 699]) == 1
 
 
 def test_scores_of_a_known_confusion():

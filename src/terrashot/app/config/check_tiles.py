@@ -11,7 +11,7 @@ from terrashot.data.held_out import FILE, write_held_out
 from terrashot.data.layout import FewShotLayout, Tile
 from terrashot.data.twins import repeated_support, support_in_queries
 from terrashot.errors import ConfigError, DataError
-from terrashot.tasks.settings import LoggedSettings
+from terrashot.tasks.settings import LoggedSettings, TileSettings
 from terrashot.tasks.task import Task, taxonomy_of
 
 _MOST = 5
@@ -28,7 +28,9 @@ def check_tiles(settings: LoggedSettings, task: Task[Any]) -> None:
         ConfigError: a metric is asked for that these tiles can't give.
     """
     parts = task.reads(settings)
-    if settings.data.demo_seed is not None or parts is None:
+    if not isinstance(settings, TileSettings) or parts is None:
+        return
+    if settings.data.demo_seed is not None:
         return
     if "stage1_val" in parts and settings.data.stage1_val is not None:
         root, names = Path(settings.data.root), settings.data.stage1_val
@@ -47,7 +49,9 @@ def check_tiles(settings: LoggedSettings, task: Task[Any]) -> None:
 def tile_remarks(settings: LoggedSettings, task: Task[Any]) -> list[str]:
     """What a run can do without, but its user should know: a line each."""
     read = task.reads(settings)
-    if settings.data.demo_seed is not None or read is None:
+    if not isinstance(settings, TileSettings) or read is None:
+        return []
+    if settings.data.demo_seed is not None:
         return []
     coverage = _coverage(settings)
     parts = [*read, *(["query"] if _has_scores(settings, task, coverage.layout) else [])]
@@ -70,16 +74,16 @@ def _repeated_names(layout: FewShotLayout) -> list[str]:
     return [f"{file} {f.message}" for f in found if (f.subject, f.kind) == (file, "repeated name")]
 
 
-def _coverage(settings: LoggedSettings) -> Coverage:
+def _coverage(settings: TileSettings) -> Coverage:
     data, taxonomy = settings.data, taxonomy_of(settings)
     return Coverage(data.open_layout(taxonomy), taxonomy, data.train_share, settings.seed)
 
 
-def _has_scores(settings: LoggedSettings, task: Task[Any], layout: FewShotLayout) -> bool:
+def _has_scores(settings: TileSettings, task: Task[Any], layout: FewShotLayout) -> bool:
     return task.scores_queries(settings) and layout.has_labelled_queries
 
 
-def _check_measured(settings: LoggedSettings, task: Task[Any], coverage: Coverage) -> None:
+def _check_measured(settings: TileSettings, task: Task[Any], coverage: Coverage) -> None:
     """Raise a ConfigError where a score is asked for of a class that no tile shows."""
     asked = {"optimized_metric": settings.optimized_metric}
     asked["callbacks.monitor"] = getattr(getattr(settings, "callbacks", None), "monitor", None)
@@ -99,7 +103,7 @@ def _check_measured(settings: LoggedSettings, task: Task[Any], coverage: Coverag
             )
 
 
-def _check_apart(settings: LoggedSettings, layout: FewShotLayout) -> None:
+def _check_apart(settings: TileSettings, layout: FewShotLayout) -> None:
     """Raise a DataError where scores would be taken on tiles that were learned from."""
     option = getattr(settings.data, "allow_support_in_queries", None)
     shared = [] if option else support_in_queries(layout)

@@ -10,7 +10,7 @@ from terrashot.app.run.build import device_count, resolve_accelerator
 from terrashot.app.tasks.registry import find_task
 from terrashot.data.label_codes import LabelCodes
 from terrashot.errors import ConfigError
-from terrashot.tasks.settings import LoggedSettings, RunSettings, TrainingData
+from terrashot.tasks.settings import RunSettings, TileSettings, TrainingData
 from terrashot.tasks.task import Task, names_classes, taxonomy_of
 
 
@@ -21,12 +21,12 @@ def check_settings(settings: RunSettings) -> None:
     _check_folders(settings)
     _check_devices(settings, task)
     _check_metric(settings, task)
-    if isinstance(settings, LoggedSettings):
+    if isinstance(settings, TileSettings):
         _check_data(settings, task)
     bench = SettingsBench(settings)
     task.check(settings, bench)
     bench.files()
-    if isinstance(settings, LoggedSettings) and isinstance(settings.data, TrainingData):
+    if isinstance(settings, TileSettings) and isinstance(settings.data, TrainingData):
         bench.image_spec()
     if task.needs_stage1:
         bench.stage1_checkpoint()
@@ -49,7 +49,7 @@ def _check_folders(settings: RunSettings) -> None:
             )
 
 
-def _check_data(settings: LoggedSettings, task: Task[Any]) -> None:
+def _check_data(settings: TileSettings, task: Task[Any]) -> None:
     if not names_classes(settings) and task.reads(settings) is None:
         return
     # Refuses what is no list of classes, and codes of other ones.

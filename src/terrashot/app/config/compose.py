@@ -20,7 +20,7 @@ from terrashot.app.config.groups import (
     search_path,
 )
 from terrashot.app.config.paths import SHORT, as_grammar
-from terrashot.app.config.typed import to_settings, unknown_key
+from terrashot.app.config.typed import task_of, to_settings, unknown_key
 from terrashot.app.tasks.registry import all_tasks, find_task
 from terrashot.errors import ConfigError
 from terrashot.tasks.settings import RunSettings
@@ -34,7 +34,9 @@ def compose_settings(configs: Path, overrides: list[str]) -> RunSettings:
             type, a value that is not set.
         DataError: what the settings leave to the data can't be read from them.
     """
-    settings = to_settings(compose_raw(configs, overrides), given_keys(configs, overrides))
+    raw = compose_raw(configs, overrides)
+    given = given_keys(configs, overrides)
+    settings = to_settings(raw, given, experiment_keys(configs, overrides))
     find_task(settings.task).fill_in(settings)
     return settings
 
@@ -60,19 +62,29 @@ def compose_raw(configs: Path, overrides: list[str]) -> DictConfig:
 
 
 def given_keys(configs: Path, overrides: list[str]) -> list[str]:
-    """The dotted keys and groups that command line and experiment file set."""
+    """The dotted keys and groups that the command line sets."""
     files = option_files(configs)
     found: list[str] = []
     for override in overrides:
         key, _, value = override.partition("=")
         key = SHORT.get(key, key).lstrip("+~").partition("@")[0]
-        if key == "experiment":
-            found += _keys_of_experiment(files["experiment"], value)
-        elif key == "launcher" or key.partition(".")[0].partition("/")[0] == "hydra":
-            continue  # where jobs run
-        elif key not in files or value not in ("null", ""):
+        if key in ("experiment", "launcher") or re.match(r"hydra\b", key):
+            continue  # keys of its own, see below; where jobs run
+        if key not in files or value not in ("null", ""):
             found.append(key)
     return found
+
+
+def experiment_keys(configs: Path, overrides: list[str]) -> list[str]:
+    """The dotted keys that the file of the experiment sets."""
+    files = option_files(configs)["experiment"]
+    chosen = (o.partition("=") for o in overrides)
+    return [
+        found
+        for key, _, name in chosen
+        if key.lstrip("+~") == "experiment"
+        for found in _keys_of_experiment(files, name)
+    ]
 
 
 def _keys_of_experiment(files: dict[str, Path], name: str) -> Iterator[str]:
@@ -142,7 +154,7 @@ def _plain_run(configs: Path, overrides: list[str]) -> dict[str, Any]:
     plain = OmegaConf.to_container(config)
     assert isinstance(plain, dict)
     values = {str(k): v for k, v in plain.items()}
-    return values if values.get("task") in all_tasks() else {}
+    return {**values, "task": task_of(config).name} if values.get("task") in all_tasks() else {}
 
 
 def _one_line(text: str) -> str:

@@ -14,18 +14,22 @@ from terrashot.app.config.fields import all_keys, field_types, group_type, has_k
 from terrashot.app.config.groups import close_matches
 from terrashot.app.config.moved import renamed
 from terrashot.app.config.paths import without_references
-from terrashot.app.tasks.registry import all_tasks, find_task
+from terrashot.app.tasks.registry import all_tasks, find_task, task_on
 from terrashot.errors import ConfigError
 from terrashot.files import atomic_write
 from terrashot.tasks.settings import RunSettings
+from terrashot.tasks.task import Task
 
 
-def to_settings(config: DictConfig, given: Iterable[str] = ()) -> RunSettings:
+def to_settings(
+    config: DictConfig, given: Iterable[str] = (), of_experiment: Iterable[str] = ()
+) -> RunSettings:
     """Check keys and types of a composed configuration and turn it into its task's Settings.
 
     Args:
         config: Composed; Hydra's own part is left out.
-        given: Dotted keys that the user has set, on the command line or in an experiment's file.
+        given: Dotted keys that the user has set on the command line.
+        of_experiment: Those that the experiment's file sets.
 
     Raises:
         ConfigError: an unknown or missing key, a key that the task does not read, a wrong type.
@@ -36,18 +40,33 @@ def to_settings(config: DictConfig, given: Iterable[str] = ()) -> RunSettings:
             "No experiment was chosen. Name one, for example "
             "`python run.py experiment=stage1`; `python run.py` lists them all."
         )
-    kind = find_task(str(task)).settings
+    named, chosen = find_task(str(task)), task_of(config)
+    kind = chosen.settings
     try:
-        values = _resolved(config, kind)
+        values = {**_resolved(config, kind), "task": chosen.name}
     except OmegaConfBaseException as error:
         raise ConfigError(_explain_value(error)) from error
     for key in given:
         if not has_key(kind, key):
             raise ConfigError(unknown_key(kind, key, values))
-    for group, value in values.items():
-        if group not in field_types(kind) and value is not None:
-            raise ConfigError(unknown_key(kind, group, values))
+    for key in [*of_experiment, *(group for group, value in values.items() if value is not None)]:
+        if not has_key(kind, key) and not has_key(named.settings, key):
+            raise ConfigError(unknown_key(kind, key, values))
     return _typed(kind, _known_part(kind, values, strict=True), values)
+
+
+def task_of(config: DictConfig) -> Task[Any]:
+    """The task that a composed configuration describes: the one named, on its kind of data.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    plain = OmegaConf.to_container(config)
+    assert isinstance(plain, dict)
+    name, data = str(plain["task"]), plain.get("data")
+    if "data" not in field_types(find_task(name).settings) or not isinstance(data, dict):
+        return find_task(name)
+    return task_on(name, str(data.get("kind", "tiles")))
 
 
 def _resolved(config: DictConfig, kind: type) -> dict[str, Any]:
@@ -84,9 +103,15 @@ def unknown_key(kind: type, key: str, values: dict[str, Any], further: Iterable[
         values: The configuration of the run.
         further: Keys that the run has beside those of the Settings: of parts with a ``_target_``.
     """
-    experiment = f"experiment={values.get('name')}"
     tasks = all_tasks().values()
-    readers = sorted(task.experiment for task in tasks if has_key(task.settings, key))
+    own = next((task for task in tasks if task.settings is kind and task.stands_for), None)
+    where = "" if own is None else f" with data.kind={own.data_kind}"
+    experiment = f"experiment={values.get('name')}{where}"
+    readers = sorted(
+        f"{task.experiment}{'' if own is None else f' on {task.data_kind}'}"
+        for task in tasks
+        if has_key(task.settings, key)
+    )
     known = dict.fromkeys([*all_keys(kind), *(k for k in further if has_key(kind, k))])
     close = close_matches(key, list(known))
     if not readers:

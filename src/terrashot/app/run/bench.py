@@ -12,7 +12,7 @@ from terrashot.data.imagery import Imagery
 from terrashot.errors import CheckpointError, ConfigError
 from terrashot.image_spec import ImageSpec
 from terrashot.model.stage1_file import find_checkpoint, load_base_spec
-from terrashot.tasks.settings import LoggedSettings, RunSettings, TrainingData
+from terrashot.tasks.settings import LoggedSettings, RunSettings, TileSettings, TrainingData
 from terrashot.tasks.task import FinishedRun, training_images
 
 STAGE1 = "base_segmentation"
@@ -73,7 +73,7 @@ class SettingsBench:
     def image_spec(self) -> ImageSpec:
         """See ``Bench``."""
         settings = self.settings
-        assert isinstance(settings, LoggedSettings)
+        assert isinstance(settings, TileSettings)
         data = settings.data
         if not isinstance(data, TrainingData):
             return load_base_spec(self.stage1_checkpoint()).read_as(data.bands, "data.bands")

@@ -13,21 +13,22 @@ from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 from terrashot.callbacks.checkpoint_io import AtomicCheckpointIO
 from terrashot.data.feature_cache import FeatureCache
 from terrashot.demo import make_demo
+from terrashot.errors import ConfigError
 from terrashot.files import file_digest
 from terrashot.image_spec import ImageSpec
 from terrashot.tasks.optimization import OptimizationPlan
 from terrashot.tasks.settings import (
-    LoggedSettings,
+    OptimizedSettings,
     RunSettings,
+    TileSettings,
     TrainerSettings,
     TrainingData,
-    TrainingSettings,
     TrainingStrategy,
 )
 from terrashot.tasks.task import taxonomy_of
 
 
-def loader_options(settings: LoggedSettings) -> dict[str, Any]:
+def loader_options(settings: TileSettings) -> dict[str, Any]:
     """What every loader of a run is made with."""
     data = settings.data
     trained = {"batch_size": data.batch_size} if isinstance(data, TrainingData) else {}
@@ -40,7 +41,7 @@ def loader_options(settings: LoggedSettings) -> dict[str, Any]:
     }
 
 
-def tile_options(settings: LoggedSettings, spec: ImageSpec) -> dict[str, Any]:
+def tile_options(settings: TileSettings, spec: ImageSpec) -> dict[str, Any]:
     """What every data module is made from, whatever it makes of the tiles.
 
     The demo set is made in ``prepare_data`` where it is missing.
@@ -72,7 +73,7 @@ def tile_options(settings: LoggedSettings, spec: ImageSpec) -> dict[str, Any]:
 
 
 def build_feature_cache(
-    settings: LoggedSettings, checkpoint: Path, stride: int
+    settings: TileSettings, checkpoint: Path, stride: int
 ) -> FeatureCache | None:
     """The cache for features of this checkpoint; None where ``adaptation.feature_cache`` is 0."""
     adaptation = getattr(settings, "adaptation", None)
@@ -93,11 +94,17 @@ def build_feature_cache(
     return FeatureCache(Path(settings.paths.feature_cache), limit, context)
 
 
-def build_plan(settings: TrainingSettings) -> OptimizationPlan:
+def build_plan(settings: OptimizedSettings) -> OptimizationPlan:
     """Optimizer and schedule as checked plain numbers."""
     optimizer, scheduler = settings.optimizer, settings.scheduler
     scale = 1.0
     if optimizer.lr_batch is not None:  # the linear scaling rule
+        if not isinstance(settings.data, TrainingData):
+            raise ConfigError(
+                f"optimizer.lr_batch is {optimizer.lr_batch}, but on data.kind="
+                f"{settings.data.kind} a batch is no setting of the data. Set it to null, and "
+                "optimizer.lr to the rate of the run."
+            )
         batch = settings.data.batch_size * settings.trainer.accumulate_grad_batches
         scale = batch * settings.processes / optimizer.lr_batch
     encoder_lr = optimizer.encoder_lr
@@ -110,7 +117,6 @@ def build_plan(settings: TrainingSettings) -> OptimizationPlan:
         lr=scale * optimizer.lr,
         encoder_lr=scale * encoder_lr,
         weight_decay=optimizer.weight_decay,
-        decay_all=optimizer.decay_all,
         momentum=optimizer.momentum,
         scheduler=scheduler.name,
         warmup_fraction=scheduler.warmup_fraction,
@@ -118,6 +124,10 @@ def build_plan(settings: TrainingSettings) -> OptimizationPlan:
         warmup_start=scheduler.warmup_start,
         restart_interval=scheduler.restart_interval,
         lars_norms=optimizer.lars_norms,
+        nesterov=optimizer.nesterov,
+        decay_all=optimizer.decay_all,
+        step_interval=scheduler.step_epochs / settings.trainer.max_epochs,
+        step_factor=scheduler.step_factor,
     )
 
 

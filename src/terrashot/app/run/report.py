@@ -24,7 +24,7 @@ from terrashot.reporting.html.tile_set import TileLine, TileSet, chosen_tiles, t
 from terrashot.reporting.panels import Panel
 from terrashot.reporting.run_summary import short_path
 from terrashot.tasks.query_counts import PICTURE_SIDE, QueryStore
-from terrashot.tasks.settings import LoggedSettings
+from terrashot.tasks.settings import TileSettings
 from terrashot.taxonomy import Taxonomy
 
 REPORT = "report.html"
@@ -129,7 +129,7 @@ def _tiles(
 
 def _read_data(folder: RunFolder) -> FewShotDataModule:
     settings = load_settings(folder.config)
-    assert isinstance(settings, LoggedSettings)
+    assert isinstance(settings, TileSettings)
     used = folder.read_info().get("checkpoint")
     if used is not None and hasattr(settings, "checkpoint"):
         settings.checkpoint = used  # the latest run may be another one by now

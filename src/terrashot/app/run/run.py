@@ -34,7 +34,7 @@ from terrashot.reporting.curves_figure import curves_figure
 from terrashot.reporting.figures import save_for_paper
 from terrashot.reporting.run_summary import print_run_summary
 from terrashot.tasks.optimization import OptimizationPlan
-from terrashot.tasks.settings import LoggedSettings, RunSettings, TrainingSettings
+from terrashot.tasks.settings import LoggedSettings, OptimizedSettings, RunSettings, TileSettings
 from terrashot.taxonomy import Taxonomy
 
 
@@ -75,7 +75,7 @@ class FolderRun(SettingsBench):
 
     def tiles(self) -> dict[str, Any]:
         """See ``Run``."""
-        assert isinstance(self.settings, LoggedSettings)
+        assert isinstance(self.settings, TileSettings)
         return tile_options(self.settings, self.image_spec())
 
     def loaders(self) -> dict[str, Any]:
@@ -85,12 +85,12 @@ class FolderRun(SettingsBench):
 
     def plan(self) -> OptimizationPlan:
         """See ``Run``."""
-        assert isinstance(self.settings, TrainingSettings)
+        assert isinstance(self.settings, OptimizedSettings)
         return build_plan(self.settings)
 
     def feature_cache(self, checkpoint: Path, stride: int) -> FeatureCache | None:
         """See ``Run``."""
-        assert isinstance(self.settings, LoggedSettings)
+        assert isinstance(self.settings, TileSettings)
         return build_feature_cache(self.settings, checkpoint, stride)
 
     def start(self, *callbacks: Callback, trains: bool = True, best: bool = True) -> Trainer:
@@ -118,7 +118,7 @@ class FolderRun(SettingsBench):
         curves: Mapping[str, str] | None = None,
     ) -> None:
         """See ``Run``."""
-        assert isinstance(self.settings, TrainingSettings)
+        assert isinstance(self.settings, OptimizedSettings)
         if self.settings.strategy.sync_batchnorm and resolve_accelerator("auto") == "cpu":
             self.say("batch norm is not synchronised: PyTorch does that on GPUs only")
         if self.settings.trainer.compile and network is not None:

@@ -14,7 +14,7 @@ from terrashot.app.tasks.registry import find_task
 from terrashot.data.support_pool import POOL_FILE
 from terrashot.demo.make import GENERATOR_VERSION
 from terrashot.files import file_digest
-from terrashot.tasks.settings import LoggedSettings, RunSettings
+from terrashot.tasks.settings import RunSettings, TileSettings
 
 
 def job_identity(settings: RunSettings) -> str:
@@ -34,14 +34,14 @@ def job_identity(settings: RunSettings) -> str:
         plain["checkpoint"] = file_digest(bench.stage1_checkpoint())
     if inputs := task.inputs(settings, bench):
         plain["inputs"] = [file_digest(path) for path in inputs]
-    if isinstance(settings, LoggedSettings):
+    if isinstance(settings, TileSettings):
         plain |= _tiles(settings)
     text = json.dumps(plain, sort_keys=True, default=str)
     # The letter keeps an all-digit name from being read as a number on a command line.
     return "j" + hashlib.sha256(text.encode()).hexdigest()[:15]
 
 
-def _tiles(settings: LoggedSettings) -> dict[str, Any]:
+def _tiles(settings: TileSettings) -> dict[str, Any]:
     """What says which tiles there are."""
     data = settings.data
     if data.demo_seed is not None:

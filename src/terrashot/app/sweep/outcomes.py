@@ -63,7 +63,7 @@ def compared_keys(jobs: Sequence[SweepJob]) -> list[str]:
 def describe_repeats(jobs: Sequence[SweepJob]) -> str:
     """How many draws and seeds, in words."""
     counts = {
-        "draws": len({job.settings.data.support_draw for job in jobs}),
+        "draws": len({getattr(job.settings.data, "support_draw", None) for job in jobs}),
         "seeds": len({job.settings.seed for job in jobs}),
     }
     return " x ".join(f"{n} {name if n > 1 else name[:-1]}" for name, n in counts.items())

@@ -31,6 +31,7 @@ from terrashot.reporting.figures import save_for_paper
 from terrashot.reporting.html.parts import Fact, Link, Notice
 from terrashot.reporting.html.sweep_report import JobLine, SweepMaterial, sweep_page
 from terrashot.reporting.run_summary import short_path
+from terrashot.tasks.settings import DatasetSettings, DataSettings
 
 _FILE_WIDTH = 120
 
@@ -116,7 +117,7 @@ def write_sweep_report(sweep: Sweep, found: SweepOutcomes | None = None) -> Path
         figure = ablation_figure(found.rows, list(found.outcomes.values()), found.keys, found.main)
         save_for_paper(figure, sweep.folder / "figures" / "ablation.png")
     total, done = len(sweep.jobs), len(found.runs)
-    data = dict.fromkeys(f"{j.settings.data.name} {j.settings.data.split}" for j in sweep.jobs)
+    data = dict.fromkeys(_data_of(j.settings.data) for j in sweep.jobs)
     material = SweepMaterial(
         name=sweep.name,
         kicker=f"multirun · {', '.join(data)} · {describe_repeats(sweep.jobs)} · "
@@ -219,3 +220,8 @@ def _relative(path: Path, folder: Path) -> str | None:
 def _links(folder: Path) -> list[Link]:
     names = ["ablation.csv", "ablation.md", "ablation.tex", "figures", "sweep.json"]
     return [Link(name, name) for name in names if (folder / name).exists()]
+
+
+def _data_of(data: DatasetSettings) -> str:
+    """The dataset of a job, and which of its splits where it has some."""
+    return f"{data.name} {data.split}" if isinstance(data, DataSettings) else data.name

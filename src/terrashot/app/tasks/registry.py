@@ -44,3 +44,29 @@ def find_task(name: str) -> Task[Any]:
     if task is None:
         raise ConfigError(f"task is '{name}', but it must be one of {', '.join(all_tasks())}.")
     return task
+
+
+def task_on(name: str, kind: str) -> Task[Any]:
+    """The task that ``task:`` names, or the one that takes its place on data of another kind.
+
+    Args:
+        name: The value of ``task:``.
+        kind: The value of ``data.kind``.
+
+    Raises:
+        ConfigError: there is no such task, or none for such data.
+    """
+    task = find_task(name)
+    if task.data_kind == kind:
+        return task
+    readers = [other for other in all_tasks().values() if other.data_kind == kind]
+    found = next((other for other in readers if other.stands_for == name), None)
+    if found is not None:
+        return found
+    kinds = ", ".join(sorted({t.data_kind for t in all_tasks().values()}))
+    who = " or ".join(sorted(t.experiment for t in readers))
+    remedy = f"experiment={who}, which reads it" if readers else f"data.kind is one of {kinds}"
+    raise ConfigError(
+        f"data.kind is '{kind}', but experiment={task.experiment} reads {task.data_kind}. Choose "
+        f"other data with data=NAME, or {remedy}."
+    )

@@ -2,6 +2,8 @@
 
 # The tasks of this wing by name: where their classes lie.
 TASKS = {
+    "image_sim_net": "terrashot.papers.simtrans.image_sim_net_task.ImageSimNetTask",
+    "image_weak_shot": "terrashot.papers.simtrans.image_weak_shot_task.ImageWeakShotTask",
     "sim_net": "terrashot.papers.simtrans.sim_net_task.SimNetTask",
     "weak_shot": "terrashot.papers.simtrans.weak_shot_task.WeakShotTask",
 }

@@ -19,15 +19,17 @@ def relax(similarity: Tensor, mu: float) -> Tensor:
 class GraphRegularisation(nn.Module):
     """Mean over all ordered pairs of ``A_ij |h_i - h_j|^2``, or of ``(cos(h_i, h_j) - A_ij)^2``.
 
-    Source: SimTrans; A is the relaxed, symmetrised similarity. Distances come from inner products,
-    so no tensor of B^2 differences is built.
+    Source: SimTrans; A is the relaxed similarity. Distances come from inner products, so no tensor
+    of B^2 differences is built.
 
     Args:
         mu: Of ``relax``.
         variant: ``distance`` or ``cosine``.
         normalise: Bring features to length 1 first. Distances of raw features have no bound, and
             their easiest minimum is that all features shrink.
-        same_label: Pairs of unlike labels do not count (``eye = 0`` of the published code).
+        same_label: The affinity of pairs of unlike labels is 0 (``eye = 0`` of the published code):
+            their distance does not count, their cosine is drawn to 0.
+        symmetric: A comes from ``(S + S^T) / 2``; false: from S as it is, as published.
 
     Raises:
         ConfigError: another variant.
@@ -39,6 +41,7 @@ class GraphRegularisation(nn.Module):
         variant: str = "distance",
         normalise: bool = True,
         same_label: bool = False,
+        symmetric: bool = True,
     ) -> None:
         super().__init__()
         if variant not in ("distance", "cosine"):
@@ -47,6 +50,7 @@ class GraphRegularisation(nn.Module):
         self.variant = variant
         self.normalise = normalise
         self.same_label = same_label
+        self.symmetric = symmetric
 
     def forward(self, features: Tensor, similarity: Tensor, labels: Tensor) -> Tensor:
         """A scalar, normalised by B^2.
@@ -56,18 +60,18 @@ class GraphRegularisation(nn.Module):
             similarity: In 0..1, ``[B, B]``, no gradient flows into it.
             labels: ``[B]``.
         """
-        affinity = relax((similarity + similarity.T) / 2, self.mu).detach()
+        if self.symmetric:
+            similarity = (similarity + similarity.T) / 2
+        affinity = relax(similarity, self.mu).detach()
+        if self.same_label:
+            affinity = affinity * (labels.unsqueeze(0) == labels.unsqueeze(1))
         features = features.float()
         if self.variant == "cosine":
             unit = functional.normalize(features, dim=1)
-            terms = (unit @ unit.T - affinity).square()
-        else:
-            if self.normalise:
-                features = functional.normalize(features, dim=1)
-            terms = affinity * squared_distances(features)
-        if self.same_label:
-            terms = terms * (labels.unsqueeze(0) == labels.unsqueeze(1))
-        return terms.mean()
+            return (unit @ unit.T - affinity).square().mean()
+        if self.normalise:
+            features = functional.normalize(features, dim=1)
+        return (affinity * squared_distances(features)).mean()
 
 
 def squared_distances(features: Tensor) -> Tensor:

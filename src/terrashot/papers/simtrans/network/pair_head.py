@@ -107,19 +107,33 @@ class PairHead(nn.Module):
         return self._between(first, second, chunk, lambda odds: odds)
 
     @torch.no_grad()
-    def similarity(self, first: Tensor, second: Tensor, chunk: int = 1 << 16) -> Tensor:
-        """Probabilities ``[n, m]`` of one class, ``(S + S^T) / 2`` where orders differ."""
-        return self._between(first, second, chunk, Tensor.sigmoid)
+    def similarity(
+        self, first: Tensor, second: Tensor, chunk: int = 1 << 16, both_orders: bool = True
+    ) -> Tensor:
+        """Probabilities ``[n, m]`` of one class, ``(S + S^T) / 2`` where orders differ.
+
+        Args:
+            first: ``[n, C]``.
+            second: ``[m, C]``.
+            chunk: Pairs at once.
+            both_orders: False takes first[i] before second[j] alone, as published.
+        """
+        return self._between(first, second, chunk, Tensor.sigmoid, both_orders)
 
     def _between(
-        self, first: Tensor, second: Tensor, chunk: int, of_odds: Callable[[Tensor], Tensor]
+        self,
+        first: Tensor,
+        second: Tensor,
+        chunk: int,
+        of_odds: Callable[[Tensor], Tensor],
+        both_orders: bool = True,
     ) -> Tensor:
         """A function of the log odds ``[n, m]``, mean of both orders where they differ."""
         rows = max(1, chunk // max(1, len(second)))
         parts = []
         for part in first.split(rows):
             value = of_odds(_odds(self, part, second)).T  # [n', m]
-            if not self.symmetric:
+            if both_orders and not self.symmetric:
                 value = (value + of_odds(_odds(self, second, part))) / 2
             parts.append(value)
         return torch.cat(parts)

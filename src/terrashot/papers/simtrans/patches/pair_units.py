@@ -85,7 +85,7 @@ def _windows(settings: SimNetSettings, data: FewShotDataModule) -> PairUnits:
     train_tiles, train = sets[0]
     train = [p for p in train if p.label not in held]
     novel: PatchDataset | None = None
-    if units.beta:
+    if units.beta or units.noisy_frac:
         support = TileDataset(data.support.tiles, taxonomy, cache=data.cache, spec=data.spec)
         patches = support_patches(support, data.support.class_ids, size, 0.0)
         novel = PatchDataset(support, patches, size, transform)
@@ -136,7 +136,7 @@ def _pixels(settings: SimNetSettings, run: Run, data: FewShotDataModule) -> Pair
     train, val = found
     held = _held_out(units, taxonomy, val.labels.tolist(), "pixels")
     novel: VectorDataset | None = None
-    if units.beta:
+    if units.beta or units.noisy_frac:
         support = data.support
         of_support = features(support, "support tiles")
         count = 4 * units.per_tile
@@ -164,6 +164,8 @@ def _held_out(units: UnitSettings, taxonomy: Taxonomy, labels: list[int], what: 
     counts = [labels.count(i) for i in taxonomy.base_ids]
     held = [taxonomy.base_ids[i] for i in held_out_classes(units.held_out, names, counts)]
     others = [n for i, n in zip(taxonomy.base_ids, counts, strict=True) if i not in held]
+    if units.held_out == []:
+        return []
     if not held or not sum(others):
         found = ", ".join(f"{n} {c}" for n, c in zip(names, counts, strict=True))
         raise DataError(

@@ -62,6 +62,16 @@ class PairBatchSampler(Sampler[list[tuple[int, int]]]):
         self.epoch = 0
 
     @property
+    def seed(self) -> int:
+        """Of the run."""
+        return self._seed
+
+    @property
+    def rank(self) -> int:
+        """Which process this is."""
+        return self._rank
+
+    @property
     def sampler(self) -> "PairBatchSampler":
         """Itself: the Trainer looks here for what it tells the epoch."""
         return self

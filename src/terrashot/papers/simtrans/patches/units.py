@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from terrashot.data.loaders import available_cores, default_workers
 from terrashot.papers.simtrans.patches.dataset import Unit
+from terrashot.papers.simtrans.patches.noisy_batches import NoisyBatches
 from terrashot.papers.simtrans.patches.sampler import PairBatchSampler
 
 
@@ -32,6 +33,24 @@ class UnitSet(Protocol):
         ...
 
 
+class UnitSum(Dataset[Unit]):
+    """The units of one set, then those of another; each keeps its own number as ``index``."""
+
+    def __init__(self, first: UnitSet, second: UnitSet) -> None:
+        self._first, self._second = first, second
+
+    def __len__(self) -> int:
+        """Number of units."""
+        return len(self._first) + len(self._second)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Unit:
+        """The unit at ``index`` or ``(index, seed)``."""
+        index, *seed = key if isinstance(key, tuple) else (key,)
+        before = len(self._first)
+        units, own = (self._first, index) if index < before else (self._second, index - before)
+        return units[(own, seed[0])] if seed else units[own]
+
+
 class PairDataModule(LightningDataModule):
     """Batches ``{"base": ...}`` or ``{"base": ..., "novel": ...}`` of equal number.
 
@@ -47,6 +66,7 @@ class PairDataModule(LightningDataModule):
         val_per_class: Most validation units of a class.
         seed: Of the run.
         num_workers: Worker processes a loader; None chooses.
+        noisy_share: See ``NoisyBatches``.
     """
 
     def __init__(
@@ -61,8 +81,10 @@ class PairDataModule(LightningDataModule):
         val_per_class: int,
         seed: int = 0,
         num_workers: int | None = None,
+        noisy_share: float = 0.0,
     ) -> None:
         super().__init__()
+        self.noisy_share = noisy_share
         self.train, self.val, self.novel = train, val, novel
         self.batch_size = batch_size
         self.classes = classes
@@ -73,8 +95,15 @@ class PairDataModule(LightningDataModule):
 
     def train_dataloader(self) -> CombinedLoader:
         """Pair batches by seed and epoch alone."""
-        base = self._sampler(self.train.labels, self.classes, None, 2)
-        loaders = {"base": self._loader(self.train, base)}
+        sampler = self._sampler(self.train.labels, self.classes, None, 2)
+        base: PairBatchSampler | NoisyBatches = sampler
+        units: UnitSet | UnitSum = self.train
+        if self.novel is not None and self.noisy_share:
+            units = UnitSum(self.train, self.novel)
+            base = NoisyBatches(
+                sampler, self.novel.labels, len(self.train), self.batch_size, self.noisy_share
+            )
+        loaders = {"base": self._loader(units, base)}
         if self.novel is not None:
             total = len(base) * self._world_size
             novel = self._sampler(self.novel.labels, self.novel_classes, total, 1)
@@ -101,7 +130,9 @@ class PairDataModule(LightningDataModule):
             least_classes=least,
         )
 
-    def _loader(self, units: UnitSet, sampler: PairBatchSampler) -> DataLoader[Any]:
+    def _loader(
+        self, units: "UnitSet | UnitSum", sampler: PairBatchSampler | NoisyBatches
+    ) -> DataLoader[Any]:
         workers = self.num_workers
         if workers is None:
             workers = default_workers(available_cores() // self._world_size, False)
@@ -128,17 +159,19 @@ def chosen_per_class(labels: np.ndarray, count: int, seed: int) -> list[int]:
 
 
 def held_out_classes(
-    wanted: Sequence[str] | None, names: Sequence[str], counts: Sequence[int]
+    wanted: Sequence[str] | None, names: Sequence[str], counts: Sequence[int], least: int = 20
 ) -> list[int]:
     """Positions of the base classes that SimNet is selected on and never trained on.
 
     Args:
-        wanted: Names; None takes the class, or of six and more the two, with the fewest units
-            among those that have at least 20, so that training loses little.
+        wanted: Names; None takes the class, or of six and more the two, and of thirty and more a
+            tenth of them, with the fewest units among those that have ``least``, so that training
+            loses little.
         names: Of the base classes.
         counts: Validation units of each.
+        least: See ``wanted``.
     """
     if wanted is not None:
         return sorted(list(names).index(name) for name in wanted)
-    order = sorted((n, i) for i, n in enumerate(counts) if n >= 20)
-    return sorted(i for _, i in order[: 2 if len(names) >= 6 else 1])
+    order = sorted((n, i) for i, n in enumerate(counts) if n >= least)
+    return sorted(i for _, i in order[: max(2 if len(names) >= 6 else 1, len(names) // 10)])

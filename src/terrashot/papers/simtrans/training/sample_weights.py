@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from terrashot.errors import ConfigError
+from terrashot.papers.simtrans.losses.graph_regularisation import relax
 
 
 def mean_similarity(
@@ -22,8 +23,9 @@ def mean_similarity(
     Args:
         similarity: ``[n, n]``, need not be symmetric.
         kind: ``avg``: of rows. ``savg``: of rows and columns, averaged.
-        share: Share of the others that count, the most similar ones; at least one does.
-        include_self: Count the diagonal too, as published.
+        share: Share of the others that count, the most similar ones; rounded up.
+        include_self: Count the diagonal too and round the share down, as published; at least one
+            counts.
 
     Raises:
         ConfigError: an unknown kind, or no share.
@@ -42,8 +44,9 @@ def mean_similarity(
     if not include_self:
         others = ~torch.eye(size, dtype=torch.bool, device=similarity.device)
         values = similarity[others].view(size, size - 1)
-    # round: 2/3 of 3 is 2, not the 3 that rounding errors make of it.
-    count = max(1, math.ceil(round(share * values.shape[1], 9)))
+    # round: 2/3 of 3 is 2, not what rounding errors make of it.
+    wanted = round(share * values.shape[1], 9)
+    count = max(1, math.floor(wanted) if include_self else math.ceil(wanted))
     return values.topk(count, dim=1).values.mean(dim=1)
 
 
@@ -86,3 +89,14 @@ def mean_one(weights: Tensor) -> Tensor:
     """Weights ``[n]`` brought to mean 1; all 1 where they vanish."""
     mean = weights.mean()
     return weights / mean if float(mean) > 0 else torch.ones_like(weights)
+
+
+def of_maximum(weights: Tensor, maximum: float, mu: float) -> Tensor:
+    """Weights ``[n]`` over the largest of them, relaxed (see ``relax``), times ``maximum``.
+
+    Source: SimTrans' ``weight_norm = max_<maximum>_<mu>``. All ``maximum`` where they vanish.
+    """
+    largest = weights.max()
+    if not float(largest) > 0:
+        return torch.full_like(weights, maximum)
+    return maximum * relax(weights / largest, mu)

@@ -1,6 +1,6 @@
 """SimNet: train a head that says whether two units are of one class, on base classes alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,7 @@ class SimNetTraining(LightningModule):
         across_tiles: Pairs inside one tile do not count in the loss: light and season of a tile
             give them away.
         about: Plain values for the checkpoint, see ``TrainedSimNet``.
+        domain_lr: Learning rate of the domain classifier; None: that of the plan.
     """
 
     def __init__(
@@ -73,11 +74,13 @@ class SimNetTraining(LightningModule):
         similar_weight: float | str | None = None,
         across_tiles: bool = False,
         about: dict[str, Any] | None = None,
+        domain_lr: float | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.network = network
         self.plan = plan
+        self.domain_plan = plan if domain_lr is None else replace(plan, lr=domain_lr)
         self.held_out = held_out
         self.beta = beta
         self.warm_up = warm_up
@@ -153,7 +156,7 @@ class SimNetTraining(LightningModule):
         encoder: nn.Module = self.network.encoder or nn.Identity()
         optimizers = [self.plan.build_optimizer(encoder, [self.network.head])]
         if self.domain is not None:
-            optimizers.append(self.plan.build_optimizer(nn.Identity(), [self.domain]))
+            optimizers.append(self.domain_plan.build_optimizer(nn.Identity(), [self.domain]))
         return optimizers, [self.plan.build_schedule(o, steps) for o in optimizers]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -198,6 +201,8 @@ def pair_scores(
 ) -> PairScores:
     """Scores over unordered pairs of units of unlike tiles, one of a held-out class at least.
 
+    Where no class is held out, all pairs of unlike tiles count.
+
     Args:
         network: In eval mode.
         units: Features ``[n, C]``.
@@ -207,7 +212,9 @@ def pair_scores(
     """
     similarity = network.head.similarity(units, units)
     classes, group = (torch.from_numpy(v).to(units.device) for v in (labels, groups))
-    unseen = torch.isin(classes, torch.tensor(held_out, device=units.device))
+    # Where none is held out, all classes count alike.
+    judged = torch.tensor(held_out or sorted(set(labels.tolist())), device=units.device)
+    unseen = torch.isin(classes, judged)
     counts = (unseen.unsqueeze(0) | unseen.unsqueeze(1)) & (
         group.unsqueeze(0) != group.unsqueeze(1)
     )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from terrashot.papers.simtrans.evaluation.weak_shot_scores import weak_shot_scores
 from terrashot.papers.simtrans.losses.graph_regularisation import GraphRegularisation
 from terrashot.papers.simtrans.losses.weighted_cross_entropy import weighted_cross_entropy
+from terrashot.papers.simtrans.network.classifier_file import CLASSIFIER
 from terrashot.papers.simtrans.network.sim_net import SimNet
 from terrashot.papers.simtrans.network.window_encoder import WindowEncoder
 from terrashot.tasks.optimization import OptimizationPlan
@@ -35,8 +36,9 @@ class WeakShotClassifier(LightningModule):
         graph: Graph regularisation; None: none.
         alpha: Its weight.
         sim_net: The frozen SimNet that the graph comes from.
-        graph_from: First batch of an epoch in which the graph term acts: 0 with the joint
-            schedule, with the alternate one the first batch of the second pass.
+        graph_batches: Batches at the start of an epoch in which the graph term acts: those of the
+            first pass of the alternate schedule; None: all.
+        names: Of the classes, in the order of ``class_ids``.
     """
 
     weights: Tensor
@@ -54,7 +56,8 @@ class WeakShotClassifier(LightningModule):
         graph: GraphRegularisation | None = None,
         alpha: float = 0.0,
         sim_net: SimNet | None = None,
-        graph_from: int = 0,
+        graph_batches: int | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -65,9 +68,10 @@ class WeakShotClassifier(LightningModule):
         self.graph = graph
         self.alpha = alpha
         self.sim_net = None if sim_net is None else sim_net.eval().requires_grad_(False)
-        self.graph_from = graph_from
+        self.graph_batches = graph_batches
+        self.names = list(names)
         self.register_buffer("weights", weights)
-        place = torch.full((256,), -1, dtype=torch.int64)
+        place = torch.full((max(self.class_ids) + 1,), -1, dtype=torch.int64)
         place[self.class_ids] = torch.arange(len(self.class_ids))
         self.register_buffer("place", place, persistent=False)
         size = len(self.class_ids)
@@ -93,11 +97,15 @@ class WeakShotClassifier(LightningModule):
         loss = weighted_cross_entropy(logits, self.place[batch["label"]], weights)
         size = len(weights)
         self.log("train/loss", loss, prog_bar=True, batch_size=size)
-        if self.graph is None or self.sim_net is None or batch_index < self.graph_from:
+        if self.graph is None or self.sim_net is None:
+            return loss
+        if self.graph_batches is not None and batch_index >= self.graph_batches:
             return loss
         with torch.no_grad():
             units = self.sim_net.embed(batch["input"]).float()
-            similarity = self.sim_net.head.similarity(units, units)
+            similarity = self.sim_net.head.similarity(
+                units, units, both_orders=self.graph.symmetric
+            )
         term = self.graph(features, similarity, batch["label"])
         self.log("train/graph", term, batch_size=size)
         return loss + self.alpha * term
@@ -137,10 +145,11 @@ class WeakShotClassifier(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say which class each output is."""
-        checkpoint["terrashot_weak_shot"] = {
+        checkpoint[CLASSIFIER.key] = {
             "format": 1,
             "encoder": self.encoder.description,
             "class_ids": self.class_ids,
+            "classes": self.names,
         }
 
     @staticmethod
