@@ -115,7 +115,9 @@ def test_a_class_is_added_and_mapped(stage1, city, repository, tmp_path):
     ("overrides", "words"),
     [
         (["experiment=stage1", "data=scenes", "data.root=x"], "data.scenes.labels has no value"),
-        (["experiment=stage2", "data=scenes", "data.root=x"], "names no classes of its own"),
+        (["experiment=stage2", "data=scenes", "data.root=x"], "experiment=stage2 reads tiles"),
+        (["experiment=adapt", "data=scenes", "data.root=x"], "names no classes of its own"),
+        (["experiment=stage1", "data.scenes.balanced=true"], "choose data=scenes"),
         (["experiment=stage1", "LABELS", "data.train_share=0.5"], "data.train_share is of a"),
         (["experiment=stage1", "LABELS", "data.taxonomy.base=[field]"], "has objects of roof"),
         (["experiment=stage1", "LABELS", "data.scenes.images=no.tif"], "data.scenes.images=no.tif"),

@@ -9,6 +9,8 @@ from terrashot.tasks.settings import SceneSettings
 if TYPE_CHECKING:
     from terrashot.data.scenes.source import SceneSource
 
+SCENES = "scenes"
+"""The kind of data."""
 _OF_TILES = (
     "split",
     "support_draw",
@@ -31,10 +33,14 @@ def scene_source(data: Any) -> "SceneSource | None":  # noqa: ANN401 - settings 
     from terrashot.data.scenes.source import SceneSource
 
     scenes = getattr(data, "scenes", None)
-    if not isinstance(scenes, SceneSettings) or scenes.labels is None:
+    if data.kind != SCENES or not isinstance(scenes, SceneSettings):
         return None
-    values = asdict(scenes)
-    return SceneSource(**{**values, "images": scenes.images or data.root})
+    if scenes.labels is None:
+        raise ConfigError(
+            "data.scenes.labels has no value, so there is nothing to learn from. Name the vector "
+            "file with data.scenes.labels=FILE, or choose a dataset of tiles with data=NAME."
+        )
+    return SceneSource(**{**asdict(scenes), "images": scenes.images or data.root})
 
 
 def name_classes(data: Any) -> None:  # noqa: ANN401 - settings that have ``scenes``
@@ -73,14 +79,14 @@ def name_classes(data: Any) -> None:  # noqa: ANN401 - settings that have ``scen
 
 
 def _check_unused(data: Any) -> None:  # noqa: ANN401 - settings that have ``scenes``
-    """Raise a ConfigError where scenes are described, but no labels of them."""
+    """Raise a ConfigError where scenes are described beside tiles."""
     unset = SceneSettings()
-    given = [name for name, value in vars(data.scenes).items() if value != getattr(unset, name)]
-    if given or not data.taxonomy:
-        raise ConfigError(
-            "data.scenes.labels has no value, so there are no labels to learn from. Name the "
-            "vector file with data.scenes.labels=FILE, or choose a dataset of tiles with data=NAME."
-        )
+    for name, value in vars(data.scenes).items():
+        if value != getattr(unset, name):
+            raise ConfigError(
+                f"data.scenes.{name} is of whole scenes, but data={data.name} has tiles, and "
+                "nothing would read it. Leave it out, or choose data=scenes."
+            )
 
 
 def _names(classes: Any) -> list[str]:  # noqa: ANN401 - as a config has them

@@ -212,8 +212,8 @@ class Task(ABC, Generic[S]):
         name: The value of ``task:`` in an experiment.
         experiment: The experiment that runs it with its defaults.
         settings: Its Settings class.
-        data_kind: The value of ``data.kind`` that it reads.
-        stands_for: Name of the task whose place it takes on data of its kind, so that one
+        data_kinds: The values of ``data.kind`` that it reads.
+        stands_for: Name of the task whose place it takes on data of its kinds, so that one
             experiment runs on both. What that experiment sets and this task does not read is left
             out; what the command line sets is not.
         tiles: The parts of the tile layout (``FewShotLayout``) that it reads: their lists and the
@@ -228,7 +228,7 @@ class Task(ABC, Generic[S]):
     name: ClassVar[str]
     experiment: ClassVar[str]
     settings: ClassVar[type[RunSettings]]
-    data_kind: ClassVar[str] = "tiles"
+    data_kinds: ClassVar[Sequence[str]] = ("tiles",)
     stands_for: ClassVar[str | None] = None
     tiles: ClassVar[Sequence[str]] = ()
     needs_stage1: ClassVar[bool] = False

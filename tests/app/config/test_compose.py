@@ -1,4 +1,5 @@
 import pytest
+import shapely
 import yaml
 
 from terrashot.app.config.compose import compose_settings
@@ -21,8 +22,12 @@ def test_every_experiment_composes_into_checked_settings(configs):
         assert find_task(settings.task).name == settings.task
 
 
-def test_every_option_of_every_group_composes(configs):
-    given = {("backbone", "timm"): ["backbone.name=resnet18"]}
+def test_every_option_of_every_group_composes(configs, write_layer):
+    layer = write_layer([shapely.box(0, 0, 9, 9)], ["field"])
+    given = {
+        ("backbone", "timm"): ["backbone.name=resnet18"],
+        ("data", "scenes"): [f"data.scenes.labels={layer}"],
+    }
     files = option_files(configs)
     for group, options in group_options(configs).items():
         if group in ("experiment", "launcher"):  # a launcher sets nothing of a job's own
@@ -31,7 +36,7 @@ def test_every_option_of_every_group_composes(configs):
         for option in options:
             content = yaml.safe_load(files[group][option].read_text()) or {}
             kind = content.get("kind", "tiles") if group == "data" else "tiles"
-            reader = next(t.experiment for t in readers if t.data_kind == kind)
+            reader = next(t.experiment for t in readers if kind in t.data_kinds)
             overrides = [f"experiment={reader}", f"{group}={option}"]
             overrides += ["data.root=."] if content.get("root") == "???" else []
             settings = compose_settings(configs, overrides + given.get((group, option), []))

@@ -26,7 +26,7 @@ class ScanTask(Task[ScanSettings]):
     name = "scan"
     experiment = "stage1"
     settings = ScanSettings
-    data_kind = "scans"
+    data_kinds = ("scans",)
     stands_for = "base_segmentation"
 
     def metrics(self, settings):

@@ -165,7 +165,7 @@ def test_windows_of_a_folder_are_learned_from_too(images, tmp_path):
         (["pretraining.window=32", "pretraining.transductive=true"], "transductive=false"),
         (["pretraining.window=64"], "Set pretraining.window to 41 or less"),
         (["pretraining=whole_images", "data.batch_size=16"], "data.batch_size to 12 or less"),
-        (["pretraining=whole_images", "data.layout=tree"], "lists, folder"),
+        (["pretraining=whole_images", "data.kind=tree"], "reads tiles or images"),
         (["loss=ntxent", "loss.confidence_weight=0.9"], "Set one of them"),
     ],
 )

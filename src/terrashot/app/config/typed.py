@@ -105,10 +105,10 @@ def unknown_key(kind: type, key: str, values: dict[str, Any], further: Iterable[
     """
     tasks = all_tasks().values()
     own = next((task for task in tasks if task.settings is kind and task.stands_for), None)
-    where = "" if own is None else f" with data.kind={own.data_kind}"
+    where = "" if own is None else f" with data.kind={own.data_kinds[0]}"
     experiment = f"experiment={values.get('name')}{where}"
     readers = sorted(
-        f"{task.experiment}{'' if own is None else f' on {task.data_kind}'}"
+        f"{task.experiment}{'' if own is None else f' on {task.data_kinds[0]}'}"
         for task in tasks
         if has_key(task.settings, key)
     )

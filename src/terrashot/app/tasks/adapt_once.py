@@ -20,6 +20,7 @@ from terrashot.app.tasks.novel_adaptation import (
     uses_query,
 )
 from terrashot.errors import ConfigError
+from terrashot.tasks.scenes import SCENES
 from terrashot.tasks.settings import StageTwoSettings, setting
 from terrashot.tasks.task import Bench, Run, taxonomy_of
 
@@ -63,6 +64,7 @@ class AdaptOnceTask(NovelAdaptationTask):
     name = "adapt_once"
     experiment = "adapt"
     settings = AdaptOnceSettings
+    data_kinds = ("tiles", SCENES)
     # Query tiles are scored where there are any.
     tiles = ("support", "has_labelled_queries")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from terrashot.errors import ConfigError
 from terrashot.tasks.augmentation import build_augmentation
-from terrashot.tasks.scenes import name_classes, scene_source
+from terrashot.tasks.scenes import SCENES, name_classes, scene_source
 from terrashot.tasks.settings import (
     REQUIRED,
     CallbackSettings,
@@ -58,6 +58,7 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
     name = "base_segmentation"
     experiment = "stage1"
     settings = BaseSegmentationSettings
+    data_kinds = ("tiles", SCENES)
     tiles = ("train", "stage1_val")
 
     def fill_in(self, settings: BaseSegmentationSettings) -> None:
@@ -66,7 +67,7 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
 
     def reads(self, settings: BaseSegmentationSettings) -> Sequence[str] | None:
         """Whole scenes have no tiles."""
-        return self.tiles if settings.data.scenes.labels is None else None
+        return self.tiles if settings.data.kind != SCENES else None
 
     def inputs(self, settings: BaseSegmentationSettings, bench: Bench) -> Sequence[Path]:
         """The labels of whole scenes."""
@@ -164,7 +165,7 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
 
 def _following(settings: BaseSegmentationSettings) -> str:
     """The command that goes on from here."""
-    if settings.data.scenes.labels is None:
+    if settings.data.kind != SCENES:
         return f"python run.py experiment=stage2{following_data(settings)}"
     given = f"data=scenes data.name={settings.data.name} data.root={settings.data.root}"
     return f"python run.py experiment=adapt {given} support.labels=FILE support.images=FILES"

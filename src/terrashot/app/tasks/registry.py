@@ -57,16 +57,17 @@ def task_on(name: str, kind: str) -> Task[Any]:
         ConfigError: there is no such task, or none for such data.
     """
     task = find_task(name)
-    if task.data_kind == kind:
+    if kind in task.data_kinds:
         return task
-    readers = [other for other in all_tasks().values() if other.data_kind == kind]
+    readers = [other for other in all_tasks().values() if kind in other.data_kinds]
     found = next((other for other in readers if other.stands_for == name), None)
     if found is not None:
         return found
-    kinds = ", ".join(sorted({t.data_kind for t in all_tasks().values()}))
+    kinds = ", ".join(sorted({k for t in all_tasks().values() for k in t.data_kinds}))
     who = " or ".join(sorted(t.experiment for t in readers))
     remedy = f"experiment={who}, which reads it" if readers else f"data.kind is one of {kinds}"
     raise ConfigError(
-        f"data.kind is '{kind}', but experiment={task.experiment} reads {task.data_kind}. Choose "
+        f"data.kind is '{kind}', but experiment={task.experiment} reads "
+        f"{' or '.join(task.data_kinds)}. Choose "
         f"other data with data=NAME, or {remedy}."
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from terrashot.taxonomy import Taxonomy
 
 ENCODER_FILE = "encoder.pt"
-FOLDER = "folder"
+FOLDER = "images"
 _LOSS = "train/loss"
 _PROBE_WINDOWS = 8
 
@@ -59,13 +59,11 @@ class WindowSettings:
 class PretrainingData(TrainingData):
     """``configs/data``: tiles on lists, or every image below a folder."""
 
-    layout: str = setting("lists", choices=("lists", FOLDER))
-
     def open_layout(self, taxonomy: "Taxonomy | None" = None) -> "FewShotLayout":
         """See ``DataSettings``."""
         from terrashot.papers.false.windows.image_folder import ImageFolder
 
-        if self.layout == FOLDER:
+        if self.kind == FOLDER:
             return ImageFolder(Path(self.root))
         return super().open_layout(taxonomy)
 
@@ -86,7 +84,7 @@ class PretrainingSettings(TrainingSettings):
         """Labelled windows of a validation tile; 0: no probe."""
         given = self.pretraining.probe_windows
         if given is None:
-            labelled = self.data.layout != FOLDER and self.pretraining.window is not None
+            labelled = self.data.kind != FOLDER and self.pretraining.window is not None
             return _PROBE_WINDOWS if labelled else 0
         return given
 
@@ -97,6 +95,7 @@ class ContrastivePretrainingTask(Task[PretrainingSettings]):
     name = "contrastive_pretraining"
     experiment = "pretrain_false"
     settings = PretrainingSettings
+    data_kinds = ("tiles", FOLDER)
     tiles = ("unlabelled_train",)
 
     def check(self, settings: PretrainingSettings, bench: Bench) -> None:
@@ -196,7 +195,7 @@ class ContrastivePretrainingTask(Task[PretrainingSettings]):
 def _check_parts(settings: PretrainingSettings) -> None:
     """Raise a ConfigError or DataError where the data has no part that the settings ask for."""
     options, data = settings.pretraining, settings.data
-    if data.layout == FOLDER:
+    if data.kind == FOLDER:
         asked = {"probe_windows": settings.probe_windows > 0, "transductive": options.transductive}
         helps = {"probe_windows": "0", "transductive": "false"}
         for key in (key for key, wanted in asked.items() if wanted):
@@ -222,7 +221,7 @@ def _check_parts(settings: PretrainingSettings) -> None:
 
 def _stage1_data(settings: PretrainingSettings, module: "ContrastivePretraining") -> str:
     """The data of the next command; for a folder that of the reader, normalised as here."""
-    if settings.data.layout != FOLDER:
+    if settings.data.kind != FOLDER:
         return following_data(settings)
     about = module.network.description
     mean, std = (",".join(f"{v:.4g}" for v in about[key]) for key in ("mean", "std"))

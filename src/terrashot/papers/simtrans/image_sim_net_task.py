@@ -22,7 +22,7 @@ class ImageSimNetTask(Task[ImageSimNetSettings]):
     name = "image_sim_net"
     experiment = "simnet"
     settings = ImageSimNetSettings
-    data_kind = "image_folders"
+    data_kinds = ("image_folders",)
     stands_for = "sim_net"
 
     def check(self, settings: ImageSimNetSettings, bench: Bench) -> None:

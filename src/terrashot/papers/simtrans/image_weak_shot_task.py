@@ -39,7 +39,7 @@ class ImageWeakShotTask(Task[ImageWeakShotSettings]):
     name = "image_weak_shot"
     experiment = "weak_shot"
     settings = ImageWeakShotSettings
-    data_kind = "image_folders"
+    data_kinds = ("image_folders",)
     stands_for = "weak_shot"
 
     def check(self, settings: ImageWeakShotSettings, bench: Bench) -> None:

@@ -19,6 +19,7 @@ class FoldTask(Task[FoldSettings]):
     name = "sg_one_pascal"
     experiment = "sg_one_pascal"
     settings = FoldSettings
+    data_kinds = ("pascal5i",)
     tiles = ("train", "stage1_val")
     averaged = ("data.fold",)
 
