@@ -91,7 +91,7 @@ def accuracy_page(
         "accuracy.html",
         AccuracyReport(
             title=title,
-            kicker=f"how good is the map · {int(assessment.counts.sum())} {assessment.looked_at}",
+            kicker=f"how good is the map · {assessment.total} {assessment.looked_at}",
             facts=list(facts),
             notices=[
                 Notice("note", "What is assumed", assessment.assumption),
