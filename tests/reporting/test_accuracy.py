@@ -136,7 +136,7 @@ def test_the_page_says_what_was_assumed_and_escapes_names(assessment):
     assert "Points are drawn at random." in page
     assert "off the map: left out" in page
     assert f"21{SPACE}158 ± 6{SPACE}158" in page
-    assert "94.7 ± 1.8" in page
+    assert '94.7<span class="unit">± 1.8 %</span>' in page
     assert "deforestation on the map, stable forest in the reference: 0.133 %" in page
     for address in re.findall(r'(?:src|href)="([^"]+)"', page):
         assert address.startswith(("#", "data:", "a.csv")), address
