@@ -30,6 +30,7 @@ def assessment():
         colors=("#e31a1c", "#33a02c", None, "#ffd500"),
         accuracy=stratified_accuracy(by_class(OLOFSSON), PIXELS),
         counts=OLOFSSON,
+        total=640,
         looked_at="points",
         mapped=PIXELS * HECTARE,
         unit="ha",
@@ -57,6 +58,25 @@ def test_the_matrix_is_in_percent_of_the_area(assessment):
     text = shown(matrix_table(assessment))
     assert re.search(r"1 +■ deforestation +1\.76 +0\.13 +0\.11 +2\.00", text)
     assert re.search(r"total +2\.35 +1\.30 +31\.75 +64\.60 +100\.00", text)
+
+
+def test_the_matrix_of_twelve_classes_fits_a_terminal(assessment):
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 9, (12, 12)) + 90 * np.eye(12, dtype=int)
+    many = replace(
+        assessment,
+        names=tuple(f"class with a long name {k}" for k in range(12)),
+        colors=("#e31a1c",) * 12,
+        accuracy=counted_accuracy(counts * 1.0),
+        counts=counts,
+        mapped=counts.sum(axis=1) * 1.0,
+    )
+    text = shown(matrix_table(many))
+    share = 100 * counts[11, 11] / counts.sum()
+    assert re.search(rf"^ *12 .* {share:.1f} ", text, re.MULTILINE)
+    assert "100.0" in text
+    assert text.count("…") <= 12  # names alone
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_nothing_is_said_where_nothing_is_known(assessment):
@@ -116,7 +136,7 @@ def test_the_page_says_what_was_assumed_and_escapes_names(assessment):
     assert "Points are drawn at random." in page
     assert "off the map: left out" in page
     assert f"21{SPACE}158 ± 6{SPACE}158" in page
-    assert "94.7 ± 1.8" in page
+    assert '94.7<span class="unit">± 1.8 %</span>' in page
     assert "deforestation on the map, stable forest in the reference: 0.133 %" in page
     for address in re.findall(r'(?:src|href)="([^"]+)"', page):
         assert address.startswith(("#", "data:", "a.csv")), address

@@ -16,7 +16,9 @@ class MapAssessment:
         names: Of the classes.
         colors: Of the classes, ``#rrggbb``; None where the map names none.
         accuracy: What was estimated.
-        counts: What was looked at, by class of the map and of the reference [K, K].
+        counts: What was looked at, by class of the map and of the reference [K, K]. A polygon
+            counts in each class of the map that it shows.
+        total: What was looked at in all.
         looked_at: What the counts are of. Of pixels everything was looked at: there is no error.
         mapped: Area of each class on the map, or on the part that was looked at [K].
         unit: Of areas.
@@ -29,6 +31,7 @@ class MapAssessment:
     colors: tuple[str | None, ...]
     accuracy: Accuracy
     counts: np.ndarray
+    total: int
     looked_at: Literal["points", "polygons", "pixels"]
     mapped: np.ndarray
     unit: Literal["ha", "pixels"]

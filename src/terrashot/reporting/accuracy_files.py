@@ -41,7 +41,7 @@ def accuracy_csv(assessment: MapAssessment) -> str:
         ]
         for row in class_figures(assessment)
     ]
-    total: list[object] = ["(all)", int(assessment.counts.sum()), assessment.unit]
+    total: list[object] = ["(all)", assessment.total, assessment.unit]
     total += [_digits(assessment.whole), *[""] * 12, *_parts(overall_figure(assessment))]
     return _csv(CSV_COLUMNS, [*rows, total])
 
@@ -74,7 +74,7 @@ def accuracy_latex(assessment: MapAssessment) -> str:
         for row in class_figures(assessment)
     ]
     overall = share_text(overall_figure(assessment))
-    last = ["overall accuracy, %", str(int(assessment.counts.sum())), "", "", "", overall]
+    last = ["overall accuracy, %", str(assessment.total), "", "", "", overall]
     table = latex_table([*head, "producer's, %"], [*rows, last], 1, rules_before=[len(rows)])
     names, matrix = assessment.names, 100 * assessment.accuracy.matrix
     cells = [

@@ -16,6 +16,8 @@ from terrashot.reporting.accuracy_rows import (
     share_text,
 )
 
+_FEW = 5
+
 
 def accuracy_table(assessment: MapAssessment) -> Table:
     """A line a class, the overall accuracy below; percent and areas with their margins."""
@@ -36,7 +38,7 @@ def accuracy_table(assessment: MapAssessment) -> Table:
             end_section=number == len(rows),
         )
     overall = share_text(overall_figure(assessment))
-    total, area = str(int(assessment.counts.sum())), area_text(whole, whole)
+    total, area = str(assessment.total), area_text(whole, whole)
     table.add_row(Text("overall", style="bold"), total, area, "", overall, "")
     return table
 
@@ -44,21 +46,28 @@ def accuracy_table(assessment: MapAssessment) -> Table:
 def matrix_table(assessment: MapAssessment) -> Table:
     """The error matrix in percent of the whole area; columns have the numbers of the rows."""
     table = _table("Error matrix, % of the area (rows: map, columns: reference)")
-    table.add_column("", justify="right", style="dim", no_wrap=True)
+    # Twelve classes fit 80 columns.
+    many = len(assessment.names) > _FEW
+    digits, width = (1, 4) if many else (2, 5)
+    table.padding = (0, 1, 0, 0) if many else table.padding
+    table.add_column("", justify="right", style="dim", min_width=2)
     table.add_column("class", overflow="ellipsis", max_width=20, no_wrap=True)
     for number in range(1, len(assessment.names) + 1):
-        table.add_column(str(number), justify="right", no_wrap=True)
-    table.add_column("total", justify="right", no_wrap=True, style="dim")
+        table.add_column(str(number), justify="right", min_width=width)
+    table.add_column("total", justify="right", min_width=width + 1, style="dim")
     matrix = 100 * assessment.accuracy.matrix
     for number, row in enumerate(matrix):
         cells = [
-            Text("" if value == 0 else f"{value:.2f}", style="bold" if number == column else "")
+            Text(
+                "" if value == 0 else f"{value:.{digits}f}",
+                style="bold" if number == column else "",
+            )
             for column, value in enumerate(row.tolist())
         ]
         label = _label(assessment.names[number], assessment.colors[number])
-        table.add_row(str(number + 1), label, *cells, f"{row.sum():.2f}")
-    totals = [f"{value:.2f}" for value in matrix.sum(axis=0).tolist()]
-    table.add_row("", Text("total", style="dim"), *totals, "100.00")
+        table.add_row(str(number + 1), label, *cells, f"{row.sum():.{digits}f}")
+    totals = [f"{value:.{digits}f}" for value in [*matrix.sum(axis=0).tolist(), 100.0]]
+    table.add_row("", Text("total", style="dim"), *totals)
     return table
 
 

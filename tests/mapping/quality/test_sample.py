@@ -65,7 +65,7 @@ def test_every_pixel_of_a_stratum_is_as_likely(city):
     with open_classes(path, "map") as raster:
         amounts, _ = measure(raster, raster)
         for seed in range(60):
-            rows, columns, _ = draw_pixels(raster, amounts, np.full(3, 200), seed, frozenset())
+            rows, columns, _ = draw_pixels(raster, amounts, np.full(3, 200), seed)
             np.add.at(hits, (rows, columns), 1)
     assert hits[mapped == 255].sum() == 0
     for index in range(3):

@@ -151,6 +151,7 @@ def _of_points(
         ids,
         accuracy,
         counts.sum(axis=0),
+        len(chosen),
         "points",
         amounts,
         options,
@@ -186,6 +187,7 @@ def _of_polygons(
         ids,
         accuracy,
         counts,
+        len(ground),
         "polygons",
         amounts,
         options,
@@ -214,7 +216,18 @@ def _counted(
         notes.append(f"{given.path.name} was brought to the grid of the map, nearest pixel")
     mapped = Amounts(ids, pixels.sum(axis=1), ground.sum(axis=1))
     accuracy = counted_accuracy(ground)
-    return _summary(raster, ids, accuracy, pixels, "pixels", mapped, options, _PIXELS + rest, notes)
+    return _summary(
+        raster,
+        ids,
+        accuracy,
+        pixels,
+        int(pixels.sum()),
+        "pixels",
+        mapped,
+        options,
+        _PIXELS + rest,
+        notes,
+    )
 
 
 def _classes(drawn: Drawn, raster: ClassRaster, amounts: Amounts) -> tuple[np.ndarray, np.ndarray]:
@@ -231,6 +244,7 @@ def _summary(
     ids: np.ndarray,
     accuracy: Accuracy,
     counts: np.ndarray,
+    total: int,
     looked_at: Literal["points", "polygons", "pixels"],
     amounts: Amounts,
     options: AssessOptions,
@@ -243,6 +257,7 @@ def _summary(
         colors=tuple(raster.legend.colors.get(i) for i in ids.tolist()),
         accuracy=accuracy,
         counts=counts.astype(np.int64),
+        total=total,
         looked_at=looked_at,
         mapped=_spread(amounts.areas, amounts.ids, ids) / (1e4 if known else 1),
         unit="ha" if known else "pixels",

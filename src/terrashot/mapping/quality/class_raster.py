@@ -83,9 +83,7 @@ class ClassRaster:
             valid &= np.isfinite(values)
         if values.dtype == np.uint8:
             valid &= values != IGNORE
-        shown = values[valid]
-        wrong = shown[(shown < 0) | (shown > LARGEST_ID) | (shown != np.floor(shown))]
-        if len(wrong):
+        elif len(wrong := _no_ids(values[valid])):
             raise DataError(
                 f"{self.path} holds {wrong[0]:g}, but a class map holds whole numbers from 0 to "
                 f"{LARGEST_ID}. If that means no data, say so in the file (`gdal_edit.py "
@@ -173,3 +171,8 @@ def open_classes(path: Path, key: str) -> Iterator[ClassRaster]:
             CRS.from_wkt(crs) if crs else None, source.transform, (source.height, source.width)
         )
         yield ClassRaster(path, source, crs, Legend.of(source), ground)
+
+
+def _no_ids(values: np.ndarray) -> np.ndarray:
+    """Those that are no class ids."""
+    return values[(values < 0) | (values > LARGEST_ID) | (values != np.floor(values))]

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from terrashot.mapping.quality.amounts import Amounts, inside, pixel_areas
+from terrashot.mapping.quality.amounts import Amounts, pixel_areas
 from terrashot.mapping.quality.class_raster import ClassRaster
+from terrashot.mapping.quality.legend import LARGEST_ID
 
 
 def draw_pixels(
-    raster: ClassRaster, amounts: Amounts, units: np.ndarray, seed: int, left_out: frozenset[int]
+    raster: ClassRaster, amounts: Amounts, units: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw so many pixels of each class without replacement, evenly over its ground.
 
@@ -18,10 +19,9 @@ def draw_pixels(
 
     Args:
         raster: The map.
-        amounts: Its classes [H].
+        amounts: Its classes, those that are left out not among them [H].
         units: Pixels of each [H], no more than there are.
         seed: Of the draw.
-        left_out: Classes of the map that are no part of it.
 
     Returns:
         Row, column and class id of each pixel [n], in random order.
@@ -30,17 +30,23 @@ def draw_pixels(
     width = raster.shape[1]
     keys = [np.empty(0) for _ in units]
     places = [np.empty(0, dtype=np.int64) for _ in units]
+    # What a key has to exceed, by class id; the last place is that of pixels without a class.
+    least = np.full(LARGEST_ID + 2, np.inf)
+    least[amounts.ids] = -np.inf
     for block in raster.blocks():
-        ids, _ = inside(found := raster.read(block), found, left_out)
+        ids = raster.read(block)
         drawn = np.log(rng.random(ids.shape)) / pixel_areas(raster, block)
+        rows, columns = np.nonzero(drawn > least[ids])
+        of, key = ids[rows, columns], drawn[rows, columns]
+        place = (block.top + rows) * width + block.left + columns
         for number, (index, most) in enumerate(zip(amounts.ids, units, strict=True)):
-            least = keys[number].min() if len(keys[number]) == most else -np.inf
-            rows, columns = np.nonzero((ids == index) & (drawn > least))
-            key = np.concatenate([keys[number], drawn[rows, columns]])
-            place = (block.top + rows) * width + block.left + columns
-            place = np.concatenate([places[number], place])
-            best = np.argsort(-key, kind="stable")[:most]
-            keys[number], places[number] = key[best], place[best]
+            mine = of == index
+            own = np.concatenate([keys[number], key[mine]])
+            where = np.concatenate([places[number], place[mine]])
+            best = np.argsort(-own, kind="stable")[:most]
+            keys[number], places[number] = own[best], where[best]
+            if len(best) == most:
+                least[index] = own[best[-1]]
     every = np.concatenate(places)
     ids = np.repeat(amounts.ids, [len(found) for found in places])
     order = rng.permutation(len(every))

@@ -113,7 +113,7 @@ def write_sample(map_path: Path, output: Path, options: SampleOptions) -> DrawnS
         amounts, _ = measure(raster, raster, left_out)
         wanted = options.units or _size(raster, amounts, options)
         units = allocate(options.allocation, wanted, amounts.areas, amounts.pixels, options.minimum)
-        rows, columns, ids = draw_pixels(raster, amounts, units, options.seed, left_out)
+        rows, columns, ids = draw_pixels(raster, amounts, units, options.seed)
         points = _points(raster, rows, columns)
         drawn = DrawnSample(
             output,

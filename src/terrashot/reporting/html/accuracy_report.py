@@ -56,7 +56,10 @@ class AccuracyReport:
     notices: list[Notice]
     sections: list[Section]
     overall: str
+    overall_margin: str
     overall_meaning: str
+    total: int
+    whole: str
     classes: list[ClassMarks]
     looked_at: str
     unit: str
@@ -81,7 +84,7 @@ def accuracy_page(
     rows = class_figures(assessment)
     # Both ends of the scale of areas: nothing, and the largest that an interval reaches.
     largest = max(max(row.mapped, row.area.high or 0.0, row.area.value or 0.0) for row in rows)
-    overall = overall_figure(assessment)
+    value, _, margin = share_text(overall_figure(assessment)).partition(" ± ")
     intervals = (
         f"{100 * assessment.confidence:g} % intervals"
         if assessment.sampled
@@ -91,11 +94,14 @@ def accuracy_page(
         "accuracy.html",
         AccuracyReport(
             title=title,
-            kicker=f"how good is the map · {int(assessment.counts.sum())} {assessment.looked_at}",
+            kicker=f"how good is the map · {assessment.total} {assessment.looked_at}",
             facts=list(facts),
             notices=[
                 Notice("note", "What is assumed", assessment.assumption),
-                *[Notice("warning", "Of the input", note) for note in assessment.notes],
+                *[
+                    Notice("warning", "Of the input", note[:1].upper() + note[1:])
+                    for note in assessment.notes
+                ],
             ],
             sections=[
                 Section("summary", "Summary"),
@@ -103,8 +109,11 @@ def accuracy_page(
                 Section("classes", "Accuracy"),
                 Section("matrix", "Error matrix"),
             ],
-            overall=share_text(overall),
+            overall=value,
+            overall_margin=f"± {margin} %" if margin else "%",
             overall_meaning=f"of the area is mapped rightly ({intervals})",
+            total=assessment.total,
+            whole=area_text(assessment.whole, assessment.whole),
             classes=[_marks(row, assessment, largest) for row in rows],
             looked_at=assessment.looked_at,
             unit=assessment.unit,
