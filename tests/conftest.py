@@ -22,7 +22,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 pytest_plugins = [
     "tests.fixtures.adapted",
+    "tests.fixtures.maps",
     "tests.fixtures.once",
+    "tests.fixtures.remote",
     "tests.fixtures.runs",
     "tests.fixtures.scene",
 ]
@@ -214,7 +216,7 @@ def write_raster(tmp_path):
         fixed |= {"height": array.shape[1], "width": array.shape[2]}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, "w", **fixed, **profile) as target:
+            with rasterio.open(path, "w", **(fixed | profile)) as target:
                 target.write(array)
         return path
 
