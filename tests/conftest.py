@@ -23,7 +23,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 pytest_plugins = [
     "tests.fixtures.adapted",
     "tests.fixtures.layers",
+    "tests.fixtures.maps",
     "tests.fixtures.once",
+    "tests.fixtures.remote",
     "tests.fixtures.runs",
     "tests.fixtures.scene",
 ]
@@ -215,7 +217,7 @@ def write_raster(tmp_path):
         fixed |= {"height": array.shape[1], "width": array.shape[2]}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, "w", **fixed, **profile) as target:
+            with rasterio.open(path, "w", **(fixed | profile)) as target:
                 target.write(array)
         return path
 

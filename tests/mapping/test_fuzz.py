@@ -146,9 +146,10 @@ def test_a_file_is_read_or_refused_with_one_clear_error(raster, spec, scale, ban
         write(path, raster)
         try:
             scene = inspect_scene(path, spec, bands, scale)
-            with TileSource(scene, 64) as source:
-                for top in range(0, scene.height, 64):
-                    image, valid = source.read(top, 0, 64, 96)
+            windows = [(top, 0, 64, 96) for top in range(0, scene.height, 64)]
+            with TileSource(scene, windows) as source:
+                for window in windows:
+                    image, valid = source.read(*window)
                     assert image.shape == (spec.channels, 64, 96)
                     assert valid.shape == (64, 96)
                     assert image.dtype == np.uint8 or (0 <= image.min() <= image.max() <= 1)

@@ -16,7 +16,7 @@ def picture(bands=3, dtype="uint8", high=255, side=100):
 
 
 def read_all(scene):
-    with TileSource(scene, 128) as source:
+    with TileSource(scene, [(0, 0, 128, 128)]) as source:
         return source.read(0, 0, 128, 128)
 
 
@@ -149,7 +149,7 @@ def test_a_broken_block_in_the_middle_is_named(write_raster):
     content[middle : middle + 3000] = bytes(3000)
     path.write_bytes(content)
     scene = inspect_scene(path)
-    with TileSource(scene, 128) as source:
+    with TileSource(scene, [(0, 0, 64, 64), (0, 0, 512, 512)]) as source:
         source.read(0, 0, 64, 64)
         with pytest.raises(DataError, match=r"a\.tif is damaged: rows 0 to 511"):
             source.read(0, 0, 512, 512)

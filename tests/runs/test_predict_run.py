@@ -1,7 +1,6 @@
 """Scenes through ``run.py experiment=predict``, with a model that knows classes by their colour."""
 
 import csv
-import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,26 +27,6 @@ def ids():
     ids[100:140] = 2
     ids[117:263, 131:260] = 3
     return ids
-
-
-@pytest.fixture
-def map_scenes(repository, color_model, tmp_path, monkeypatch):
-    """Run with the colour model in small windows; returns the exit code."""
-    checkpoint = tmp_path / "adapted.ckpt"
-    checkpoint.touch()
-    loader = "terrashot.model.base_head.load_network"
-    monkeypatch.setattr(loader, lambda _: color_model)
-
-    def run(scenes: Path | str, *overrides: str) -> int:
-        fixed = [f"ckpt={checkpoint}", f"input={scenes}", f"output={tmp_path / 'maps'}"]
-        fixed += [f"paths.logs={tmp_path / 'logs'}", "trainer.accelerator=cpu"]
-        small = ["mapping.window=128", "mapping.overlap=32"]
-        color_model.windows = 0
-        return main(repository / "configs", ["experiment=predict", *fixed, *small, *overrides])
-
-    run.maps = tmp_path / "maps"
-    run.results = lambda: json.loads((tmp_path / "logs/predict/latest/results.json").read_text())
-    return run
 
 
 def read(path: Path) -> np.ndarray:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from terrashot.app.config.groups import check_group_names, print_experiments, print_help
-from terrashot.errors import TerrashotError
+from terrashot.errors import CheckpointError, ConfigError, DataError, TerrashotError
 
 _FOLDER_FLAG = "--run-folder"
 
@@ -61,8 +61,9 @@ def _run_in_folder(folder: Path) -> None:
 
 
 def _title(error: TerrashotError) -> str:
-    return {
-        "ConfigError": "Configuration:",
-        "DataError": "Data:",
-        "CheckpointError": "Checkpoint:",
-    }.get(type(error).__name__, "Error:")
+    kinds = {
+        ConfigError: "Configuration:",
+        DataError: "Data:",
+        CheckpointError: "Checkpoint:",
+    }
+    return next((title for kind, title in kinds.items() if isinstance(error, kind)), "Error:")

@@ -1,17 +1,17 @@
 """Which bands of a file the channels of an image are."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rasterio.enums import ColorInterp
 
+from terrashot.data.remote.address import RasterPath
 from terrashot.errors import DataError
 from terrashot.image_spec import RGB, Band
 
 
 def choose_bands(
-    path: Path,
+    path: RasterPath,
     source: Any,  # noqa: ANN401 - rasterio has no types
     wanted: Sequence[Band],
     alpha: int | None,
@@ -52,7 +52,7 @@ def choose_bands(
 
 
 def _rgb(
-    path: Path,
+    path: RasterPath,
     source: Any,  # noqa: ANN401 - rasterio has no types
     colors: list[str],
     alpha: int | None,
@@ -81,7 +81,7 @@ def _rgb(
     )
 
 
-def _named(path: Path, band: Band, colors: list[str], names: list[str], key: str) -> int:
+def _named(path: RasterPath, band: Band, colors: list[str], names: list[str], key: str) -> int:
     if isinstance(band, int):
         if 1 <= band <= len(colors):
             return band

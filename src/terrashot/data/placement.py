@@ -1,17 +1,22 @@
 """What a file says of where it lies, and what of it can't be followed."""
 
-from pathlib import Path
+import struct
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
-from PIL import TiffImagePlugin
+from rasterio.errors import RasterioError
 
+from terrashot.data.remote.access import RemoteBytes
+from terrashot.data.remote.address import RasterPath, RemoteFile
 from terrashot.errors import DataError
 
 _ORIENTATION = 274  # TIFF 6.0, section 8
 _UPRIGHT = (None, 1)
+_MOST_TAGS = 4096
 
 
-def check_placement(path: Path, source: Any) -> tuple[str | None, tuple[str, ...]]:  # noqa: ANN401
+def check_placement(path: RasterPath, source: Any) -> tuple[str | None, tuple[str, ...]]:  # noqa: ANN401
     """The reference system of an open file as WKT, and notes on what is not made use of.
 
     Raises:
@@ -52,19 +57,36 @@ def check_placement(path: Path, source: Any) -> tuple[str | None, tuple[str, ...
     return crs, tuple(notes)
 
 
-def _orientation(path: Path, source: Any) -> int | None:  # noqa: ANN401 - rasterio has no types
+def _orientation(path: RasterPath, source: Any) -> int | None:  # noqa: ANN401 - rasterio has no types
     """The orientation tag of a TIFF or JPEG; GDAL follows neither."""
-    if source.driver in ("GTiff", "COG"):
+    if source.driver not in ("GTiff", "COG"):
+        value = source.tags().get("EXIF_Orientation")
+        return int(value) if value is not None and str(value).isdigit() else None
+    with ExitStack() as stack:
         try:
-            with path.open("rb") as file:
-                head = file.read(8)
-                if head[2:4] in (b"+\x00", b"\x00+"):  # BigTIFF
-                    head += file.read(8)
-                tags = TiffImagePlugin.ImageFileDirectory_v2(head)
-                file.seek(tags.next)
-                tags.load(file)
-            return int(tags.get(_ORIENTATION, 1))
-        except (OSError, SyntaxError, ValueError, TypeError, KeyError):
+            if isinstance(path, RemoteFile):
+                return _tiff_value(RemoteBytes(path), _ORIENTATION)
+            file = stack.enter_context(path.open("rb"))
+
+            def read(first: int, count: int) -> bytes:
+                file.seek(first)
+                return file.read(count)
+
+            return _tiff_value(read, _ORIENTATION)
+        except (OSError, RasterioError, struct.error):
             return None  # whatever is wrong with the file, GDAL says it better
-    value = source.tags().get("EXIF_Orientation")
-    return int(value) if value is not None and str(value).isdigit() else None
+
+
+def _tiff_value(read: Callable[[int, int], bytes], wanted: int) -> int | None:
+    """A tag of one short number in the first directory (TIFF 6.0, section 2; BigTIFF)."""
+    head = read(0, 16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = struct.unpack(f"{order}H", head[2:4])[0] == 43
+    (start,) = struct.unpack(f"{order}{'Q' if big else 'I'}", head[8:16] if big else head[4:8])
+    counted, size, value = (8, 20, 12) if big else (2, 12, 8)  # bytes; where in an entry
+    (count,) = struct.unpack(f"{order}{'Q' if big else 'H'}", read(start, counted))
+    entries = read(start + counted, size * min(count, _MOST_TAGS))
+    for at in range(0, len(entries), size):
+        if struct.unpack_from(f"{order}H", entries, at)[0] == wanted:
+            return int(struct.unpack_from(f"{order}H", entries, at + value)[0])
+    return None

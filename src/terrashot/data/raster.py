@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,9 @@ from rasterio.windows import Window
 
 from terrashot.data.bands import choose_bands
 from terrashot.data.placement import check_placement
+from terrashot.data.remote.access import reading_options
+from terrashot.data.remote.address import RasterPath, RemoteFile
+from terrashot.data.remote.patience import remote_error
 from terrashot.errors import DataError
 from terrashot.image_spec import Band
 
@@ -48,7 +50,7 @@ class Raster:
         notes: What the file says of itself that is not made use of.
     """
 
-    path: Path
+    path: RasterPath
     height: int
     width: int
     dtype: str
@@ -72,14 +74,20 @@ class Raster:
 
 
 @contextmanager
-def open_raster(path: Path, missing: str, kind: str = "a raster") -> Iterator[Any]:
+def open_raster(path: RasterPath, missing: str, kind: str = "a raster") -> Iterator[Any]:
     """Open a file with rasterio; whatever goes wrong in opening or reading is a DataError.
+
+    Of a remote file it is a ``RemoteError``, for ``patiently``.
 
     Args:
         path: The file.
         missing: What to say, after the path, where there is none.
         kind: What the file should be.
     """
+    if isinstance(path, RemoteFile):
+        with _open_remote(path) as source:
+            yield source
+        return
     if not path.is_file():
         raise DataError(f"{path} does not exist{missing}")
     try:
@@ -95,13 +103,24 @@ def open_raster(path: Path, missing: str, kind: str = "a raster") -> Iterator[An
         ) from error
 
 
+@contextmanager
+def _open_remote(file: RemoteFile) -> Iterator[Any]:
+    try:
+        with rasterio.Env(**STRICT_READING, **reading_options(file)), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(file.gdal) as source:
+                yield source
+    except RasterioError as error:
+        raise remote_error(file, error) from None  # what GDAL says holds the whole address
+
+
 def reason(error: BaseException) -> str:
     """The first line of what GDAL said."""
     return str(error.__cause__ or error).strip().splitlines()[0].rstrip(".")
 
 
 def inspect_raster(
-    path: Path,
+    path: RasterPath,
     source: Any,  # noqa: ANN401 - rasterio has no types
     wanted: Sequence[Band],
     key: str,

@@ -25,7 +25,7 @@ def check_scenes(
     """The scenes that ``input=`` names, all of them looked at.
 
     Args:
-        value: a file, folder or glob.
+        value: a file, folder or glob, an address, or a catalogue (``stac:``).
         spec: the network's channels; None: 8-bit RGB.
         bands: see ``inspect_scene``.
         scale: see ``inspect_scene``.
@@ -36,7 +36,7 @@ def check_scenes(
     scenes, problems = [], []
     for path in find_scenes(value):
         try:
-            if path.suffix.lower() == ".vrt":
+            if isinstance(path, Path) and path.suffix.lower() == ".vrt":
                 check_vrt(path)
             scenes.append(inspect_scene(path, spec, bands, scale))
         except TerrashotError as error:

@@ -5,6 +5,8 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
+from terrashot.data.remote.address import RasterPath, without_secrets
+from terrashot.data.remote.places import elsewhere
 from terrashot.errors import DataError
 
 _SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".png", ".jpg", ".jpeg", ".img")
@@ -18,21 +20,26 @@ _SIDE = (
 )  # fmt: skip
 
 
-def find_scenes(value: str) -> list[Path]:
-    """The rasters of a file, a folder (not of folders in it) or a glob, sorted.
+def find_scenes(value: str) -> list[RasterPath]:
+    """The rasters of a file, a folder (not of folders in it), a glob, an address or a catalogue.
 
     Side files that a glob such as ``folder/*`` finds too are left out.
 
     Raises:
         DataError: there is none, or two have the same name, so that their maps would too.
     """
+    remote = elsewhere(value)
+    return _named_apart(value, sorted(_on_disk(value)) if remote is None else remote)
+
+
+def _on_disk(value: str) -> list[Path]:
     path = Path(value)
     if path.is_dir():
-        found = sorted(
+        found = [
             p
             for p in path.iterdir()
             if p.suffix.lower() in _SUFFIXES and p.is_file() and not p.name.startswith(".")
-        )
+        ]
         if not found:
             raise DataError(
                 f"input={value}: the folder holds no raster ({', '.join(_SUFFIXES)}). Name the "
@@ -42,21 +49,27 @@ def find_scenes(value: str) -> list[Path]:
         found = [path]
     else:
         matches = glob.glob(_pattern(path), recursive=True)
-        found = _without_side_files(sorted(p for p in map(Path, matches) if p.is_file()))
+        found = _without_side_files([p for p in map(Path, matches) if p.is_file()])
         if not found:
             raise DataError(
                 f"input={value}: there is no such file or folder, and no file fits it as a "
-                "pattern. Give a raster, a folder of rasters, a VRT, or a glob in quotes such as "
-                "'scenes/*.tif'."
+                "pattern. Give a raster, a folder of rasters, a VRT, a glob in quotes such as "
+                "'scenes/*.tif', an address (https://, s3://, /vsi...) or a catalogue (stac:...)."
             )
+    return found
+
+
+def _named_apart(value: str, found: list[RasterPath]) -> list[RasterPath]:
+    """The same; raises where the maps of two would have one name."""
     by_stem = defaultdict(list)
     for scene in found:
         by_stem[scene.stem].append(scene)
     for same in by_stem.values():
         if len(same) > 1:
             raise DataError(
-                f"input={value}: {same[0]} and {same[1]} have the same name, so that one's map "
-                "would replace the other's. Rename one, or map them into two output folders."
+                f"input={without_secrets(value)}: {same[0]} and {same[1]} have the same name, so "
+                "that one's map would replace the other's. Rename one, or map them into two output "
+                "folders."
             )
     return found
 

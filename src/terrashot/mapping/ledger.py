@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from terrashot.data.remote.address import RasterPath, RemoteFile
 from terrashot.files import write_json
 from terrashot.mapping.scene import Scene
 from terrashot.mapping.vrt import check_vrt
@@ -108,11 +109,19 @@ def _read(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def address_key(path: RasterPath) -> dict[str, str]:
+    """What a note says further of a scene whose address is not kept in full."""
+    return {"scene_key": path.key} if isinstance(path, RemoteFile) else {}
+
+
 def scene_digest(scene: Scene, settings: Mapping[str, Any]) -> str:
     """A digest of all that a map depends on: the scene's files and the settings."""
-    files = [scene.path]
-    if scene.path.suffix.lower() == ".vrt":
-        files += check_vrt(scene.path)
-    states = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    if isinstance(scene.path, RemoteFile):
+        states: list[tuple[str | int, ...]] = [(scene.path.key, scene.content)]
+    else:
+        files = [scene.path]
+        if scene.path.suffix.lower() == ".vrt":
+            files += check_vrt(scene.path)
+        states = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     text = json.dumps([states, repr(scene.identity), settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -48,7 +48,8 @@ def map_scene(
 
     Args:
         model: Adapted, or a stage-1 network, which maps its base classes.
-        scene: A raster, a folder of rasters, a VRT or a glob.
+        scene: A raster, a folder of rasters, a VRT or a glob; an address (``https://``, ``s3://``,
+            ``/vsi...``) or a catalogue (``stac:``).
         folder: Of the maps; it is made.
         views: ``plain``, ``mirror``, ``flips`` or ``dihedral``; None: those that the model was
             scored with.

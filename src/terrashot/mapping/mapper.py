@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from terrashot.data.remote.address import RasterPath
 from terrashot.errors import DataError, TerrashotError
 from terrashot.image_spec import as_unit
 from terrashot.mapping.background import WriteBehind
 from terrashot.mapping.blending import Blender, Layers
 from terrashot.mapping.clock import Clock
 from terrashot.mapping.job import Run, SceneJob, share_rows
-from terrashot.mapping.ledger import Ledger
+from terrashot.mapping.ledger import Ledger, address_key
 from terrashot.mapping.stream import WindowBatch, WindowStream
 from terrashot.model.views import Views
 
@@ -41,6 +42,7 @@ class SceneMapper:
         views: flips and rotations.
         batch_size: windows in a batch.
         ahead: batches that are read ahead.
+        requests: what is asked of a remote scene at once.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class SceneMapper:
         views: Views,
         batch_size: int = 1,
         ahead: int = 4,
+        requests: int = 8,
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.jobs = list(jobs)
@@ -62,8 +65,9 @@ class SceneMapper:
         self.views = views
         self.batch_size = batch_size
         self.ahead = ahead
+        self.requests = requests
         self.clock = Clock()
-        self.failures: dict[Path, str] = {}
+        self.failures: dict[RasterPath, str] = {}
         self._writer = WriteBehind()
         self._blender: Blender | None = None
         self._place = (-1, -1)  # run and row of the last batch
@@ -96,7 +100,9 @@ class SceneMapper:
         last = {run.job: number for number, run in enumerate(self.runs)}
         self._closing = {number for job, number in last.items() if len(held[job]) == 1}
         self._rows_left = [len(left) for left in pending]
-        return WindowStream(self.jobs, self.runs, self.batch_size, self.ahead, self.clock)
+        return WindowStream(
+            self.jobs, self.runs, self.batch_size, self.ahead, self.requests, self.clock
+        )
 
     def step(self, batch: WindowBatch) -> int:
         """Map the windows of a batch, which lie on the model's device; returns their number."""
@@ -166,6 +172,7 @@ class SceneMapper:
             return
         facts = {
             "scene": str(job.scene.path),
+            **address_key(job.scene.path),
             "height": job.scene.height,
             "width": job.scene.width,
             "seconds": round(time.perf_counter() - began, 2),
@@ -179,7 +186,9 @@ class SceneMapper:
         print(f"\n{message}", flush=True)  # at once, and in every process: the others go on
 
 
-def describe_failures(failures: dict[Path, str], missing: Sequence[Path], scenes: int) -> DataError:
+def describe_failures(
+    failures: dict[RasterPath, str], missing: Sequence[RasterPath], scenes: int
+) -> DataError:
     """The error that ends a run some of whose scenes have no map."""
     if len(missing) == 1 and missing[0] in failures:
         return DataError(failures[missing[0]])

@@ -38,6 +38,7 @@ class WindowOptions:
             scored with.
         batch_size: Windows at once.
         ahead: Batches read ahead.
+        requests: What is asked of a remote scene at once.
 
     Raises:
         ConfigError: a value that can't be.
@@ -49,11 +50,12 @@ class WindowOptions:
     views: str | None = None
     batch_size: int = 1
     ahead: int = 4
+    requests: int = 8
 
     def __post_init__(self) -> None:
         """Check the values."""
         check_window(self.window, self.overlap)
-        for key in ("batch_size", "ahead"):
+        for key in ("batch_size", "ahead", "requests"):
             if getattr(self, key) < 1:
                 raise ConfigError(f"mapping.{key} is {getattr(self, key)}; it must be 1 or more.")
         if self.views is not None:
@@ -129,7 +131,7 @@ class MapRequest:
             **{f.name: getattr(self.options, f.name) for f in fields(self.options)},
             "views": self.views,
         }
-        del settings["ahead"]
+        del settings["ahead"], settings["requests"]
         jobs = []
         for scene in self.scenes:
             digest = scene_digest(scene, settings)
@@ -155,6 +157,7 @@ class MapRequest:
             Views(self.views),
             self.options.batch_size,
             self.options.ahead,
+            self.options.requests,
         )
 
     def _class_map(self, scene: Scene) -> Path:

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from terrashot.data.imagery import PERCENTILE, percentiles, scale_pairs
 from terrashot.data.raster import Raster, inspect_raster, open_raster, sample_pixels
+from terrashot.data.remote.access import fingerprint
+from terrashot.data.remote.address import RasterPath, RemoteFile
+from terrashot.data.remote.patience import patiently
 from terrashot.errors import DataError
 from terrashot.image_spec import EIGHT_BIT, Band, ImageSpec
 
@@ -19,13 +21,15 @@ class Scene:
     Args:
         raster: What its header says.
         spec: The network's channels, with the scale of this scene.
+        content: A digest of the content of a remote file, whose size and time are not known.
     """
 
     raster: Raster
     spec: ImageSpec
+    content: str = ""
 
     @property
-    def path(self) -> Path:
+    def path(self) -> RasterPath:
         """The file."""
         return self.raster.path
 
@@ -63,14 +67,14 @@ class Scene:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
+def opened(path: RasterPath) -> Iterator[Any]:
     """Open a raster; whatever goes wrong in opening becomes a DataError."""
     with open_raster(path, "; give the path of a raster with input=PATH.") as source:
         yield source
 
 
 def inspect_scene(
-    path: Path,
+    path: RasterPath,
     spec: ImageSpec | None = None,
     bands: Sequence[Band] | None = None,
     scale: tuple[float, float] | str | None = None,
@@ -89,13 +93,18 @@ def inspect_scene(
         DataError: not readable, other bands, or pixels of another type and no scale.
     """
     own = (spec or ImageSpec()).read_as(bands)
+    return patiently(lambda: _inspected(path, own, scale))
+
+
+def _inspected(path: RasterPath, own: ImageSpec, scale: tuple[float, float] | str | None) -> Scene:
     with opened(path) as source:
         raster = inspect_raster(path, source, own.bands, "input.bands")
         _check_type(raster, own, scale)
+        content = fingerprint(path, source) if isinstance(path, RemoteFile) else ""
         if scale is None:
-            return Scene(raster, own)
+            return Scene(raster, own, content)
         pairs = scale_pairs(scale, raster, lambda: percentiles(sample_pixels(source, raster)))
-    return Scene(raster, replace(own, scale=pairs))
+    return Scene(raster, replace(own, scale=pairs), content)
 
 
 def _check_type(raster: Raster, spec: ImageSpec, scale: tuple[float, float] | str | None) -> None:

@@ -45,7 +45,7 @@ class SceneSample:
         """
         for scene, top, left in self.places:
             height, width = (min(self.window, side) for side in (scene.height, scene.width))
-            with TileSource(scene, height) as source:
+            with TileSource(scene, [(top, left, height, width)]) as source:
                 pixels, valid = source.read(top, left, height, width)
             image = as_unit(torch.from_numpy(pixels).unsqueeze(0))
             yield image, torch.from_numpy(valid)

@@ -12,6 +12,7 @@ from terrashot.errors import DataError
 from terrashot.mapping.background import ReadAhead
 from terrashot.mapping.clock import Clock
 from terrashot.mapping.job import Run, SceneJob, count_batches
+from terrashot.mapping.pieces import Box
 from terrashot.mapping.source import TileSource
 
 
@@ -45,6 +46,7 @@ class WindowStream(IterableDataset[WindowBatch]):
         runs: the rows of this process.
         batch_size: windows in a batch.
         ahead: batches that are read ahead.
+        requests: what is asked of a remote scene at once.
         clock: counts seconds of reading.
     """
 
@@ -54,12 +56,14 @@ class WindowStream(IterableDataset[WindowBatch]):
         runs: Sequence[Run],
         batch_size: int,
         ahead: int,
+        requests: int,
         clock: Clock,
     ) -> None:
         self.jobs = jobs
         self.runs = runs
         self.batch_size = batch_size
         self.ahead = ahead
+        self.requests = requests
         self.clock = clock
 
     def __len__(self) -> int:
@@ -74,7 +78,7 @@ class WindowStream(IterableDataset[WindowBatch]):
         for number, run in enumerate(self.runs):
             job = self.jobs[run.job]
             try:
-                with TileSource(job.scene, job.plan.rows.size) as source:
+                with TileSource(job.scene, _windows(job, run), self.requests) as source:
                     for row in range(run.first, run.stop):
                         yield from self._row(source, job, number, row)
             except DataError as error:
@@ -94,6 +98,16 @@ class WindowStream(IterableDataset[WindowBatch]):
                     found = []
                 found.append((column, image, valid))
         yield _batch(found, run, row, last=True)
+
+
+def _windows(job: SceneJob, run: Run) -> list[Box]:
+    """The windows of a run, in the order in which they are read."""
+    rows, columns = job.plan.rows, job.plan.columns
+    return [
+        (rows.starts[row], left, rows.size, columns.size)
+        for row in range(run.first, run.stop)
+        for left in columns.starts
+    ]
 
 
 def _batch(

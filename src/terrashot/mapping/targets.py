@@ -5,7 +5,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from terrashot.data.remote.address import RasterPath, RemoteFile
 from terrashot.errors import ConfigError
 from terrashot.files import FileIndex
 from terrashot.mapping.cog import SIDECAR
@@ -24,7 +26,7 @@ class Target:
     """
 
     path: Path
-    scene: Path
+    scene: RasterPath
     inside: bool = False
 
 
@@ -39,7 +41,7 @@ class Inputs:
         DataError: a VRT, or one inside it, can't be opened.
     """
 
-    def __init__(self, rasters: Iterable[Path], others: Iterable[Path] = ()) -> None:
+    def __init__(self, rasters: Iterable[RasterPath], others: Iterable[Path] = ()) -> None:
         found = list(dict.fromkeys(f for raster in rasters for f in _files_of(raster)))
         self.files = [*found, *others]
         self._index = FileIndex(self.files)
@@ -146,8 +148,9 @@ def _check_present(present: Sequence[Target], ledger: Ledger) -> None:
                 f"earlier run has made it for the scene {owner}. Rename the scene, or name "
                 "another output folder."
             )
-        mapped = (ledger.note(stem) or {}).get("scene") if name == f"{stem}.tif" else None
-        if mapped and os.path.exists(mapped) and not os.path.samefile(mapped, target.scene):
+        note = ledger.note(stem) if name == f"{stem}.tif" else None
+        mapped = (note or {}).get("scene")
+        if note is not None and _is_of_another(note, target.scene):
             raise ConfigError(
                 f"{target.path} is to be written for the scene {target.scene}, but it is the map "
                 f"of another scene of that name, {mapped}. Name another output folder, rename the "
@@ -155,8 +158,24 @@ def _check_present(present: Sequence[Target], ledger: Ledger) -> None:
             )
 
 
-def _files_of(raster: Path) -> Iterator[Path]:
+def _is_of_another(note: dict[str, Any], scene: RasterPath) -> bool:
+    """Whether a map was made of another scene, which is still there."""
+    mapped, key = note.get("scene"), note.get("scene_key")
+    if key is not None or isinstance(scene, RemoteFile):
+        same = isinstance(scene, RemoteFile) and scene.key == key
+        return not same and (key is not None or _is_there(mapped))
+    return _is_there(mapped) and not os.path.samefile(mapped, scene)
+
+
+def _is_there(mapped: str | None) -> bool:
+    return bool(mapped) and os.path.exists(str(mapped))
+
+
+def _files_of(raster: RasterPath) -> Iterator[Path]:
     """The files that GDAL reads for a raster: sources and side files, those inside VRTs too."""
+    if isinstance(raster, RemoteFile):
+        yield from [raster.local] if raster.local is not None else []
+        return
     left, seen = [raster], {raster}
     while left:
         path = left.pop()

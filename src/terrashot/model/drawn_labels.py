@@ -27,7 +27,7 @@ class DrawnLabels:
 
     Args:
         labels: A vector file, or an object like a GeoDataFrame.
-        images: A raster, a folder, a glob, or several of them.
+        images: A raster, a folder, a glob, an address, a catalogue (``stac:``), or several.
         attribute: The column that names each object's class.
         layer: Name of the layer, where the file has several.
         areas: Likewise: inside these everything is labelled; None: nowhere.
@@ -115,10 +115,11 @@ class DrawnLabels:
         return None if self.sure is None else SureBase(windows, self.sure)
 
     def files(self) -> list[Path]:
-        """All files that are read."""
+        """All files of this machine that are read."""
         assert self.images is not None
         layers = [source for source in (self.labels, self.areas) if isinstance(source, str | Path)]
-        return [*map(Path, layers), *find_images(self.images)]
+        images = [path for path in find_images(self.images) if isinstance(path, Path)]
+        return [*map(Path, layers), *images]
 
     def provenance(self, layer: Layer, windows: SupportWindows) -> dict[str, Any]:
         """Plain values that say what was learned from."""

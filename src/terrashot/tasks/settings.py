@@ -42,7 +42,8 @@ def setting(
         choices: The words that are allowed.
         neutral: Whether no score depends on it: place, machine or looks of a run.
         path: Whether the value is a path, so that it may have any signs on the command line; of a
-            dictionary: the keys whose value is a path or something else (``rules.*.folder``).
+            dictionary: the keys whose value is a path or something else (``rules.*.folder``); of
+            a value that may be a list of paths: ``("",)``.
         factory: Makes the default, in place of ``default``.
         why: What the number is, and what to do about a wrong one, for the error.
     """

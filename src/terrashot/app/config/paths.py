@@ -133,7 +133,7 @@ def _path_keys() -> tuple[frozenset[str], frozenset[str]]:
             if path is True:
                 found[0].add(key)
             else:
-                found[1].update(f"{key}.{inner}" for inner in path or ())
+                found[1].update(f"{key}.{inner}" if inner else key for inner in path or ())
             group = group_type(field_types(kind)[item.name])
             if group is not None:
                 collect(group, f"{key}.")

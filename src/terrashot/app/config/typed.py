@@ -14,6 +14,7 @@ from terrashot.app.config.fields import all_keys, field_types, group_type, has_k
 from terrashot.app.config.groups import close_matches
 from terrashot.app.config.moved import renamed
 from terrashot.app.config.paths import without_references
+from terrashot.app.config.signatures import hand_on, with_signatures, without_signatures
 from terrashot.app.tasks.registry import all_tasks, find_task, task_on
 from terrashot.errors import ConfigError
 from terrashot.files import atomic_write
@@ -201,7 +202,11 @@ def _is_needed(kind: type, name: str) -> bool:
 
 
 def save_settings(settings: RunSettings, path: Path) -> None:
-    """Write the resolved configuration as YAML; ``load_settings`` reads it back."""
+    """Write the resolved configuration as YAML; ``load_settings`` reads it back.
+
+    Signed addresses are cut in the file; this process and those that it starts know them.
+    """
+    hand_on(asdict(settings))
     with atomic_write(path) as temporary:
         temporary.write_text(to_yaml(settings), encoding="utf-8")
 
@@ -216,7 +221,7 @@ def load_settings(path: Path, overrides: list[str] | None = None) -> RunSettings
             f"{path} is missing, so {path.parent} is no run folder. Give the folder of a run under "
             "logs/, for example resume=logs/stage1/2026-01-31_12-00-00."
         )
-    values = renamed(yaml.safe_load(path.read_text(encoding="utf-8")))
+    values = renamed(with_signatures(yaml.safe_load(path.read_text(encoding="utf-8"))))
     kind = find_task(str(values.get("task"))).settings
     config = OmegaConf.create(_escaped(_known_part(kind, values, strict=False)))
     for override in overrides or []:
@@ -230,13 +235,15 @@ def load_settings(path: Path, overrides: list[str] | None = None) -> RunSettings
 
 
 def to_yaml(settings: RunSettings) -> str:
-    """The resolved configuration as people read it."""
-    return yaml.safe_dump(asdict(settings), allow_unicode=True, sort_keys=False)
+    """The resolved configuration as people read it; signed addresses are cut."""
+    return yaml.safe_dump(to_plain(settings), allow_unicode=True, sort_keys=False)
 
 
 def to_plain(settings: RunSettings) -> dict[str, Any]:
-    """Nested dictionaries of plain values, for loggers and printing."""
-    return asdict(settings)
+    """Nested dictionaries of plain values, for loggers and printing; signed addresses are cut."""
+    plain = without_signatures(asdict(settings))
+    assert isinstance(plain, dict)
+    return plain
 
 
 def _escaped(value: Any) -> Any:  # noqa: ANN401 - plain values

@@ -16,9 +16,11 @@ from rich.console import Console
 
 from terrashot.app.config.checks import check_settings
 from terrashot.app.config.fields import scored_values
+from terrashot.app.config.signatures import without_signatures
 from terrashot.app.config.typed import load_settings, save_settings, to_yaml
 from terrashot.app.run.folder import FAILED, FINISHED, RunFolder, find_run
 from terrashot.app.tasks.registry import find_task
+from terrashot.data.remote.address import without_secrets
 from terrashot.errors import ConfigError, StoppedError, TerrashotError
 from terrashot.tasks.settings import RunSettings
 
@@ -57,7 +59,8 @@ def start_run(settings: RunSettings, arguments: list[str], console: Console) -> 
         )
         if folder.is_of_first_process:
             save_settings(settings, folder.config)
-    return run_prepared(settings, folder, shlex.join(["terrashot", *arguments]))
+    command = without_secrets(shlex.join(["terrashot", *arguments]))
+    return run_prepared(settings, folder, command)
 
 
 def _check_fixed_folder(folder: RunFolder, settings: RunSettings) -> None:
@@ -84,7 +87,7 @@ def _check_fixed_folder(folder: RunFolder, settings: RunSettings) -> None:
         raise ConfigError(
             f"{taken} a config.yaml that is no run's, which this run would replace. {remedy}"
         ) from error
-    own = scored_values(settings)
+    other, own = without_signatures(other), without_signatures(scored_values(settings))
     key = next((k for k in {**own, **other} if own.get(k) != other.get(k)), None)
     if key is not None:
         raise ConfigError(

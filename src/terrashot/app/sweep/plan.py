@@ -9,12 +9,14 @@ from typing import Any
 
 from terrashot.app.config.checks import check_settings
 from terrashot.app.config.compose import compose_settings
+from terrashot.app.config.signatures import without_signatures
 from terrashot.app.config.typed import load_settings, save_settings
 from terrashot.app.run.bench import SettingsBench
 from terrashot.app.run.folder import FINISHED, RunFolder, runs_of_jobs
 from terrashot.app.sweep.grid import GridJob, grid_jobs
 from terrashot.app.sweep.identity import job_identity
 from terrashot.app.tasks.registry import find_task
+from terrashot.data.remote.address import without_secrets
 from terrashot.errors import ConfigError, TerrashotError
 from terrashot.files import write_json
 from terrashot.tasks.settings import LoggedSettings, RunSettings
@@ -56,8 +58,10 @@ class Sweep:
         write_json(
             self.folder / "sweep.json",
             {
-                "command": shlex.join(["terrashot", *arguments]),
-                "jobs": [{"job": job.identity, **job.chosen} for job in self.jobs],
+                "command": without_secrets(shlex.join(["terrashot", *arguments])),
+                "jobs": [
+                    {"job": job.identity, **without_signatures(job.chosen)} for job in self.jobs
+                ],
             },
         )
 

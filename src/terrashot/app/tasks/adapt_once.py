@@ -160,6 +160,7 @@ class AdaptOnceTask(NovelAdaptationTask):
 def _check_unlabelled(settings: AdaptOnceSettings, bench: Bench) -> None:
     """Raise a ConfigError where method and ``input`` do not go together."""
     from terrashot.data.imagery import parse_scale
+    from terrashot.data.remote.address import without_secrets
     from terrashot.mapping.checks import check_scenes
 
     transductive = uses_query(bench)
@@ -175,7 +176,7 @@ def _check_unlabelled(settings: AdaptOnceSettings, bench: Bench) -> None:
         )
     if path is not None and not transductive and not joint:
         raise ConfigError(
-            f"input={path} names unlabelled tiles, but nothing learns from them: "
+            f"input={without_secrets(path)} names unlabelled tiles, but nothing learns from them: "
             "transduction is none and adaptation.joint is null. Choose transduction=classtrans or "
             "transduction=diam (with the method of that name), or adaptation.joint={rounds: 2} "
             "(any method), or leave input out."
@@ -229,6 +230,7 @@ def _adapt(
     from terrashot.adaptation.support.storage import storage_type
     from terrashot.app.run.folder import git_revision
     from terrashot.app.tasks.evaluation_results import publish_similarity
+    from terrashot.data.remote.address import without_secrets
     from terrashot.files import file_digest
     from terrashot.model.adapt_once import adapt_once
     from terrashot.model.adapted_file import save_adapted_model
@@ -285,7 +287,7 @@ def _adapt(
             "sha256": file_digest(checkpoint),
         },
         **_learned_from(settings, data, drawn),
-        "scenes": settings.input.path,
+        "scenes": None if settings.input.path is None else without_secrets(settings.input.path),
         "joint": adaptation.joint,
         "feature_stride": factor * base.segmenter.stride,
         "seed": settings.seed,

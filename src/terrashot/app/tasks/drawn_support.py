@@ -24,7 +24,7 @@ class DrawnSettings:
     """``support``: vector layers to learn from; see ``DrawnLabels``."""
 
     labels: str | None = setting(None, path=True)
-    images: Any = None
+    images: Any = setting(None, path=("",))
     attribute: str = "class"
     layer: str | None = None
     areas: str | None = setting(None, path=True)

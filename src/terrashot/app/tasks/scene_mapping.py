@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from terrashot.app.tasks.adapt_once import InputSettings
-from terrashot.errors import CheckpointError, ConfigError
+from terrashot.errors import CheckpointError, ConfigError, DataError
 from terrashot.tasks.settings import RunSettings, setting
 from terrashot.tasks.task import Bench, Run, Task
 
 if TYPE_CHECKING:
+    from terrashot.data.remote.address import RasterPath
     from terrashot.mapping.job import SceneJob
     from terrashot.mapping.ledger import Ledger
     from terrashot.mapping.mapper import SceneMapper
@@ -45,6 +46,7 @@ class MappingSettings:
     views: str | None = None
     batch_size: int = setting(1, at_least=1)
     ahead: int = setting(4, at_least=1)
+    requests: int = setting(8, at_least=1, at_most=256)
 
 
 @dataclass
@@ -215,7 +217,7 @@ def _report(
     from terrashot.reporting.run_summary import short_path
 
     notes: list[dict[str, Any]] = []
-    missing: list[Path] = []
+    missing: list[RasterPath] = []
     for job in jobs:
         stem = job.output.stem
         if not ledger.is_finished(stem, job.digest):
@@ -235,4 +237,5 @@ def _report(
     run.console.print(map_table(notes))
     run.say(f"maps in {short_path(ledger.output)}")
     if missing:
-        raise describe_failures(mapper.failures, missing, len(jobs))
+        failed = describe_failures(mapper.failures, missing, len(jobs))
+        raise DataError(f"{failed}\nTo go on: {run.read_info()['command']}")

@@ -3,6 +3,7 @@
 import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from terrashot.data.imagery import PERCENTILE, percentiles, scale_pairs
 from terrashot.data.labels.windows import Place
 from terrashot.data.raster import Raster, inspect_raster, open_raster, read_pixels, sample_pixels
 from terrashot.data.reading import check_type
+from terrashot.data.remote.address import RasterPath
+from terrashot.data.remote.patience import patiently
+from terrashot.data.remote.places import elsewhere
 from terrashot.errors import DataError
 from terrashot.image_spec import EIGHT_BIT, Band, ImageSpec
 
@@ -37,17 +41,20 @@ class LabelledImage:
         Raises:
             DataError: the file is damaged here.
         """
-        window = Window(place.left, place.top, place.width, place.height)
-        with open_raster(self.raster.path, _MISSING) as source:
-            raw, valid = read_pixels(source, self.raster, window)
+        raw, valid = patiently(lambda: self._read(place))
         pixels = self.spec.pixels(raw)
         return np.where(valid, pixels, 0).astype(pixels.dtype), valid
+
+    def _read(self, place: Place) -> tuple[np.ndarray, np.ndarray]:
+        window = Window(place.left, place.top, place.width, place.height)
+        with open_raster(self.raster.path, _MISSING) as source:
+            return read_pixels(source, self.raster, window)
 
 
 def find_images(
     value: str | Path | Sequence[str | Path], key: str = "support.images"
-) -> list[Path]:
-    """The rasters of a file, a folder (not of folders in it) or a glob, or of several, sorted.
+) -> list[RasterPath]:
+    """The rasters of a file, a folder (not of folders in it), a glob, an address or a catalogue.
 
     Args:
         value: The setting.
@@ -57,7 +64,10 @@ def find_images(
         DataError: there is none.
     """
     if not isinstance(value, str | Path):
-        return sorted({path for each in value for path in find_images(each, key)})
+        return sorted({path for each in value for path in find_images(each, key)}, key=str)
+    remote = elsewhere(value) if isinstance(value, str) else None
+    if remote is not None:
+        return remote
     path = Path(value)
     if path.is_dir():
         found = [p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file()]
@@ -70,11 +80,11 @@ def find_images(
             f"{key}={value}: there is no raster there. Give a raster, a folder of "
             "rasters, or a glob in quotes such as 'city/*.tif'."
         )
-    return sorted(found)
+    return list(sorted(found))
 
 
 def inspect_images(
-    paths: Sequence[Path],
+    paths: Sequence[RasterPath],
     spec: ImageSpec,
     bands: Sequence[Band] | None = None,
     scale: tuple[float, float] | str | None = None,
@@ -95,11 +105,11 @@ def inspect_images(
         DataError: not readable, other bands, or pixels of another type and no scale.
     """
     own = spec.read_as(bands, f"{group}.bands")
-    return [_inspected(path, own, scale, group) for path in paths]
+    return [patiently(partial(_inspected, path, own, scale, group)) for path in paths]
 
 
 def _inspected(
-    path: Path, spec: ImageSpec, scale: tuple[float, float] | str | None, group: str
+    path: RasterPath, spec: ImageSpec, scale: tuple[float, float] | str | None, group: str
 ) -> LabelledImage:
     with open_raster(path, _MISSING) as source:
         raster = inspect_raster(path, source, spec.bands, f"{group}.bands")
