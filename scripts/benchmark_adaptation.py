@@ -44,7 +44,7 @@ from terrashot.adaptation.transition.rank_one import RankOneTransition
 from terrashot.files import write_json
 from terrashot.losses.cross_entropy import CrossEntropy
 from terrashot.similarity.transport import Transport
-from terrashot.tasks.settings import AdaptationSettings
+from terrashot.tasks.settings.groups import AdaptationSettings
 
 ROWS = 2 * (BASE + NOVEL) + BASE
 STEP = {"lr": 9e-5, "momentum": 0.9, "weight_decay": 5e-4, "decay_to": "snapshot"}

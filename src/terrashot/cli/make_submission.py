@@ -22,7 +22,7 @@ from terrashot.cli.command import make_parser, run_command
 from terrashot.data.layout import FewShotLayout
 from terrashot.errors import ConfigError
 from terrashot.mapping.submission import write_submission
-from terrashot.tasks.settings import StageTwoSettings
+from terrashot.tasks.settings.runs import StageTwoSettings
 from terrashot.taxonomy import Taxonomy
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from terrashot.errors import ConfigError
-from terrashot.tasks.settings import SceneSettings
+from terrashot.tasks.settings.data import SceneSettings
 
 if TYPE_CHECKING:
     from terrashot.data.scenes.source import SceneSource

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from terrashot.errors import ConfigError
-from terrashot.tasks.settings import LoggedSettings, RunSettings, TileSettings
+from terrashot.tasks.settings.runs import LoggedSettings, RunSettings, TileSettings
 
 if TYPE_CHECKING:  # torch and Lightning take seconds; the settings of a task are asked for first
     import torch

@@ -8,7 +8,9 @@ from terrashot.app.config import compose, typed
 from terrashot.app.config.compose import compose_settings
 from terrashot.app.tasks import registry
 from terrashot.errors import ConfigError
-from terrashot.tasks.settings import DatasetSettings, OptimizedSettings, setting
+from terrashot.tasks.settings.data import DatasetSettings
+from terrashot.tasks.settings.field import setting
+from terrashot.tasks.settings.runs import OptimizedSettings
 from terrashot.tasks.task import Task
 
 

@@ -11,7 +11,7 @@ from terrashot.data.held_out import FILE, write_held_out
 from terrashot.data.layout import FewShotLayout, Tile
 from terrashot.data.twins import repeated_support, support_in_queries
 from terrashot.errors import ConfigError, DataError
-from terrashot.tasks.settings import LoggedSettings, TileSettings
+from terrashot.tasks.settings.runs import LoggedSettings, TileSettings
 from terrashot.tasks.task import Task, taxonomy_of
 
 _MOST = 5

@@ -10,7 +10,8 @@ from terrashot.app.run.build import device_count, resolve_accelerator
 from terrashot.app.tasks.registry import find_task
 from terrashot.data.label_codes import LabelCodes
 from terrashot.errors import ConfigError
-from terrashot.tasks.settings import RunSettings, TileSettings, TrainingData
+from terrashot.tasks.settings.data import TrainingData
+from terrashot.tasks.settings.runs import RunSettings, TileSettings
 from terrashot.tasks.task import Task, names_classes, taxonomy_of
 
 

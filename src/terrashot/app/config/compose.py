@@ -23,7 +23,7 @@ from terrashot.app.config.paths import SHORT, as_grammar
 from terrashot.app.config.typed import task_of, to_settings, unknown_key
 from terrashot.app.tasks.registry import all_tasks, find_task
 from terrashot.errors import ConfigError
-from terrashot.tasks.settings import RunSettings
+from terrashot.tasks.settings.runs import RunSettings
 
 
 def compose_settings(configs: Path, overrides: list[str]) -> RunSettings:

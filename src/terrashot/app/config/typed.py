@@ -18,7 +18,7 @@ from terrashot.app.config.signatures import hand_on, with_signatures, without_si
 from terrashot.app.tasks.registry import all_tasks, find_task, task_on
 from terrashot.errors import ConfigError
 from terrashot.files import atomic_write
-from terrashot.tasks.settings import RunSettings
+from terrashot.tasks.settings.runs import RunSettings
 from terrashot.tasks.task import Task
 
 

@@ -12,7 +12,8 @@ from terrashot.data.imagery import Imagery
 from terrashot.errors import CheckpointError, ConfigError
 from terrashot.image_spec import ImageSpec
 from terrashot.model.stage1_file import find_checkpoint, load_base_spec
-from terrashot.tasks.settings import LoggedSettings, RunSettings, TileSettings, TrainingData
+from terrashot.tasks.settings.data import TrainingData
+from terrashot.tasks.settings.runs import LoggedSettings, RunSettings, TileSettings
 from terrashot.tasks.task import FinishedRun, training_images
 
 STAGE1 = "base_segmentation"

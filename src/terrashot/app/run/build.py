@@ -17,14 +17,9 @@ from terrashot.errors import ConfigError
 from terrashot.files import file_digest
 from terrashot.image_spec import ImageSpec
 from terrashot.tasks.optimization import OptimizationPlan
-from terrashot.tasks.settings import (
-    OptimizedSettings,
-    RunSettings,
-    TileSettings,
-    TrainerSettings,
-    TrainingData,
-    TrainingStrategy,
-)
+from terrashot.tasks.settings.data import TrainingData
+from terrashot.tasks.settings.groups import TrainerSettings, TrainingStrategy
+from terrashot.tasks.settings.runs import OptimizedSettings, RunSettings, TileSettings
 from terrashot.tasks.task import taxonomy_of
 
 

@@ -12,7 +12,7 @@ from terrashot.app.config.typed import to_plain
 from terrashot.app.run.folder import RunFolder
 from terrashot.callbacks.wandb_run import Mode, make_wandb_logger
 from terrashot.errors import ConfigError
-from terrashot.tasks.settings import LoggedSettings, RunSettings
+from terrashot.tasks.settings.runs import LoggedSettings, RunSettings
 
 
 def build_loggers(settings: RunSettings, folder: RunFolder) -> list[Logger]:

@@ -24,7 +24,7 @@ from terrashot.reporting.html.tile_set import TileLine, TileSet, chosen_tiles, t
 from terrashot.reporting.panels import Panel
 from terrashot.reporting.run_summary import short_path
 from terrashot.tasks.query_counts import PICTURE_SIDE, QueryStore
-from terrashot.tasks.settings import TileSettings
+from terrashot.tasks.settings.runs import TileSettings
 from terrashot.taxonomy import Taxonomy
 
 REPORT = "report.html"

@@ -34,7 +34,12 @@ from terrashot.reporting.curves_figure import curves_figure
 from terrashot.reporting.figures import save_for_paper
 from terrashot.reporting.run_summary import print_run_summary
 from terrashot.tasks.optimization import OptimizationPlan
-from terrashot.tasks.settings import LoggedSettings, OptimizedSettings, RunSettings, TileSettings
+from terrashot.tasks.settings.runs import (
+    LoggedSettings,
+    OptimizedSettings,
+    RunSettings,
+    TileSettings,
+)
 from terrashot.taxonomy import Taxonomy
 
 

@@ -22,7 +22,7 @@ from terrashot.app.run.folder import FAILED, FINISHED, RunFolder, find_run
 from terrashot.app.tasks.registry import find_task
 from terrashot.data.remote.address import without_secrets
 from terrashot.errors import ConfigError, StoppedError, TerrashotError
-from terrashot.tasks.settings import RunSettings
+from terrashot.tasks.settings.runs import RunSettings
 
 # What may differ between a run and its continuation: the machine, not the experiment.
 _RESUMABLE = ("trainer.devices", "trainer.accelerator", "data.num_workers", "data.cache")

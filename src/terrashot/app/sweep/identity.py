@@ -14,7 +14,7 @@ from terrashot.app.tasks.registry import find_task
 from terrashot.data.support_pool import POOL_FILE
 from terrashot.demo.make import GENERATOR_VERSION
 from terrashot.files import file_digest
-from terrashot.tasks.settings import RunSettings, TileSettings
+from terrashot.tasks.settings.runs import RunSettings, TileSettings
 
 
 def job_identity(settings: RunSettings) -> str:

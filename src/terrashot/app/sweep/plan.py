@@ -19,7 +19,7 @@ from terrashot.app.tasks.registry import find_task
 from terrashot.data.remote.address import without_secrets
 from terrashot.errors import ConfigError, TerrashotError
 from terrashot.files import write_json
-from terrashot.tasks.settings import LoggedSettings, RunSettings
+from terrashot.tasks.settings.runs import LoggedSettings, RunSettings
 
 
 @dataclass(frozen=True)

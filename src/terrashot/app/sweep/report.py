@@ -31,7 +31,7 @@ from terrashot.reporting.figures import save_for_paper
 from terrashot.reporting.html.parts import Fact, Link, Notice
 from terrashot.reporting.html.sweep_report import JobLine, SweepMaterial, sweep_page
 from terrashot.reporting.run_summary import short_path
-from terrashot.tasks.settings import DatasetSettings, DataSettings
+from terrashot.tasks.settings.data import DatasetSettings, DataSettings
 
 _FILE_WIDTH = 120
 

@@ -25,7 +25,7 @@ from terrashot.app.sweep.grid import split_overrides
 from terrashot.app.sweep.plan import Sweep, SweepJob, describe_network, job_file, plan_sweep
 from terrashot.errors import ConfigError, StoppedError, TerrashotError
 from terrashot.files import atomic_write
-from terrashot.tasks.settings import RunSettings
+from terrashot.tasks.settings.runs import RunSettings
 
 _PLUGINS = {"joblib": "hydra_joblib_launcher", "submitit": "hydra_submitit_launcher"}
 

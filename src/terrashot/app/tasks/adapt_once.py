@@ -21,7 +21,8 @@ from terrashot.app.tasks.novel_adaptation import (
 )
 from terrashot.errors import ConfigError
 from terrashot.tasks.scenes import SCENES
-from terrashot.tasks.settings import StageTwoSettings, setting
+from terrashot.tasks.settings.field import setting
+from terrashot.tasks.settings.runs import StageTwoSettings
 from terrashot.tasks.task import Bench, Run, taxonomy_of
 
 if TYPE_CHECKING:

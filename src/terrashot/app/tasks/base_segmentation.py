@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Any
 from terrashot.errors import ConfigError
 from terrashot.tasks.augmentation import build_augmentation
 from terrashot.tasks.scenes import SCENES, name_classes, scene_source
-from terrashot.tasks.settings import (
-    REQUIRED,
-    CallbackSettings,
-    CropData,
-    SceneSettings,
-    TrainingSettings,
-    setting,
-)
+from terrashot.tasks.settings.data import CropData, SceneSettings
+from terrashot.tasks.settings.field import REQUIRED, setting
+from terrashot.tasks.settings.groups import CallbackSettings
+from terrashot.tasks.settings.runs import TrainingSettings
 from terrashot.tasks.task import Bench, Run, Task, crop_of, following_data, taxonomy_of
 
 if TYPE_CHECKING:

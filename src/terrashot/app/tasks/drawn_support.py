@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from terrashot.errors import ConfigError
-from terrashot.tasks.settings import StageTwoSettings, setting
+from terrashot.tasks.settings.field import setting
+from terrashot.tasks.settings.runs import StageTwoSettings
 from terrashot.tasks.task import Bench, Run, names_classes, taxonomy_of
 
 if TYPE_CHECKING:

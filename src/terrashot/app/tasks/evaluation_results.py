@@ -27,7 +27,7 @@ from terrashot.reporting.class_table import class_table
 from terrashot.reporting.rule_table import rule_table
 from terrashot.tasks.novel_adaptation import AdaptationResult
 from terrashot.tasks.query_counts import QueryStore, average_transition
-from terrashot.tasks.settings import StageTwoSettings
+from terrashot.tasks.settings.runs import StageTwoSettings
 from terrashot.tasks.task import Bench, Run, taxonomy_of
 from terrashot.taxonomy import Taxonomy
 

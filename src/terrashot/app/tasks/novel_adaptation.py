@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from terrashot.errors import ConfigError
 from terrashot.model.method_settings import PARTS
-from terrashot.tasks.settings import StageTwoSettings
+from terrashot.tasks.settings.runs import StageTwoSettings
 from terrashot.tasks.task import Bench, Run, Task, check_novel_classes, taxonomy_of
 
 if TYPE_CHECKING:

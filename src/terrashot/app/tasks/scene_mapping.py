@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from terrashot.app.tasks.adapt_once import InputSettings
 from terrashot.errors import CheckpointError, ConfigError, DataError
-from terrashot.tasks.settings import RunSettings, setting
+from terrashot.tasks.settings.field import setting
+from terrashot.tasks.settings.runs import RunSettings
 from terrashot.tasks.task import Bench, Run, Task
 
 if TYPE_CHECKING:

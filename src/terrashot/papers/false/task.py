@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from terrashot.errors import ConfigError, DataError
 from terrashot.tasks.augmentation import build_augmentation
-from terrashot.tasks.settings import (
-    REQUIRED,
-    TrainingData,
-    TrainingSettings,
-    WatchedTraining,
-    setting,
-)
+from terrashot.tasks.settings.data import TrainingData
+from terrashot.tasks.settings.field import REQUIRED, setting
+from terrashot.tasks.settings.groups import WatchedTraining
+from terrashot.tasks.settings.runs import TrainingSettings
 from terrashot.tasks.task import Bench, Run, Task, following_data
 
 if TYPE_CHECKING:

@@ -3,15 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from terrashot.tasks.settings import (
-    REQUIRED,
-    AdaptationSettings,
-    CallbackSettings,
-    CropData,
-    NovelData,
-    TrainingSettings,
-    setting,
-)
+from terrashot.tasks.settings.data import CropData, NovelData
+from terrashot.tasks.settings.field import REQUIRED, setting
+from terrashot.tasks.settings.groups import AdaptationSettings, CallbackSettings
+from terrashot.tasks.settings.runs import TrainingSettings
 
 
 @dataclass

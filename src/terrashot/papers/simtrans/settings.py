@@ -4,17 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from terrashot.papers.simtrans.folders.layouts.all import LAYOUTS
-from terrashot.tasks.settings import (
-    REQUIRED,
-    AdaptationSettings,
-    CallbackSettings,
-    DatasetSettings,
-    NovelData,
-    OptimizedSettings,
-    TrainingSettings,
-    WindowData,
-    setting,
-)
+from terrashot.tasks.settings.data import DatasetSettings, NovelData, WindowData
+from terrashot.tasks.settings.field import REQUIRED, setting
+from terrashot.tasks.settings.groups import AdaptationSettings, CallbackSettings
+from terrashot.tasks.settings.runs import OptimizedSettings, TrainingSettings
 
 AUTO = "auto"
 

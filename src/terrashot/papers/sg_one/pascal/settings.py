@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from terrashot.papers.sg_one.settings import EpisodeTraining, EpisodicSettings
-from terrashot.tasks.settings import CropData, setting
+from terrashot.tasks.settings.data import CropData
+from terrashot.tasks.settings.field import setting
 
 if TYPE_CHECKING:
     from terrashot.data.layout import FewShotLayout
