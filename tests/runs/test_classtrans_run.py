@@ -101,7 +101,8 @@ def test_stage_1_and_2_as_published_with_masks_of_padded_tiles(repository, root,
     assert results["external_masks"] is True
     assert [row["rule"] for row in results["postprocess"]][-1] == "+ parking"
     # A mask of another size is found before the run.
-    Image.fromarray(np.zeros((30, 30), np.uint8)).save(folder / "query_1.png")
+    wrong = tmp_path / "masks/cascadepsp/building_type_1/query_1.png"
+    Image.fromarray(np.zeros((30, 30), np.uint8)).save(wrong)
     capsys.readouterr()
     assert main(repository / "configs", stage2) == 1
     assert "query_1.png is 30 x 30 pixels" in " ".join(capsys.readouterr().err.split())
