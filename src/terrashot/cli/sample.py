@@ -98,7 +98,8 @@ def _sample(options: argparse.Namespace, console: Console) -> int:
 
 def _expected(value: str) -> tuple[float, dict[str, float]]:
     """``0.8,water:0.7`` as 0.8 and that of water."""
-    every, single = SampleOptions.expected, {}
+    every = SampleOptions.expected
+    single: dict[str, float] = {}
     for word in words(value):
         name, colon, number = word.rpartition(":")
         try:

@@ -85,8 +85,7 @@ def assess_map(path: Path, reference: Path, options: AssessOptions) -> MapAssess
         )
     with ExitStack() as stack:
         raster = stack.enter_context(open_classes(path, "map"))
-        words = options.leave_out
-        left_out = set(raster.legend.ids_of(words, _any_id(words), "leave_out").values())
+        left_out = raster.legend.left_out(options.leave_out)
         if _is_raster(reference):
             if options.strata is not None:
                 raise ConfigError(
@@ -272,11 +271,6 @@ def _spread(values: np.ndarray, ids: np.ndarray, every: np.ndarray) -> np.ndarra
     found = np.zeros(len(every))
     found[np.searchsorted(every, ids)] = values
     return found
-
-
-def _any_id(words: Sequence[str]) -> list[int]:
-    """Numbers among the words: a class that is left out need not have a name."""
-    return [int(word) for word in words if word.isdecimal()]
 
 
 def _is_raster(path: Path) -> bool:

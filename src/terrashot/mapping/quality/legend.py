@@ -76,6 +76,16 @@ class Legend:
             )
         return {word: index for word, index in found.items() if index is not None}
 
+    def left_out(self, words: Iterable[str]) -> frozenset[int]:
+        """Classes that are no part of the map, by name, or by any number.
+
+        Raises:
+            DataError: a name is no class of the map.
+        """
+        given = list(words)
+        numbers = [int(word) for word in given if word.isdecimal()]
+        return frozenset(self.ids_of(given, numbers, "leave_out").values())
+
 
 def _categories(source: Any) -> Iterator[tuple[int, str]]:  # noqa: ANN401 - rasterio has no types
     """GDAL's category names of band 1, which rasterio does not pass on."""

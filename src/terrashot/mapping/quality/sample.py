@@ -108,8 +108,7 @@ def write_sample(map_path: Path, output: Path, options: SampleOptions) -> DrawnS
             "Name another file, or move it away."
         )
     with open_classes(map_path, "map") as raster:
-        numbers = [int(word) for word in options.leave_out if word.isdecimal()]
-        left_out = frozenset(raster.legend.ids_of(options.leave_out, numbers, "leave_out").values())
+        left_out = raster.legend.left_out(options.leave_out)
         amounts, _ = measure(raster, raster, left_out)
         wanted = options.units or _size(raster, amounts, options)
         units = allocate(options.allocation, wanted, amounts.areas, amounts.pixels, options.minimum)
