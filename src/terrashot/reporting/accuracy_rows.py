@@ -93,7 +93,8 @@ def _figures(found: Estimates, assessment: MapAssessment, scale: float = 1.0) ->
     margin = found.margins(assessment.confidence)
     columns = (found.values, found.errors, low, high, margin)
     rows = np.stack([np.atleast_1d(column) * scale for column in columns], axis=1)
+    known = [[None if math.isnan(v) else v for v in row] for row in rows.tolist()]
     return [
-        Figure(*(None if math.isnan(v) else v for v in row), exact=not assessment.sampled)
-        for row in rows.tolist()
+        Figure(value, error, lower, upper, half, exact=not assessment.sampled)
+        for value, error, lower, upper, half in known
     ]
