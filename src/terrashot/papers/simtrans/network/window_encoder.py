@@ -37,7 +37,7 @@ class WindowEncoder(nn.Module):
         mean = list(description.get("mean") or IMAGENET_MEAN)
         self.encoder = build_encoder(str(backbone["name"]), drop_path=drop_path, channels=len(mean))
         self.channels = int(self.encoder.out_channels[-1])
-        self.description = {
+        self.description: dict[str, Any] = {
             "backbone": {"name": str(backbone["name"]), "drop_path": drop_path},
             "mean": mean,
             "std": list(description.get("std") or IMAGENET_STD),
