@@ -17,6 +17,7 @@ from terrashot.reporting.accuracy_rows import (
 )
 
 _FEW = 5
+_NAME = 18
 
 
 def accuracy_table(assessment: MapAssessment) -> Table:
@@ -46,15 +47,17 @@ def accuracy_table(assessment: MapAssessment) -> Table:
 def matrix_table(assessment: MapAssessment) -> Table:
     """The error matrix in percent of the whole area; columns have the numbers of the rows."""
     table = _table("Error matrix, % of the area (rows: map, columns: reference)")
-    # Twelve classes fit 80 columns.
+    # Twelve classes fit 80 columns: names give way, which stand in full in the table of classes.
     many = len(assessment.names) > _FEW
     digits, width = (1, 4) if many else (2, 5)
-    table.padding = (0, 1, 0, 0) if many else table.padding
-    table.add_column("", justify="right", style="dim", min_width=2)
-    table.add_column("class", overflow="ellipsis", max_width=20, no_wrap=True)
+    room = min(_NAME, max(6, 67 - 5 * len(assessment.names)))
+    if many:
+        table.padding = (0, 0, 0, 0)
+    table.add_column("", justify="right", style="dim", min_width=2, no_wrap=True)
+    table.add_column("class", no_wrap=True)
     for number in range(1, len(assessment.names) + 1):
-        table.add_column(str(number), justify="right", min_width=width)
-    table.add_column("total", justify="right", min_width=width + 1, style="dim")
+        table.add_column(str(number), justify="right", min_width=width, no_wrap=True)
+    table.add_column("total", justify="right", min_width=width + 1, no_wrap=True, style="dim")
     matrix = 100 * assessment.accuracy.matrix
     for number, row in enumerate(matrix):
         cells = [
@@ -64,7 +67,7 @@ def matrix_table(assessment: MapAssessment) -> Table:
             )
             for column, value in enumerate(row.tolist())
         ]
-        label = _label(assessment.names[number], assessment.colors[number])
+        label = _label(_short(assessment.names[number], room), assessment.colors[number])
         table.add_row(str(number + 1), label, *cells, f"{row.sum():.{digits}f}")
     totals = [f"{value:.{digits}f}" for value in [*matrix.sum(axis=0).tolist(), 100.0]]
     table.add_row("", Text("total", style="dim"), *totals)
@@ -84,6 +87,10 @@ def sample_table(names: Sequence[str], shares: np.ndarray, units: np.ndarray) ->
 
 def _interval(assessment: MapAssessment) -> str:
     return f", {100 * assessment.confidence:g} % intervals" if assessment.sampled else ""
+
+
+def _short(name: str, room: int) -> str:
+    return name if len(name) <= room else f"{name[: room - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _label(name: str, color: str | None) -> Text:
