@@ -29,7 +29,8 @@ def find_scenes(value: str) -> list[RasterPath]:
         DataError: there is none, or two have the same name, so that their maps would too.
     """
     remote = elsewhere(value)
-    return _named_apart(value, sorted(_on_disk(value)) if remote is None else remote)
+    found: list[RasterPath] = [*sorted(_on_disk(value))] if remote is None else remote
+    return _named_apart(value, found)
 
 
 def _on_disk(value: str) -> list[Path]:
