@@ -60,15 +60,16 @@ def test_windows_from_an_address_are_those_of_the_file(served, write_raster, pic
 def test_each_block_is_asked_for_once_and_several_at_once(served, write_raster, picture):
     write_raster("www/a.tif", picture, **COG)
     scene = looked_at(f"{served.url}/a.tif")
-    served.faults()
-    read_all(scene, requests=4)
+    late = {"path": "a.tif", "kind": "late", "seconds": 0.3}
+    served.faults(late)
+    read_all(scene, requests=5)
     log = served.log()
     asked = [r for r in served.ranges() if int(r.removeprefix("bytes=").split("-")[0]) > 1 << 16]
     assert len(asked) == len(set(asked)) == 9
-    assert 1 < log["at_once"] <= 4
-    served.faults()
+    assert 3 <= log["at_once"] <= 6  # the server may see a next request before it has done
+    served.faults(late)
     read_all(scene, requests=1)
-    assert served.log()["at_once"] == 1
+    assert served.log()["at_once"] <= 2
 
 
 def test_what_takes_too_much_room_is_asked_for_again(served, write_raster, picture, monkeypatch):

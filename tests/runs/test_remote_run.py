@@ -44,12 +44,12 @@ def test_a_map_goes_on_after_a_cut_connection_with_the_very_same_bytes(
 ):
     write_raster("www/scene.tif", noise, **COG)
     address = f"{served.url}/scene.tif"
-    assert map_scenes(address, *OPTIONS) == 0
+    assert map_scenes(address, *OPTIONS, "mapping.requests=1") == 0
     whole, total = products(map_scenes.maps), color_model.windows
     asked = len(served.ranges())
     shutil.rmtree(map_scenes.maps)
 
-    served.faults({"path": "scene.tif", "kind": "cut", "after": round(asked * 0.8)})
+    served.faults({"path": "scene.tif", "kind": "cut", "after": asked - 10})
     assert map_scenes(address, *OPTIONS, "mapping.requests=1") == 1
     told = capsys.readouterr().err
     assert f"{address}: rows " in told
@@ -145,4 +145,4 @@ def test_maps_from_s3_are_those_of_the_file_and_no_key_is_kept(
         assert b"secretofthetests" not in kept.read_bytes(), kept
     shutil.rmtree(map_scenes.maps)
     assert map_scenes("s3://scenes/a/missing.tif") == 1
-    assert not products(map_scenes.maps) if map_scenes.maps.exists() else True
+    assert not map_scenes.maps.exists()

@@ -64,7 +64,7 @@ def find_images(
         DataError: there is none.
     """
     if not isinstance(value, str | Path):
-        return sorted({path for each in value for path in find_images(each, key)}, key=str)
+        return sorted({path for each in value for path in find_images(each, key)}, key=_order)
     remote = elsewhere(value) if isinstance(value, str) else None
     if remote is not None:
         return remote
@@ -80,7 +80,11 @@ def find_images(
             f"{key}={value}: there is no raster there. Give a raster, a folder of "
             "rasters, or a glob in quotes such as 'city/*.tif'."
         )
-    return list(sorted(found))
+    return [*sorted(found)]
+
+
+def _order(path: RasterPath) -> tuple[str, ...]:
+    return path.parts if isinstance(path, Path) else (str(path),)
 
 
 def inspect_images(
