@@ -61,10 +61,12 @@ def task_of(config: DictConfig) -> Task[Any]:
     Raises:
         ConfigError: there is none.
     """
-    name = str(OmegaConf.to_container(config)["task"])  # type: ignore[index] # a mapping
-    data = config.get("data")
-    has_data = "data" in field_types(find_task(name).settings) and data is not None
-    return task_on(name, str(data.get("kind", "tiles"))) if has_data else find_task(name)
+    plain = OmegaConf.to_container(config)
+    assert isinstance(plain, dict)
+    name, data = str(plain["task"]), plain.get("data")
+    if "data" not in field_types(find_task(name).settings) or not isinstance(data, dict):
+        return find_task(name)
+    return task_on(name, str(data.get("kind", "tiles")))
 
 
 def _resolved(config: DictConfig, kind: type) -> dict[str, Any]:
