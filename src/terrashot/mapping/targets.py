@@ -160,15 +160,15 @@ def _check_present(present: Sequence[Target], ledger: Ledger) -> None:
 
 def _is_of_another(note: dict[str, Any], scene: RasterPath) -> bool:
     """Whether a map was made of another scene, which is still there."""
-    mapped, key = note.get("scene"), note.get("scene_key")
+    mapped, key = str(note.get("scene") or ""), note.get("scene_key")
     if key is not None or isinstance(scene, RemoteFile):
         same = isinstance(scene, RemoteFile) and scene.key == key
         return not same and (key is not None or _is_there(mapped))
     return _is_there(mapped) and not os.path.samefile(mapped, scene)
 
 
-def _is_there(mapped: str | None) -> bool:
-    return bool(mapped) and os.path.exists(str(mapped))
+def _is_there(mapped: str) -> bool:
+    return bool(mapped) and os.path.exists(mapped)
 
 
 def _files_of(raster: RasterPath) -> Iterator[Path]:

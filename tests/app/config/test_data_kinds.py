@@ -73,7 +73,11 @@ def test_what_it_does_not_read_is_refused_on_the_command_line_alone(scans):
     ("experiment", "data", "message"),
     [
         ("stage2", "scans", r"data\.kind is 'scans', but experiment=stage2 reads tiles.*stage1"),
-        ("stage1", "odd", r"data\.kind is 'paintings'.*data\.kind is one of .*scans, tiles"),
+        (
+            "stage1",
+            "odd",
+            r"data\.kind is 'paintings'.*kind is one of .*scans, scenes, tiles",
+        ),
     ],
 )
 def test_data_that_no_task_reads_so_is_refused(scans, experiment, data, message):

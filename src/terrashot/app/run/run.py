@@ -85,7 +85,7 @@ class FolderRun(SettingsBench):
 
     def loaders(self) -> dict[str, Any]:
         """See ``Run``."""
-        assert isinstance(self.settings, LoggedSettings)
+        assert isinstance(self.settings, TileSettings)
         return loader_options(self.settings)
 
     def plan(self) -> OptimizationPlan:

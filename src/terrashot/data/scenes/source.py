@@ -100,7 +100,7 @@ class SceneSource:
             ConfigError: a scene is to be both trained and validated on.
             DataError: there is none.
         """
-        found = find_images(self.images, f"{GROUP}.images")
+        found = _here(self.images, f"{GROUP}.images")
         held = {path.resolve() for path in self.validation_images}
         left = [path for path in found if path.resolve() not in held]
         if not left:
@@ -115,9 +115,27 @@ class SceneSource:
         """The scenes that are validated on alone."""
         if self.val_images is None:
             return []
-        return find_images(self.val_images, f"{GROUP}.val_images")
+        return _here(self.val_images, f"{GROUP}.val_images")
 
     @property
     def files(self) -> list[Path]:
         """The vector files."""
         return [Path(file) for file in (self.labels, self.areas) if file is not None]
+
+
+def _here(value: str | Path | Sequence[str | Path], key: str) -> list[Path]:
+    """Scenes on this machine: each epoch reads them anew, in places all over them.
+
+    Raises:
+        ConfigError: a scene lies elsewhere.
+        DataError: there is none.
+    """
+    found = []
+    for path in find_images(value, key):
+        if not isinstance(path, Path):
+            raise ConfigError(
+                f"{key} names {path}, but scenes to train on are read again each epoch and have to "
+                "lie on this machine. Download it first (`gdal_translate -of COG`)."
+            )
+        found.append(path)
+    return found

@@ -39,7 +39,7 @@ def classes_at(
     stratum = mapped if strata is raster else strata.at(rows, columns)
     skipped = np.isin(mapped, list(left_out))
     mapped, stratum = inside(mapped, stratum, left_out)
-    counts = mapped != NONE
+    counts: np.ndarray = mapped != NONE
     notes = _notes(
         {
             "off the map": ~on_map,
