@@ -92,7 +92,7 @@ def test_no_module_imports_itself_in_a_circle(house):
 def test_only_training_knows_lightning(house):
     allowed = {"tasks", "papers", "callbacks", "app"}
     users = {m for m, names in house.items() if any(n.split(".")[0] == "lightning" for n in names)}
-    assert {m for m in users if room(m) not in allowed} == {"terrashot.data.datamodule"}
+    assert {m for m in users if room(m) not in allowed} == {"terrashot.data.loaders"}
 
 
 def test_only_the_app_knows_hydra(house):

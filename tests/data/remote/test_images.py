@@ -7,9 +7,9 @@ from terrashot.data.labels.windows import Place
 from terrashot.image_spec import ImageSpec
 
 
-def test_images_under_an_address_are_read_as_those_on_disk(served, write_raster):
+def test_images_under_an_address_are_read_as_those_on_disk(served, write_raster, tmp_path):
     picture = np.random.default_rng(0).integers(0, 255, (3, 600, 500)).astype(np.uint8)
-    path = write_raster("www/a.tif", picture, tiled=True, blockxsize=256, blockysize=256)
+    path = write_raster(tmp_path / "www/a.tif", picture, tiled=True, blockxsize=256, blockysize=256)
     address = f"{served.url}/a.tif"
     local, remote = find_images([address, path])
     assert (local, str(remote)) == (path, address)

@@ -42,7 +42,7 @@ def classes_at(
     counts: np.ndarray = mapped != NONE
     notes = _notes(
         {
-            "off the map": ~on_map,
+            "off the map": np.logical_not(on_map),
             "where the map has no class": on_map & ~counts & ~skipped,
             "in classes that are left out": skipped,
         },
