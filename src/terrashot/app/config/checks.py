@@ -51,7 +51,7 @@ def _check_folders(settings: RunSettings) -> None:
 
 
 def _check_data(settings: TileSettings, task: Task[Any]) -> None:
-    if not names_classes(settings) and task.reads(settings) is None:
+    if not names_classes(settings) and not task.reads(settings):
         return
     # Refuses what is no list of classes, and codes of other ones.
     LabelCodes.of(settings.data.labels, taxonomy_of(settings))
