@@ -94,7 +94,10 @@ def _check_metric(settings: RunSettings, task: Task[Any]) -> None:
                 f"callbacks.monitor is '{callbacks.monitor}', but task {settings.task} "
                 f"logs {', '.join(known)}."
             )
-    name, known = settings.optimized_metric, task.metrics(settings)
-    if name is not None and name not in known:
+    name = settings.optimized_metric
+    if name is None:
+        return
+    known = task.metrics(settings)
+    if name not in known:
         measured = f"measures {', '.join(known)}" if known else "has no score"
         raise ConfigError(f"optimized_metric is '{name}', but this run {measured}.")
