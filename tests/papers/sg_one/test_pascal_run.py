@@ -134,4 +134,4 @@ def test_what_cannot_work_is_said(voc, tmp_path, capsys, wrong, message):
 def test_the_land_cover_experiment_says_which_one_reads_a_fold(voc, tmp_path, capsys):
     arguments = ["experiment=sg_one", "data=pascal5i", "data.fold=1", f"data.root={voc}"]
     assert main(CONFIGS, [*arguments, f"paths.logs={tmp_path / 'logs'}"]) == 1
-    assert "run experiment=sg_one_pascal" in " ".join(capsys.readouterr().err.split())
+    assert "experiment=sg_one_pascal, which reads it" in " ".join(capsys.readouterr().err.split())
