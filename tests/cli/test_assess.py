@@ -128,3 +128,9 @@ def test_the_commands_of_the_pages_are_ones_that_are_taken():
                 parse_settings(parsers[name](), rest)
                 found += 1
     assert found >= 5
+
+
+@pytest.mark.parametrize("words", [["--map", "a=b.tif"], ["map=a=b.tif"], ["--map=a=b.tif"]])
+def test_a_name_may_have_any_signs(words):
+    parsed = parse_settings(assess.build_parser(), [*words, "reference=points.gpkg"])
+    assert (parsed.map, parsed.reference) == (Path("a=b.tif"), Path("points.gpkg"))

@@ -20,10 +20,12 @@ def make_parser(name: str, description: str | None) -> argparse.ArgumentParser:
 
 def parse_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
     """Parse options that may be written ``key=value``, as the settings of a run are."""
-    words = []
+    words: list[str] = []
     for word in arguments:
         key, equals, value = word.partition("=")
-        plain = equals and key.replace("_", "").isalpha()
+        # What follows an option is its value, whatever signs it has.
+        is_value = bool(words) and words[-1].startswith("--") and "=" not in words[-1]
+        plain = equals and not is_value and key.replace("_", "").isalpha()
         words.append(f"--{key.replace('_', '-')}={value}" if plain else word)
     return parser.parse_args(words)
 
