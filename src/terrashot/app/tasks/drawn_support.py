@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from terrashot.errors import ConfigError
@@ -157,7 +156,4 @@ def check_drawn(settings: Any, support: DrawnSupport) -> None:  # noqa: ANN401 -
             "and give it to experiment=predict."
         )
     if why is None and settings.adapt.evaluate and settings.data.demo_seed is None:
-        from terrashot.data.layout import FewShotLayout
-
-        data = settings.data
-        _ = FewShotLayout(Path(data.root), data.split, None, data.hint).has_labelled_queries
+        _ = settings.data.open_layout().has_labelled_queries

@@ -1,7 +1,6 @@
 """What an evaluation on the query tiles leaves behind: results.json, figures, the closing table."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -15,7 +14,6 @@ from terrashot.callbacks.score_report import (
     report_transition,
 )
 from terrashot.data.datamodule import FewShotDataModule
-from terrashot.data.layout import FewShotLayout
 from terrashot.data.reading import image_size
 from terrashot.data.transforms import EvalTransform
 from terrashot.data.twins import support_in_queries
@@ -122,8 +120,7 @@ def check_postprocess(settings: StageTwoSettings, bench: Bench) -> None:
     tiles: dict[str, list[Size]] = {}
     transform = EvalTransform(settings.data.eval_size)
     if rules.external_masks and settings.data.demo_seed is None:  # the demo set makes itself later
-        layout = FewShotLayout(Path(settings.data.root), settings.data.split)
-        for tile in layout.query:
+        for tile in settings.data.open_layout().query:
             size = image_size(tile.image)
             tiles[tile.name] = [size, transform.part_size(*size)]
     rules.check(taxonomy_of(settings), tiles)
