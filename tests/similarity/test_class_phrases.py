@@ -30,7 +30,7 @@ def test_given_phrases_win_and_null_leaves_out():
 
 def test_no_name_of_the_datasets_keeps_a_sign_or_a_number(repository):
     for path in (repository / "configs" / "data").glob("*.yaml"):
-        taxonomy = yaml.safe_load(path.read_text())["taxonomy"]
-        for row in taxonomy["base"]:
+        # data=scenes has no names of its own: its layer names the classes.
+        for row in yaml.safe_load(path.read_text())["taxonomy"].get("base", []):
             phrase = class_phrase(row["name"])
             assert phrase.replace(" ", "").replace(",", "").isalpha(), phrase
