@@ -20,6 +20,7 @@ from terrashot.model.method_settings import PARTS, method_settings
 from terrashot.model.support_fit import SupportFit
 from terrashot.model.sure_base import SureBase
 from terrashot.model.tile_network import TileNetwork, stride_factor
+from terrashot.networks.build import with_features
 from terrashot.networks.segmenter import Segmenter
 from terrashot.taxonomy import Taxonomy
 
@@ -31,6 +32,7 @@ def adapt_arrays(
     method: str,
     stage1: Mapping[str, Any],
     *,
+    features: str = "decoder",
     feature_stride: int | None = None,
     changes: Mapping[str, Any] | None = None,
     base_counts: Sequence[int] | None = None,
@@ -46,6 +48,7 @@ def adapt_arrays(
         taxonomy: Base and novel classes.
         method: Name of the method.
         stage1: ``name`` and ``sha256`` of the network's file, for the provenance.
+        features: What they are, see ``with_features``.
         feature_stride: Of the features that are learned from; None: the network's.
         changes: See ``method_settings``.
         base_counts: Pixels of each base class in the training labels, where a loss counts them.
@@ -61,6 +64,7 @@ def adapt_arrays(
     parts = {group: build_part(group, settings[group]) for group in PARTS}
     fitted: Method = build_part("method", settings["method"], **parts)
     inference: Inference | None = build_part("inference", settings["inference"])
+    segmenter = with_features(segmenter, features)
     factor = stride_factor(segmenter, feature_stride)
     device = segmenter.head.weight.device
     network = TileNetwork(segmenter, device, None, contextlib.nullcontext)

@@ -109,6 +109,7 @@ class Model:
         support: Any,  # noqa: ANN401 - arrays by class, a vector file, or like a GeoDataFrame
         method: str = "terrashot",
         colors: Mapping[str, str] | None = None,
+        features: str = "decoder",
         feature_stride: int | None = None,
         settings: Mapping[str, Any] | None = None,
         base_counts: Sequence[int] | None = None,
@@ -125,6 +126,7 @@ class Model:
             method: An option of ``configs/method``.
             colors: ``#rrggbb`` of a novel class on a map, by its name; the others get one of a
                 palette that no class has yet.
+            features: ``decoder``: the decoder's map; ``stages``: the encoder's stages beside it.
             feature_stride: Image pixels between the features that are learned from, a multiple of
                 the network's stride: less memory and time. None: the network's.
             settings: Other settings of the method, such as ``{"solver.iterations": 50}``.
@@ -182,6 +184,7 @@ class Model:
             taxonomy,
             method,
             stage1,
+            features=features,
             feature_stride=feature_stride,
             changes=settings,
             base_counts=base_counts,

@@ -72,6 +72,7 @@ class SupportTiles:
             storage=self._storage,
             tile_classes=[*self._tiles.class_ids, *[None] * len(more_labels)],
             num_tiles=len(self._tiles),
+            parts=self._network.segmenter.parts,
         )
 
     def _labels(self, index: int) -> Tensor:

@@ -11,8 +11,11 @@ from terrashot.errors import ConfigError, one_line
 from terrashot.image_spec import ImageSpec
 from terrashot.networks.decoders import build_decoder, decoder_options
 from terrashot.networks.encoder import build_encoder
+from terrashot.networks.encoder_stages import with_encoder_stages
 from terrashot.networks.segmenter import PAD_MULTIPLE, Segmenter
 
+FEATURES = ("decoder", "stages")
+"""What a segmenter's features are: the decoder's map, or the encoder's stages beside it."""
 # Where the weights come from says nothing about the network, so a description leaves it out.
 _WEIGHT_KEYS = {"weights", "source", "clip_model"}
 # Not square and larger than one padding step: a backbone for one fixed size fails on it.
@@ -25,7 +28,8 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
     The description holds plain values: ``backbone`` (``name``, a timm architecture; ``drop_path``),
     ``decoder`` (``name`` and its options, see ``decoders.py``), ``num_classes`` (background
     included), and the channels of the images: ``mean`` and ``std`` in 0..1 (default: ImageNet's)
-    and, for other images than 8-bit RGB, ``imagery`` (see ``ImageSpec``). Keys of a backbone
+    and, for other images than 8-bit RGB, ``imagery`` (see ``ImageSpec``). With ``features: stages``
+    the encoder's stages stand beside the decoder's map. Keys of a backbone
     config that concern weights are allowed and ignored. ``Segmenter.description`` is the same with
     all defaults filled in.
 
@@ -73,7 +77,7 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
         "num_classes": num_classes,
         **described(spec),
     }
-    return Segmenter(
+    segmenter = Segmenter(
         network[0],
         network[1],
         channels,
@@ -83,6 +87,20 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
         plain,
         align_corners=options.get("align_corners", False),
     )
+    return with_features(segmenter, str(description.get("features", "decoder")))
+
+
+def with_features(segmenter: Segmenter, features: str) -> Segmenter:
+    """The network with the features that ``adaptation.features`` names.
+
+    Raises:
+        ConfigError: an unknown name, or one that does not go with the network.
+    """
+    if features not in FEATURES:
+        raise ConfigError(
+            f"adaptation.features is '{features}', but it must be one of {', '.join(FEATURES)}."
+        )
+    return segmenter if features == "decoder" else with_encoder_stages(segmenter)
 
 
 def described(spec: ImageSpec) -> dict[str, Any]:

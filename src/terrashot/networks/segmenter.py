@@ -28,6 +28,8 @@ class Segmenter(nn.Module):
         spec: channels of the images, with their means and standard deviations in 0..1.
         description: plain values from which ``build_segmenter`` builds the same network.
         align_corners: of the upsampling of logits (see ``upsampling.upsample``).
+        parts: channels of the parts that the features are made of, the decoder's own map first;
+            empty: one part. Scaling gives each part, not each channel, the same say.
     """
 
     mean: Tensor
@@ -43,6 +45,7 @@ class Segmenter(nn.Module):
         spec: ImageSpec,
         description: dict[str, Any],
         align_corners: bool = False,
+        parts: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -53,6 +56,7 @@ class Segmenter(nn.Module):
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
         self.channels = channels
+        self.parts = parts or (channels,)
         self.stride = stride
         self.num_classes = num_classes
         self.spec = spec

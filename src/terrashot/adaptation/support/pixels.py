@@ -56,6 +56,7 @@ class SupportPixels:
         tile_classes: The novel class each tile was labelled for; None: the one novel label in it.
         num_tiles: How many of the tiles, from the first, were labelled by people; None: all.
             Further ones hold pixels that a method labelled itself.
+        parts: Channels of the parts that the features are made of (see ``Segmenter``); None: one.
 
     Attributes:
         blocks: The labelled pixels, labels ascending; each label's pixels by tile class.
@@ -81,6 +82,7 @@ class SupportPixels:
         storage: torch.dtype | None = None,
         tile_classes: Sequence[int | None] | None = None,
         num_tiles: int | None = None,
+        parts: Sequence[int] | None = None,
     ) -> None:
         self.num_base = num_base
         self.num_novel = num_novel
@@ -96,6 +98,12 @@ class SupportPixels:
         if tile_classes is not None:
             check_tile_classes(tile_classes, len(maps), range(num_base, self.num_classes))
         self._fill(features, maps, storage, tile_classes)
+        self.parts = tuple(parts or (self.channels,))
+        if sum(self.parts) != self.channels:
+            raise DataError(
+                f"support: the features have {self.channels} channels, but their parts "
+                f"{', '.join(map(str, self.parts))} sum to {sum(self.parts)}."
+            )
 
     @property
     def num_labelled(self) -> int:

@@ -55,7 +55,10 @@ def to_norm(support: SupportPixels, norm: float) -> FeatureScale:
 def standardised(support: SupportPixels) -> FeatureScale:
     """Bring every channel to mean 0 and standard deviation 1 over the labelled pixels.
 
-    Channels that do (next to) nothing are not blown up: they keep the scale of the liveliest one.
+    Channels that do (next to) nothing are not blown up: they keep the scale of the liveliest one
+    of their part.
+    Where the features have several parts, each further part is scaled so that all its channels
+    together vary as much as those of the first: what is learned listens to each part alike.
     """
     total = torch.zeros(support.channels, dtype=torch.float64, device=support.like.device)
     for block in support.blocks:
@@ -66,11 +69,14 @@ def standardised(support: SupportPixels) -> FeatureScale:
         centred = block.pixels.to(support.like) - mean.unsqueeze(1)
         squares += torch.linalg.vector_norm(centred, dim=1).double().square()
     deviation = (squares / support.num_labelled).sqrt()
-    largest = deviation.max()
     rounding = 1e-5 * float(mean.abs().max())
-    _refuse_zero(float(largest) if float(largest) > rounding else 0.0)
-    deviation = torch.where(deviation > 1e-4 * largest, deviation, largest)
-    return FeatureScale((1 / deviation).to(support.like), mean)
+    _refuse_zero(float(deviation.max()) if float(deviation.max()) > rounding else 0.0)
+    factors = []
+    for part in deviation.split(support.parts):
+        largest = part.max() if bool(part.max() > 0) else part.new_ones(())
+        lively = torch.where(part > 1e-4 * largest, part, largest)
+        factors.append((support.parts[0] / len(part)) ** 0.5 / lively)
+    return FeatureScale(torch.cat(factors).to(support.like), mean)
 
 
 def _refuse_zero(size: float) -> None:

@@ -80,6 +80,7 @@ def build_feature_cache(
         "eval_size": settings.data.eval_size,
         **({"bands": settings.data.bands} if settings.data.bands else {}),
         "stride": stride,
+        **({"features": adaptation.features} if adaptation.features != "decoder" else {}),
         # Kernels of another device or version give other last digits.
         "precision": resolve_precision(settings.trainer.precision, accelerator),
         "device": torch.cuda.get_device_name() if accelerator == "cuda" else accelerator,

@@ -240,22 +240,24 @@ def _adapt(
     from terrashot.model.stage1_file import load_base_model
     from terrashot.model.support_fit import SupportFit
     from terrashot.model.tile_network import TileNetwork, stride_factor
+    from terrashot.networks.build import with_features
 
     taxonomy = taxonomy_of(settings) if drawn is None else drawn.taxonomy
     base = load_base_model(checkpoint, taxonomy)
+    segmenter = with_features(base.segmenter, settings.adaptation.features)
     run.say(f"stage-1 network: {base}")
     cache = None
     if data is not None:
-        cache = data.feature_cache = run.feature_cache(checkpoint, base.segmenter.stride)
+        cache = data.feature_cache = run.feature_cache(checkpoint, segmenter.stride)
     device = run.trainer.strategy.root_device
     network = TileNetwork(
-        base.segmenter.eval().requires_grad_(False).to(device),
+        segmenter.eval().requires_grad_(False).to(device),
         device,
         cache,
         run.trainer.precision_plugin.forward_context,
     )
     adaptation, method = settings.adaptation, build_method(run)
-    factor = stride_factor(base.segmenter, adaptation.feature_stride)
+    factor = stride_factor(segmenter, adaptation.feature_stride)
     began = time.perf_counter()
     with run.console.status("adapting", spinner="line"):
         storage = storage_type(adaptation.storage)
@@ -276,7 +278,7 @@ def _adapt(
         unlabelled = _unlabelled_tiles(settings, fit, data)
         head = adapt_once(fit, unlabelled, uses_query(run), build_joint(settings), settings.seed)
     model = AdaptedModel(
-        base.segmenter, head, taxonomy, run.build("inference"), adaptation.align_corners
+        segmenter, head, taxonomy, run.build("inference"), adaptation.align_corners
     )
     if drawn is not None:
         for name in without_contrast(fit.pixels):
@@ -290,7 +292,7 @@ def _adapt(
         **_learned_from(settings, data, drawn),
         "scenes": None if settings.input.path is None else without_secrets(settings.input.path),
         "joint": adaptation.joint,
-        "feature_stride": factor * base.segmenter.stride,
+        "feature_stride": factor * segmenter.stride,
         "seed": settings.seed,
         "seconds": round(time.perf_counter() - began, 3),
         "diverged": head.diverged,

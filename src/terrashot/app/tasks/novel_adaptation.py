@@ -72,6 +72,7 @@ class NovelAdaptationTask(Task[Any]):
         from terrashot.callbacks.prediction_panels import PredictionPanels
         from terrashot.data.datamodule import FewShotDataModule
         from terrashot.model.stage1_file import load_base_model
+        from terrashot.networks.build import with_features
         from terrashot.tasks.novel_adaptation import NovelAdaptation
         from terrashot.tasks.query_counts import QueryStore
         from terrashot.tasks.query_maps import QueryMaps
@@ -82,14 +83,15 @@ class NovelAdaptationTask(Task[Any]):
         path = run.stage1_checkpoint()
         run.update_info(checkpoint=str(path.resolve()))
         base = load_base_model(path, taxonomy)
-        data.feature_cache = run.feature_cache(path, base.segmenter.stride)
+        segmenter = with_features(base.segmenter, adaptation.features)
+        data.feature_cache = run.feature_cache(path, segmenter.stride)
         rules = run.build("postprocess")
         maps = run.path / "maps" if adaptation.save_maps else None
         method = build_method(run)
         if settings.guidance is not None:
             method = run.build("guidance", method=method)
         module = NovelAdaptation(
-            segmenter=base.segmenter,
+            segmenter=segmenter,
             method=method,
             taxonomy=taxonomy,
             store=QueryStore(run.path / "queries"),

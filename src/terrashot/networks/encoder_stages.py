@@ -1,0 +1,89 @@
+"""The encoder's stages beside the decoder's map: more to tell new classes apart by."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from terrashot.errors import ConfigError
+from terrashot.networks.segmenter import Segmenter
+
+LEAST_STRIDE = 4
+"""Finer decoders would spread hundreds of channels over every pixel of the image."""
+
+
+class StagesBeside(nn.Module):
+    """A decoder whose map has the maps of all encoder stages below it.
+
+    A decoder keeps what tells the base classes apart. What tells a new class apart may have been
+    there in the encoder, whose stages nobody has asked for it.
+
+    Finer stages are averaged to the decoder's stride, coarser ones interpolated bilinearly. Both
+    are linear, so a linear head may as well score each stage and bring the scores together.
+
+    Args:
+        decoder: Takes the encoder's maps, the image first, and returns one map.
+    """
+
+    def __init__(self, decoder: nn.Module) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """Maps ``[B, C_i, h_i, w_i]`` of the stages to ``[B, C + sum C_i, h, w]``."""
+        own = self.decoder(maps)
+        size = (own.shape[-2], own.shape[-1])
+        return torch.cat(
+            [own, *(_to_size(stage, size) for stage in maps[1:] if stage.shape[1])], dim=1
+        )
+
+
+def with_encoder_stages(segmenter: Segmenter) -> Segmenter:
+    """The same network with the encoder's stages in its features.
+
+    Its head has weights of 0 for them, so its logits are those of the network as it was trained.
+    Encoder and decoder are shared with it.
+
+    Args:
+        segmenter: A trained network.
+
+    Raises:
+        ConfigError: its features are so fine that the stages would not fit into memory.
+    """
+    if segmenter.stride < LEAST_STRIDE:
+        name = segmenter.description["decoder"]["name"]
+        raise ConfigError(
+            f"adaptation.features=stages puts the encoder's stages beside the decoder's map, but "
+            f"that of decoder={name} has stride {segmenter.stride}, where they would take hundreds "
+            f"of numbers a pixel. Train stage 1 with a decoder of stride {LEAST_STRIDE} or more "
+            "(fpn, upernet, deeplabv3plus, pspnet), or set adaptation.features=decoder."
+        )
+    stages = tuple(c for c in segmenter.encoder.out_channels[1:] if c)
+    head = segmenter.head
+    wider = Segmenter(
+        segmenter.encoder,
+        StagesBeside(segmenter.decoder),
+        segmenter.channels + sum(stages),
+        segmenter.stride,
+        segmenter.num_classes,
+        segmenter.spec,
+        {**segmenter.description, "features": "stages"},
+        segmenter.align_corners,
+        parts=(segmenter.channels, sum(stages)),
+    )
+    wider.to(head.weight.device)
+    with torch.no_grad():
+        wider.head.weight.zero_()
+        wider.head.weight[:, : segmenter.channels] = head.weight
+        assert wider.head.bias is not None
+        assert head.bias is not None
+        wider.head.bias.copy_(head.bias)
+    return wider.train(segmenter.training).requires_grad_(head.weight.requires_grad)
+
+
+def _to_size(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bring a stage's map to the decoder's size; both cover the padded image."""
+    if maps.shape[-2] > size[0]:
+        return F.avg_pool2d(maps, maps.shape[-2] // size[0])
+    if maps.shape[-2:] == size:
+        return maps
+    return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
