@@ -40,17 +40,20 @@ class LandClass:
 class Taxonomy:
     """The classes of a dataset in label order: 0 background, 1..B base, B+1.. novel.
 
-    The base head has ``num_base`` outputs, background included.
+    The base head has ``num_base`` outputs, background included. Where the classes are
+    ``complete``, every pixel is of one of them, and no map of base and novel classes has
+    background; stage 1, which knows no novel class, has it all the same.
     """
 
     name: str
     background: LandClass
     base: tuple[LandClass, ...]
     novel: tuple[LandClass, ...]
+    complete: bool = False
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "Taxonomy":
-        """Build from plain values: ``name``, ``background``, ``base``, ``novel``.
+        """Build from plain values: ``name``, ``background``, ``base``, ``novel``, ``complete``.
 
         Classes are ``{name, color}``, or a name alone, which gets the next free colour; ids follow
         from the order. Without ``background`` the label 0 is called so: the ids of classes always
@@ -59,7 +62,8 @@ class Taxonomy:
 
         Raises:
             ConfigError: a class without a name, a colour that is none, a name twice, no base class,
-                more classes than a uint8 label has ids for, an ``ignore_index`` other than 255.
+                more classes than a uint8 label has ids for, ``complete`` that is no truth value,
+                an ``ignore_index`` other than 255.
         """
         name = str(value.get("name", "unnamed"))
         background = value.get("background") or {"name": "background", "color": "#000000"}
@@ -100,7 +104,14 @@ class Taxonomy:
                 f"{IGNORE - 1}, and {IGNORE} for ignored pixels. Merge classes."
             )
         _check_ignore(value.get("ignore_index", IGNORE), name)
-        return cls(name, classes[0], tuple(classes[1:num_base]), tuple(classes[num_base:]))
+        complete = value.get("complete", False)
+        if not isinstance(complete, bool):
+            raise ConfigError(
+                f"taxonomy '{name}': complete is {complete!r}, but it must be true (every pixel is "
+                "of one of the classes) or false."
+            )
+        base, novel = tuple(classes[1:num_base]), tuple(classes[num_base:])
+        return cls(name, classes[0], base, novel, complete)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that ``from_dict`` takes back; what a checkpoint stores."""
@@ -108,12 +119,13 @@ class Taxonomy:
         def row(c: LandClass) -> dict[str, Any]:
             return {"name": c.name, "color": c.color}
 
-        return {
+        plain: dict[str, Any] = {
             "name": self.name,
             "background": row(self.background),
             "base": [row(c) for c in self.base],
             "novel": [row(c) for c in self.novel],
         }
+        return {**plain, "complete": True} if self.complete else plain
 
     @property
     def classes(self) -> tuple[LandClass, ...]:

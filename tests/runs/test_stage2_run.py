@@ -73,12 +73,15 @@ def test_options_of_the_groups_go_together(stage2, options):
 
 def test_joint_self_training_learns_from_all_queries_and_says_so(stage2, capsys):
     alone = results_of(stage2())
-    joint = results_of(stage2("adaptation.joint={rounds: 1, confidence: 0.6}"))
+    joint = results_of(stage2("adaptation.joint={rounds: 1, share: 0.6}"))
     assert (alone["protocol"], joint["protocol"]) == ("per query", "joint")
     assert joint["confusion"] != alone["confusion"]
+    (found,) = joint["joint"]
+    assert found["pixels"] > 0
+    assert sum(found["shares"].values()) == pytest.approx(1)
     with pytest.raises(AssertionError):
         stage2("adaptation.joint={turns: 1}")
-    assert "rounds, confidence, pixels" in capsys.readouterr().err
+    assert "rounds, share, pixels" in capsys.readouterr().err
 
 
 def test_the_similarity_is_drawn(stage2):

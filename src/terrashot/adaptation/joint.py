@@ -1,10 +1,11 @@
-"""Joint self-training: confident pixels of all queries become support.
+"""Joint self-training: the surest pixels of all tiles to be mapped become support.
 
 A protocol of its own: the head that maps one query has seen all the others. Results of it must
 not be mixed with those of queries that are adapted to one by one.
 """
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -18,81 +19,131 @@ Refit = Callable[[list[Tensor], list[Tensor]], None]
 
 
 @dataclass(frozen=True)
-class LabelledPixels:
-    """Some pixels of a query with the labels that the map gives them.
+class Round:
+    """What a round took.
 
     Args:
-        features: ``[C, 1, n]``, as a tile of one row.
-        labels: ``[1, n]``.
+        shares: Of each class in what the head made of the sample ``[K]``.
+        pixels: How many pixels of each class became support ``[K]``.
+        stopped: The class that had vanished or run over, so that nothing was taken; None: none.
     """
 
-    features: Tensor
-    labels: Tensor
+    shares: Tensor
+    pixels: Tensor
+    stopped: int | None = None
 
 
 class JointSelfTraining:
-    """Rounds of: map all queries, take their confident pixels as support, fit again.
+    """Rounds of: map a sample of all tiles, take the surest pixels of each class, fit again.
+
+    Scenes differ in light, sensor and season from those of the support, and no number of support
+    tiles of other scenes makes up for it; the tiles to be mapped show what they look like. Each
+    class has a threshold of its own, since a head is less sure of a class that it has just
+    learned, and a common threshold would starve it. Pixels that the head takes for background are
+    never taken: in stage 1 novel classes were part of it.
+
+    A class whose share of the sample has changed by more than ``limit`` since the support alone
+    spoke is running over, or vanishing: the rounds end, and the head of the last good one stays.
 
     Args:
         rounds: Number of rounds.
-        confidence: Probability from which a pixel is taken.
-        pixels: Most pixels of a class from one query, so that large classes do not drown the rest.
-        seed: Of the choice among them.
+        share: Of the pixels that the head gives to a class, the surest ones that are taken.
+        pixels: Size of the sample.
+        limit: Factor by which the share of a novel class may grow or shrink.
+        seed: Of the sample.
+
+    Attributes:
+        history: What each round took, of the last run.
 
     Raises:
         ConfigError: a setting out of its range.
     """
 
     def __init__(
-        self, rounds: int = 2, confidence: float = 0.9, pixels: int = 500, seed: int = 0
+        self,
+        rounds: int = 4,
+        share: float = 0.6,
+        pixels: int = 65536,
+        limit: float = 4.0,
+        seed: int = 0,
     ) -> None:
         check_range("adaptation.joint.rounds", rounds, whole=True, at_least=1)
-        check_range("adaptation.joint.confidence", confidence, above=0, at_most=1)
+        check_range("adaptation.joint.share", share, above=0, at_most=1)
         check_range("adaptation.joint.pixels", pixels, whole=True, at_least=1)
+        check_range("adaptation.joint.limit", limit, above=1)
         check_range("adaptation.joint.seed", seed, whole=True, at_least=0)
         self.rounds = rounds
-        self.confidence = confidence
+        self.share = share
         self.pixels = pixels
+        self.limit = limit
         self.seed = seed
+        self.history: list[Round] = []
 
+    @torch.no_grad()
     def run(
         self,
-        queries: Callable[[], Iterable[tuple[Tensor, Tensor]]],
-        adapt: Callable[[Tensor, Tensor], AdaptedHead],
+        sample: Tensor,
+        num_base: int,
+        adapt: Callable[[Tensor], AdaptedHead],
         refit: Refit,
     ) -> None:
         """Go through the rounds.
 
         Args:
-            queries: Features ``[C, h, w]`` and valid pixels ``[h, w]`` of each query, anew each
-                time it is called.
+            sample: Features ``[C, 1, n]`` of pixels of all tiles.
+            num_base: Base classes, background included.
             adapt: The method on one query.
             refit: Fits the method to the support and what it is given.
         """
-        for number in range(self.rounds):
-            generator = torch.Generator().manual_seed(self.seed + number)
-            taken = [
-                self.confident(adapt(features, valid), features, valid, generator)
-                for features, valid in queries()
-            ]
-            kept = [pixels for pixels in taken if pixels.labels.numel()]
-            refit([pixels.features for pixels in kept], [pixels.labels for pixels in kept])
+        self.history = []
+        choices: list[tuple[list[Tensor], list[Tensor]]] = [([], [])]
+        first: Tensor | None = None
+        for number in range(self.rounds + 1):
+            head = adapt(sample)
+            probabilities = head.logits(sample).flatten(1).softmax(dim=0)
+            sureness, labels = probabilities.max(dim=0)
+            shares = labels.bincount(minlength=len(probabilities)) / len(labels)
+            first = shares if first is None else first
+            runaway = _runaway(shares, first, num_base, self.limit)
+            if head.diverged or runaway is not None:
+                if len(choices) > 1:  # fitted to the last choice: back to the one before
+                    refit(*choices[-2])
+                nothing = torch.zeros(len(shares), dtype=torch.int64)
+                self.history.append(Round(shares, nothing, runaway))
+                return
+            if number == self.rounds:
+                return
+            chosen = surest(sureness, labels, self.share)
+            choices.append(([sample[..., chosen]], [labels[chosen].unsqueeze(0)]))
+            taken = labels[chosen].bincount(minlength=len(shares))
+            self.history.append(Round(shares, taken))
+            refit(*choices[-1])
 
-    @torch.no_grad()
-    def confident(
-        self, head: AdaptedHead, features: Tensor, valid: Tensor, generator: torch.Generator
-    ) -> LabelledPixels:
-        """Pixels that the head is sure of, up to ``pixels`` of each class."""
-        largest, labels = head.logits(features).softmax(dim=0).flatten(1).max(dim=0)
-        sure = (largest >= self.confidence) & valid.flatten().to(largest.device)
-        if head.diverged:  # it is sure of anything
-            sure = torch.zeros_like(sure)
-        chosen = []
-        for label in labels[sure].unique().tolist():
-            members = (sure & (labels == label)).nonzero()[:, 0]
-            order = torch.randperm(len(members), generator=generator)[: self.pixels]
-            chosen.append(members[order.to(members.device)])
-        index = torch.cat(chosen) if chosen else labels.new_zeros(0)
-        return LabelledPixels(
-            features.flatten(1)[:, index].unsqueeze(1), labels[index].unsqueeze(0)
-        )
+
+def surest(sureness: Tensor, labels: Tensor, share: float) -> Tensor:
+    """Indices of the surest pixels of each class, ascending; none of label 0.
+
+    Args:
+        sureness: Probability of the likeliest class ``[n]``.
+        labels: That class ``[n]``.
+        share: Of the pixels of each class, rounded up.
+    """
+    chosen = [labels.new_zeros(0)]
+    for label in labels.unique().tolist():
+        if label == 0:
+            continue
+        members = (labels == label).nonzero()[:, 0]
+        count = math.ceil(share * len(members))
+        # Stable, so that equally sure pixels come in the order of the sample on every machine.
+        order = sureness[members].sort(descending=True, stable=True).indices
+        chosen.append(members[order[:count]])
+    return torch.cat(chosen).sort().values
+
+
+def _runaway(shares: Tensor, first: Tensor, num_base: int, limit: float) -> int | None:
+    """The first novel class whose share has grown or shrunk too far; None without one."""
+    for label in range(num_base, len(shares)):
+        now, then = float(shares[label]), float(first[label])
+        if now * limit < then or (then > 0 and now > then * limit):
+            return label
+    return None

@@ -10,6 +10,7 @@ import torch
 
 from terrashot.adaptation.inference import Inference
 from terrashot.adaptation.method import Method
+from terrashot.adaptation.methods.complete import CompleteMethod
 from terrashot.build import build_part
 from terrashot.data.support_arrays import SupportArrays
 from terrashot.data.support_windows import SupportWindows
@@ -63,6 +64,8 @@ def adapt_arrays(
     settings = method_settings(method, changes)
     parts = {group: build_part(group, settings[group]) for group in PARTS}
     fitted: Method = build_part("method", settings["method"], **parts)
+    if taxonomy.complete:
+        fitted = CompleteMethod(fitted)
     inference: Inference | None = build_part("inference", settings["inference"])
     segmenter = with_features(segmenter, features)
     factor = stride_factor(segmenter, feature_stride)

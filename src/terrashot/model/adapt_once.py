@@ -48,7 +48,7 @@ def adapt_once(
     """
     fit.fit()
     if joint is not None and unlabelled is not None:
-        fit.learn_jointly(joint, unlabelled.tiles)
+        fit.learn_jointly(joint, unlabelled.tiles, unlabelled.count)
     if transductive and unlabelled is not None:
         query = pool_pixels(unlabelled.tiles(), unlabelled.count, unlabelled.pixels, seed)
     else:

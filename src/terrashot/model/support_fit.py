@@ -8,6 +8,7 @@ from torch import Tensor
 from terrashot.adaptation.head import AdaptedHead
 from terrashot.adaptation.joint import JointSelfTraining
 from terrashot.adaptation.method import Method
+from terrashot.adaptation.pooling import pool_pixels
 from terrashot.adaptation.striding import labels_to_size, reduce_stride
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.data.datamodule import FewShotDataModule
@@ -58,6 +59,7 @@ class SupportFit:
     ) -> None:
         self.method = method
         self.network = network
+        self._num_base = taxonomy.num_base
         self._factor = factor
         self._seed = seed
         self._tiles = SupportTiles(tiles, taxonomy, network, factor, storage, sure)
@@ -100,13 +102,14 @@ class SupportFit:
             self.network.head, self.pixels, seed=self._seed, base_counts=self._base_counts
         )
 
-    def learn_jointly(self, joint: JointSelfTraining, queries: Queries) -> None:
-        """Let the method learn from unlabelled tiles together; ``fit`` comes first."""
+    def learn_jointly(self, joint: JointSelfTraining, queries: Queries, count: int) -> None:
+        """Let the method learn from ``count`` unlabelled tiles together; ``fit`` comes first."""
+        sample = pool_pixels(queries(), count, joint.pixels, joint.seed)
 
-        def adapt(features: Tensor, valid: Tensor) -> AdaptedHead:
-            return self.method.adapt(features, valid, seed=self._seed)
+        def adapt(features: Tensor) -> AdaptedHead:
+            return self.method.adapt(features, seed=self._seed)
 
-        joint.run(queries, adapt, self.fit)
+        joint.run(sample, self._num_base, adapt, self.fit)
 
     def query_tiles(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All query tiles of the data, without their labels."""

@@ -158,7 +158,7 @@ class NovelAdaptation(LightningModule):
         )
         fit.fit()
         if self.joint is not None:
-            fit.learn_jointly(self.joint, fit.query_tiles)
+            fit.learn_jointly(self.joint, fit.query_tiles, len(data.layout.query))
 
     def test_step(self, batch: list[dict[str, Any]], batch_index: int) -> dict[str, Any]:
         """Adapt to some queries in one pass over the support, map, count and keep each.

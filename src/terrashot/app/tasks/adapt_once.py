@@ -230,7 +230,7 @@ def _adapt(
     """Fit the method and write the file."""
     from terrashot.adaptation.support.storage import storage_type
     from terrashot.app.run.folder import git_revision
-    from terrashot.app.tasks.evaluation_results import publish_similarity
+    from terrashot.app.tasks.evaluation_results import publish_rounds, publish_similarity
     from terrashot.data.remote.address import without_secrets
     from terrashot.files import file_digest
     from terrashot.model.adapt_once import adapt_once
@@ -256,7 +256,7 @@ def _adapt(
         cache,
         run.trainer.precision_plugin.forward_context,
     )
-    adaptation, method = settings.adaptation, build_method(run)
+    adaptation, method = settings.adaptation, build_method(run, taxonomy)
     factor = stride_factor(segmenter, adaptation.feature_stride)
     began = time.perf_counter()
     with run.console.status("adapting", spinner="line"):
@@ -276,7 +276,8 @@ def _adapt(
                 sure=drawn.labels.sure_base(drawn.windows),
             )
         unlabelled = _unlabelled_tiles(settings, fit, data)
-        head = adapt_once(fit, unlabelled, uses_query(run), build_joint(settings), settings.seed)
+        joint = build_joint(settings)
+        head = adapt_once(fit, unlabelled, uses_query(run), joint, settings.seed)
     model = AdaptedModel(
         segmenter, head, taxonomy, run.build("inference"), adaptation.align_corners
     )
@@ -292,6 +293,7 @@ def _adapt(
         **_learned_from(settings, data, drawn),
         "scenes": None if settings.input.path is None else without_secrets(settings.input.path),
         "joint": adaptation.joint,
+        "rounds": publish_rounds(run, joint, taxonomy),
         "feature_stride": factor * segmenter.stride,
         "seed": settings.seed,
         "seconds": round(time.perf_counter() - began, 3),

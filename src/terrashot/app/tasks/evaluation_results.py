@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from terrashot.adaptation.joint import JointSelfTraining
 from terrashot.app.run.folder import RunFolder
 from terrashot.app.run.report import try_report
 from terrashot.callbacks.score_report import (
@@ -93,6 +94,31 @@ def publish_similarity(
     name = _class_name(run, "similarity")
     report_similarity(run.trainer.loggers, run.path, similarity, taxonomy, name)
     return {"name": name, "matrix": similarity.tolist()}
+
+
+def publish_rounds(
+    run: Run, joint: JointSelfTraining | None, taxonomy: Taxonomy
+) -> list[dict[str, Any]] | None:
+    """Say what each round of joint self-training took; for results.json too."""
+    if joint is None:
+        return None
+    rounds = []
+    for number, found in enumerate(joint.history, start=1):
+        shares = dict(zip(taxonomy.names, found.shares.tolist(), strict=True))
+        stopped = None if found.stopped is None else taxonomy.names[found.stopped]
+        taken = int(found.pixels.sum())
+        rounds.append({"pixels": taken, "shares": shares, "stopped": stopped})
+        if stopped is None:
+            run.say(f"joint learning, round {number}: {taken:,} pixels became support")
+            continue
+        before = float(joint.history[0].shares[found.stopped])
+        run.say(
+            f"joint learning ended before round {number}: '{stopped}' came from {before:.1%} to "
+            f"{shares[stopped]:.1%} of the sample, so the head before that stays. "
+            "adaptation.joint.limit says how far a class may grow or shrink",
+            style="yellow",
+        )
+    return rounds
 
 
 def publish_transition(run: Run, store: QueryStore, taxonomy: Taxonomy) -> dict[str, Any] | None:

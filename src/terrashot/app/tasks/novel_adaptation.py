@@ -11,6 +11,7 @@ from terrashot.tasks.task import Bench, Run, Task, check_novel_classes, taxonomy
 
 if TYPE_CHECKING:
     from terrashot.adaptation.joint import JointSelfTraining
+    from terrashot.taxonomy import Taxonomy
 
 _SCORES = {"base": "test/base_miou", "novel": "test/novel_miou", "weighted": "test/weighted_miou"}
 # Parts that are made from numbers alone, so that they can be tried before the run.
@@ -65,6 +66,7 @@ class NovelAdaptationTask(Task[Any]):
     def run(self, settings: Any, run: Run) -> None:  # noqa: ANN401 - of this task or a later one
         """Adapt to the support set and score the queries, leaving out those that are done."""
         from terrashot.app.tasks.evaluation_results import (
+            publish_rounds,
             publish_scores,
             publish_similarity,
             publish_transition,
@@ -87,7 +89,7 @@ class NovelAdaptationTask(Task[Any]):
         data.feature_cache = run.feature_cache(path, segmenter.stride)
         rules = run.build("postprocess")
         maps = run.path / "maps" if adaptation.save_maps else None
-        method = build_method(run)
+        method, joint = build_method(run, taxonomy), build_joint(settings)
         if settings.guidance is not None:
             method = run.build("guidance", method=method)
         module = NovelAdaptation(
@@ -102,7 +104,7 @@ class NovelAdaptationTask(Task[Any]):
             novel_weight=adaptation.novel_weight,
             inference=run.build("inference"),
             storage=adaptation.storage,
-            joint=build_joint(settings),
+            joint=joint,
             maps=QueryMaps(taxonomy, data.eval_transform, rules, maps),
             # A head that is the same for all queries gains nothing from holding several of them.
             queries_per_pass=adaptation.queries_per_pass if uses_query(run) else 1,
@@ -120,16 +122,20 @@ class NovelAdaptationTask(Task[Any]):
             data,
             module.result,
             rules,
-            protocol="joint" if adaptation.joint else "per query",
+            protocol="joint" if joint else "per query",
+            joint=publish_rounds(run, joint, taxonomy),
             checkpoint=str(path),
             similarity=publish_similarity(run, module.method, taxonomy),
             transition=publish_transition(run, module.store, taxonomy),
         )
 
 
-def build_method(bench: Bench) -> Any:  # noqa: ANN401 - what the method's _target_ names
-    """The stage-2 method with its parts."""
-    return bench.build("method", **{part: bench.build(part) for part in PARTS})
+def build_method(bench: Bench, taxonomy: "Taxonomy") -> Any:  # noqa: ANN401 - named by _target_
+    """The stage-2 method with its parts, for these classes."""
+    from terrashot.adaptation.methods.complete import CompleteMethod
+
+    method = bench.build("method", **{part: bench.build(part) for part in PARTS})
+    return CompleteMethod(method) if taxonomy.complete else method
 
 
 def uses_query(bench: Bench) -> bool:
@@ -158,6 +164,6 @@ def build_joint(settings: StageTwoSettings) -> "JointSelfTraining | None":
         return JointSelfTraining(**joint)
     except TypeError as error:
         raise ConfigError(
-            f"adaptation.joint: {error}. It has rounds, confidence, pixels and seed, for example "
+            f"adaptation.joint: {error}. It has rounds, share, pixels, limit and seed, for example "
             "adaptation.joint={rounds: 2}."
         ) from error
