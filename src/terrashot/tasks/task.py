@@ -275,9 +275,9 @@ class Task(ABC, Generic[S]):
         """The score that the table of a sweep compares options by."""
 
     def sweep_scores(self, settings: S, results: Mapping[str, Any]) -> dict[str, Any]:
-        """The columns of a sweep's table, from ``results.json``."""
+        """The columns of a sweep's table, from ``results.json``: of the best epoch, if any."""
         main = self.sweep_score(settings)
-        return {main: results["best"].get(main)}
+        return {main: (results.get("best") or results["metrics"]).get(main)}
 
 
 def taxonomy_of(settings: TileSettings) -> "Taxonomy":
