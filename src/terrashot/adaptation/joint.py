@@ -7,6 +7,7 @@ not be mixed with those of queries that are adapted to one by one.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -78,6 +79,12 @@ class JointSelfTraining:
         self.limit = limit
         self.seed = seed
         self.history: list[Round] = []
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings by name, plain values."""
+        names = ("rounds", "share", "pixels", "limit", "seed")
+        return {name: getattr(self, name) for name in names}
 
     @torch.no_grad()
     def run(

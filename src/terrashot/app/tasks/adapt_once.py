@@ -26,6 +26,7 @@ from terrashot.tasks.settings.runs import StageTwoSettings
 from terrashot.tasks.task import Bench, Run, taxonomy_of
 
 if TYPE_CHECKING:
+    from terrashot.adaptation.joint import JointSelfTraining
     from terrashot.data.datamodule import FewShotDataModule
     from terrashot.model.adapt_once import Unlabelled
     from terrashot.model.support_fit import SupportFit
@@ -158,10 +159,19 @@ class AdaptOnceTask(NovelAdaptationTask):
         run.say(f"not scored: {why}\n{short_path(file)}\nnext: {following}")
 
 
+def _build_joint(settings: AdaptOnceSettings, bench: Bench) -> "JointSelfTraining | None":
+    """What learns from ``input``: joint self-training, unless the method itself does."""
+    from terrashot.adaptation.joint import JointSelfTraining
+
+    unused = settings.adaptation.joint is None and not uses_query(bench)
+    if settings.input.path is not None and unused:
+        return JointSelfTraining()
+    return build_joint(settings)
+
+
 def _check_unlabelled(settings: AdaptOnceSettings, bench: Bench) -> None:
     """Raise a ConfigError where method and ``input`` do not go together."""
     from terrashot.data.imagery import parse_scale
-    from terrashot.data.remote.address import without_secrets
     from terrashot.mapping.checks import check_scenes
 
     transductive = uses_query(bench)
@@ -174,13 +184,6 @@ def _check_unlabelled(settings: AdaptOnceSettings, bench: Bench) -> None:
             "has no query of its own. Name some of the tiles that will be mapped with "
             f"input=PATH (a file, folder or glob) or input={QUERIES} (the query "
             f"tiles of the data), or set {off}."
-        )
-    if path is not None and not transductive and not joint:
-        raise ConfigError(
-            f"input={without_secrets(path)} names unlabelled tiles, but nothing learns from them: "
-            "transduction is none and adaptation.joint is null. Choose transduction=classtrans or "
-            "transduction=diam (with the method of that name), or adaptation.joint={rounds: 2} "
-            "(any method), or leave input out."
         )
     if path not in (None, QUERIES):
         scale = parse_scale(settings.input.scale, "input.scale")
@@ -276,7 +279,7 @@ def _adapt(
                 sure=drawn.labels.sure_base(drawn.windows),
             )
         unlabelled = _unlabelled_tiles(settings, fit, data)
-        joint = build_joint(settings)
+        joint = _build_joint(settings, run)
         head = adapt_once(fit, unlabelled, uses_query(run), joint, settings.seed)
     model = AdaptedModel(
         segmenter, head, taxonomy, run.build("inference"), adaptation.align_corners
@@ -292,7 +295,7 @@ def _adapt(
         },
         **_learned_from(settings, data, drawn),
         "scenes": None if settings.input.path is None else without_secrets(settings.input.path),
-        "joint": adaptation.joint,
+        "joint": None if joint is None else joint.settings,
         "rounds": publish_rounds(run, joint, taxonomy),
         "feature_stride": factor * segmenter.stride,
         "seed": settings.seed,
