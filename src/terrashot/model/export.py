@@ -54,7 +54,9 @@ class MapProgram(nn.Module):
         Pixels are the values of the files: uint8, or float32 for imagery of another type.
         """
         probabilities = self.views(self.model, self._unit(image))
-        return probabilities.argmax(dim=1).to(torch.uint8), probabilities
+        classes = probabilities.argmax(dim=1).to(torch.uint8)
+        calibrated = self.model.calibration.apply(probabilities.transpose(0, 1)).transpose(0, 1)
+        return classes, calibrated
 
     def _unit(self, image: Tensor) -> Tensor:
         """In 0..1, as ``ImageSpec.pixels`` and ``as_unit`` make it."""
