@@ -17,6 +17,7 @@ from terrashot.app.main import main
 
 PLACE = {"crs": "EPSG:32633", "transform": from_origin(400_000, 5_000_000, 0.5, 0.5)}
 FILES = {"scene.tif", "scene.tif.aux.xml", "scene.png", "scene.qml", "scene_areas.csv"}
+FILES |= {"maps.qgz"}
 TILED = {"tiled": True, "blockxsize": 64, "blockysize": 64, "compress": "deflate"}
 
 

@@ -16,12 +16,12 @@ Mend = Callable[[Path, Path, str], None]
 """Writes a class map anew, from one path to another, given the name of its scene."""
 
 
-_CONFIDENCE, _PROBABILITIES = "_confidence", "_probabilities"
+CONFIDENCE, _PROBABILITIES = "_confidence", "_probabilities"
 
 
 def finished_files(class_map: Path, layers: Layers) -> list[Path]:
     """The files of a scene that a ``Finisher`` writes or removes, those of its products apart."""
-    asked = {_CONFIDENCE: layers.confidence, _PROBABILITIES: bool(layers.probabilities)}
+    asked = {CONFIDENCE: layers.confidence, _PROBABILITIES: bool(layers.probabilities)}
     suffixes = ["", *(suffix for suffix, wanted in asked.items() if wanted)]
     return [f for suffix in suffixes for f in raster_files(_raster(class_map, suffix))]
 
@@ -87,7 +87,7 @@ class Finisher:
         band = 2
         if self.layers.confidence:
             name = "probability of the mapped class"
-            rasters.append((_CONFIDENCE, Raster([band], [name], percent, unit="percent")))
+            rasters.append((CONFIDENCE, Raster([band], [name], percent, unit="percent")))
             band += 1
         if self.layers.probabilities:
             bands = range(band, band + len(self.layers.probabilities))

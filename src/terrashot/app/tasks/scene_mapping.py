@@ -29,6 +29,7 @@ class OutputSettings:
     picture: bool = True
     style: bool = True
     areas: bool = True
+    project: bool = True
     polygons: bool = False
     minimum_mapping_unit: float | None = setting(
         None,
@@ -116,6 +117,8 @@ class SceneMappingTask(Task[SceneMappingSettings]):
         if trainer.interrupted:
             raise KeyboardInterrupt
         if run.is_first:
+            if settings.output.project and ledger.finished():
+                run.say(_write_project(ledger))
             _report(run, ledger, jobs, left, mapper, request.products.rules)
 
 
@@ -167,6 +170,19 @@ def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
     )
     request.check()
     return request
+
+
+def _write_project(ledger: "Ledger") -> str:
+    """Write the QGIS project of the folder; says what came of it."""
+    from terrashot.mapping.qgis_project import PROJECT_NAME, folder_project
+    from terrashot.reporting.run_summary import short_path
+
+    project = folder_project(ledger)
+    if project is not None:
+        return f"QGIS project of all maps in the folder: {short_path(project)}"
+    if (ledger.output / PROJECT_NAME).exists():
+        return f"{PROJECT_NAME} was saved since, or is not of terrashot: it is left as it is"
+    return "no QGIS project: no name of a map can stand in it"
 
 
 def _announce(
