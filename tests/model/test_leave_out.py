@@ -62,6 +62,13 @@ def test_one_tile_a_class_is_not_calibrated_and_says_so(base):
     assert "single support tile" in adapted.calibration
 
 
+def test_labels_that_show_no_place_without_the_class_calibrate_nothing(base):
+    """As drawn polygons without completely labelled areas do."""
+    ids = np.where(MASK, 1, 255).astype(np.uint8)
+    adapted = base.adapt({"pool": [(IMAGES[0], ids), (IMAGES[1], ids)]}, "imprinting")
+    assert "false alarms" in adapted.calibration
+
+
 def test_a_fold_that_can_not_be_fitted_is_left_out(base, monkeypatch):
     from terrashot.errors import DataError
     from terrashot.model.support_fit import SupportFit

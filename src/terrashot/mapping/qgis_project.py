@@ -6,6 +6,7 @@ whose elements are those that QGIS 3 writes; paths are relative, so that the fol
 """
 
 import hashlib
+import math
 import os
 import re
 import zipfile
@@ -18,7 +19,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 import pyogrio
 import rasterio
 from pyogrio.errors import DataSourceError
-from rasterio.errors import RasterioError
+from rasterio.enums import ColorInterp
+from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform_bounds
 
 from terrashot.errors import DataError, one_line
@@ -95,7 +97,7 @@ def folder_project(ledger: Ledger) -> Path | None:
         with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             archive.comment = _mark(content)
             archive.writestr(zipfile.ZipInfo(_INNER, _MOMENT), content, zipfile.ZIP_DEFLATED)
-    except (OSError, RasterioError, DataSourceError) as error:
+    except (OSError, RasterioError, CRSError, DataSourceError) as error:
         raise DataError(
             f"{path} could not be written ({one_line(error)}). The maps are whole; the same "
             "command makes what is missing."
@@ -210,9 +212,9 @@ def _add_layer(layers: Element, layer: _Layer, relative: str, classes: Sequence[
     if reference is not None:
         _add_crs(SubElement(node, "srs"), reference)
     SubElement(node, "provider", encoding="UTF-8").text = "ogr" if vector else "gdal"
-    if vector:
+    if vector and classes:
         add_categories(node, classes, ID_FIELD)
-    elif layer.kind == "classes":
+    elif layer.kind == "classes" and classes:
         add_palette(node, classes)
     elif layer.kind == "confidence":
         add_ramp(node)
@@ -220,6 +222,8 @@ def _add_layer(layers: Element, layer: _Layer, relative: str, classes: Sequence[
 
 def _classes(source: Any) -> Iterator[LandClass]:  # noqa: ANN401 - rasterio has no types
     """The classes of a map, as the file itself names and colours them."""
+    if source.colorinterp[0] != ColorInterp.palette:
+        return
     names, colors = source.tags(), source.colormap(1)
     for index, color in colors.items():
         name = names.get(f"CLASS_{index}")
@@ -243,18 +247,27 @@ def _reference(scenes: Iterable[SceneFiles]) -> tuple[Any, Bounds | None]:
     """The reference system of the first map that has one, and what all maps cover in it."""
     places = [_raster_place(scene.class_map) for scene in scenes]
     reference = next((crs for crs, _ in places if crs), None)
-    boxes = [
-        bounds if crs == reference else transform_bounds(crs, reference, *bounds)
-        for crs, bounds in places
-        if crs or reference is None
-    ]
+    boxes = [box for box in (_box(place, reference) for place in places) if box is not None]
     if not boxes:
         return reference, None
-    left, bottom, right, top = (
-        f(side) for f, side in zip((min, min, max, max), zip(*boxes, strict=True), strict=True)
-    )
+    left, bottom = min(box[0] for box in boxes), min(box[1] for box in boxes)
+    right, top = max(box[2] for box in boxes), max(box[3] for box in boxes)
     wide, high = _MARGIN * (right - left), _MARGIN * (top - bottom)
     return reference, (left - wide, bottom - high, right + wide, top + high)
+
+
+def _box(place: tuple[Any, Bounds], reference: Any) -> Bounds | None:  # noqa: ANN401 - as above
+    """What a map covers in another reference system; None where that can't be said."""
+    own, bounds = place
+    if own == reference:
+        return bounds
+    if own is None:
+        return None
+    try:
+        found: Bounds = transform_bounds(own, reference, *bounds)
+    except (RasterioError, CRSError):
+        return None
+    return found if all(map(math.isfinite, found)) else None
 
 
 def _add_crs(parent: Element, reference: Any) -> None:  # noqa: ANN401 - rasterio has no types

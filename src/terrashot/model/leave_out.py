@@ -48,7 +48,7 @@ def left_out_calibration(
     plain = Inference("none", how.smoothing, how.window)
     stride = network.segmenter.stride
     align = network.segmenter.align_corners if align_corners is None else align_corners
-    found, scored = TemperatureFit(), 0
+    found, scored, outside = TemperatureFit(), 0, 0
     for fold in folds:
         # The solver's own state goes along, but the head of all tiles is there already.
         method = copy.copy(fit.method)
@@ -69,8 +69,15 @@ def left_out_calibration(
             assert probabilities is not None
             own = allowed_classes(mask.flatten(), support.num_classes, tiles.class_ids[tile])
             found.add(probabilities.flatten(1), own)
+            outside += int((mask < support.num_base).sum())
             scored += 1
     temperature = found.temperature
     if temperature is None:
         return Calibration(None, "no head without a support tile could be fitted")
+    if not outside:
+        return Calibration(
+            None,
+            "the labels show where the novel classes are and nowhere that they are not, so that "
+            "false alarms would count for nothing",
+        )
     return Calibration(temperature, f"{scored} support tiles, each left out once")

@@ -118,7 +118,7 @@ class SceneMappingTask(Task[SceneMappingSettings]):
             raise KeyboardInterrupt
         if run.is_first:
             if settings.output.project and ledger.finished():
-                run.say(_write_project(ledger))
+                _write_project(run, ledger)
             _report(run, ledger, jobs, left, mapper, request.products.rules)
 
 
@@ -172,17 +172,23 @@ def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
     return request
 
 
-def _write_project(ledger: "Ledger") -> str:
-    """Write the QGIS project of the folder; says what came of it."""
+def _write_project(run: Run, ledger: "Ledger") -> None:
+    """Write the QGIS project of the folder, and say what came of it; the maps are whole already."""
     from terrashot.mapping.qgis_project import PROJECT_NAME, folder_project
     from terrashot.reporting.run_summary import short_path
 
-    project = folder_project(ledger)
+    try:
+        project = folder_project(ledger)
+    except DataError as error:
+        run.say(str(error), style="yellow")
+        return
     if project is not None:
-        return f"QGIS project of all maps in the folder: {short_path(project)}"
-    if (ledger.output / PROJECT_NAME).exists():
-        return f"{PROJECT_NAME} was saved since, or is not of terrashot: it is left as it is"
-    return "no QGIS project: no name of a map can stand in it"
+        run.say(f"QGIS project of all maps in the folder: {short_path(project)}")
+    elif (ledger.output / PROJECT_NAME).exists():
+        left = "was saved since, or is not of terrashot: it is left as it is"
+        run.say(f"{PROJECT_NAME} {left}", style="yellow")
+    else:
+        run.say("no QGIS project: no name of a map can stand in it", style="yellow")
 
 
 def _announce(
