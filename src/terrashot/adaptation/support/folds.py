@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from terrashot.taxonomy import IGNORE
 
 _MOST = 5
+"""Folds: each costs a head."""
 
 
 def left_out_folds(
     tile_counts: Mapping[tuple[int, int | None], Sequence[tuple[int, int]]],
     num_base: int,
     num_tiles: int,
-    most: int = _MOST,
 ) -> list[list[int]]:
     """Numbers of the tiles of each fold; no tile is in two.
 
@@ -23,14 +23,13 @@ def left_out_folds(
         tile_counts: See ``SupportPixels``.
         num_base: Base classes, background included.
         num_tiles: How many tiles, from the first, were labelled by people; others are in no fold.
-        most: Folds at most.
     """
     shown: dict[int, list[int]] = {}
     for (label, _), parts in sorted(tile_counts.items(), key=lambda item: item[0][0]):
         if num_base <= label != IGNORE:
             tiles = shown.setdefault(label, [])
             tiles += [tile for tile, _ in parts if tile < num_tiles and tile not in tiles]
-    number = min(most, max(map(len, shown.values()), default=0))
+    number = min(_MOST, max(map(len, shown.values()), default=0))
     fold_of: dict[int, int] = {}
     for tiles in shown.values():
         for place, tile in enumerate(tiles):
