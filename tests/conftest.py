@@ -174,6 +174,7 @@ def color_model():
     import torch
 
     from terrashot.adaptation.inference import Inference
+    from terrashot.adaptation.temperature import Calibration
     from terrashot.image_spec import ImageSpec
     from terrashot.taxonomy import Taxonomy
 
@@ -184,6 +185,7 @@ def color_model():
         stride = 1
         spec = ImageSpec()
         inference = Inference()
+        calibration = Calibration()
         taxonomy = Taxonomy.from_dict(
             {"name": "colors", "background": rows[0], "base": rows[1:3], "novel": rows[3:]}
         )

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from terrashot.adaptation.temperature import Calibration
 from terrashot.mapping.blending import NODATA, Blender, Layers
 from terrashot.mapping.plan import WindowPlan
 
@@ -23,9 +24,9 @@ def windows():
     return make
 
 
-def blend(plan, windows, layers, valid=None, first=0):
+def blend(plan, windows, layers, valid=None, first=0, temperature=None):
     """The rows from ``first`` on, one below the other."""
-    blender, parts = Blender(plan, layers), []
+    blender, parts = Blender(plan, layers, Calibration(temperature)), []
     all_valid = torch.ones(plan.rows.size, plan.columns.size, dtype=torch.bool)
     for row in range(plan.rows.first_that_touches(first), len(plan.rows)):
         out = blender.start_row(row)
@@ -119,3 +120,14 @@ def test_the_memory_between_rows_is_the_overlap_alone(windows):
             blender.add(row, column, given[row, column], valid, out)
         kept = 0 if blender._below is None else blender._below.numel()
         assert kept <= CLASSES * 64 * 300
+
+
+def test_calibration_changes_confidence_and_no_class(windows):
+    plan = WindowPlan.of(100, 130, 64, 32)
+    layers, given = Layers(confidence=True, probabilities=(2,)), windows(plan)
+    plain, calibrated = blend(plan, given, layers), blend(plan, given, layers, temperature=2.0)
+    assert torch.equal(plain[0], calibrated[0])
+    powered = weighted_mean(plan, given).sqrt()
+    expected = powered / powered.sum(dim=0)
+    for band, values in ((1, expected.amax(dim=0)), (2, expected[2])):
+        assert (calibrated[band].double() - 100 * values).abs().max() < 0.6

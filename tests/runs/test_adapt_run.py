@@ -38,6 +38,14 @@ def test_an_inductive_method_maps_from_its_file_as_it_does_query_by_query(run):
     assert info["stage1"]["name"].endswith("checkpoints/best.ckpt")
     assert len(info["stage1"]["sha256"]) == 64
     assert model.inference.flips == "hv"
+    found = once["calibration"]
+    assert model.calibration.temperature == found["temperature"]
+    assert found["how"] == "8 support tiles, each left out once"
+    pixels = sum(map(sum, once["confusion"]))
+    assert sum(row[0] for row in found["plain"]["bins"]) == pixels
+    assert sum(row[0] for row in found["calibrated"]["bins"]) == pixels
+    assert set(per_query["calibration"]) == {"plain"}  # a head a query has no temperature
+    assert per_query["calibration"]["plain"] == found["plain"]
 
 
 def test_every_method_is_inductive_by_default_and_keeps_its_transition(run):

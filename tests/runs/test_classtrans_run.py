@@ -77,6 +77,8 @@ def test_stage_1_and_2_as_published_with_masks_of_padded_tiles(repository, root,
     results = json.loads((run / "results.json").read_text())
     assert results["val_in_training"] == ["train_0", "train_1"]
     base = load_base_model(run / "checkpoints/best.ckpt")
+    assert base.calibration.how == "its validation tiles were trained on"
+    assert base.calibration.temperature is None
     assert base.segmenter.align_corners
     assert base.segmenter.description["decoder"]["name"] == "upernet_classtrans"
 

@@ -12,10 +12,12 @@ import rasterio
 from rasterio.transform import from_origin
 
 import terrashot
+from terrashot.adaptation.temperature import Calibration
 from terrashot.app.main import main
 
 PLACE = {"crs": "EPSG:32633", "transform": from_origin(400_000, 5_000_000, 0.5, 0.5)}
 FILES = {"scene.tif", "scene.tif.aux.xml", "scene.png", "scene.qml", "scene_areas.csv"}
+FILES |= {"maps.qgz"}
 TILED = {"tiled": True, "blockxsize": 64, "blockysize": 64, "compress": "deflate"}
 
 
@@ -91,6 +93,30 @@ def test_confidence_and_chosen_probabilities_are_percent(map_scenes, write_raste
         assert (read(path)[:, 250:] == 255).all()  # nodata stays nodata
     classes = read(map_scenes.maps / "scene.tif")[0]
     np.testing.assert_array_equal(classes[:250], ids[:250])
+
+
+def test_confidence_says_whether_it_is_calibrated_and_the_map_stays(
+    map_scenes, write_raster, paint, ids, color_model, monkeypatch
+):
+    scene = write_raster("in/scene.tif", paint(ids), **PLACE)
+    options = ["output.confidence=true", "output.probabilities=[pool]", "output.picture=false"]
+    assert map_scenes(scene, *options) == 0
+    plain, classes = (read(map_scenes.maps / f"scene{end}.tif") for end in ("_confidence", ""))
+    for end in ("_confidence", "_probabilities"):
+        with rasterio.open(map_scenes.maps / f"scene{end}.tif") as found:
+            assert found.tags()["CALIBRATED"] == "no"
+            assert found.tags()["CALIBRATION"].startswith("not calibrated: ")
+    monkeypatch.setattr(color_model, "calibration", Calibration(8.0, "9 tiles"), raising=False)
+    shutil.rmtree(map_scenes.maps)
+    assert map_scenes(scene, *options) == 0
+    with rasterio.open(map_scenes.maps / "scene_confidence.tif") as found:
+        assert found.tags()["CALIBRATED"] == "yes"
+        assert found.tags()["CALIBRATION"] == "calibrated with temperature 8, fitted to 9 tiles"
+        cautious = found.read(1)
+    with rasterio.open(map_scenes.maps / "scene.tif") as found:
+        assert "CALIBRATED" not in found.tags()
+        np.testing.assert_array_equal(found.read(), classes)
+    assert cautious.mean() < plain.mean() - 2
 
 
 @pytest.mark.parametrize(

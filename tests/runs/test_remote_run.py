@@ -20,8 +20,9 @@ def noise():
 
 
 def products(folder):
-    """The files of all maps, whole."""
-    return {p.name: p.read_bytes() for p in folder.iterdir() if not p.name.startswith(".")}
+    """The files of all maps, whole; the project also knows whether the scene lies here."""
+    kept = [p for p in folder.iterdir() if not p.name.startswith(".") and p.suffix != ".qgz"]
+    return {p.name: p.read_bytes() for p in kept}
 
 
 def everything(folder):

@@ -47,3 +47,9 @@ def test_the_checkpoint_alone_rebuilds_the_network_without_running_code(trained)
     assert "optimizer_states" not in content
     weight = content["state_dict"]["segmenter.head.weight"]
     assert torch.equal(model.segmenter.head.weight, weight)
+
+
+def test_the_checkpoint_is_calibrated_by_the_validation_tiles(trained):
+    base = load_base_model(trained / "stage1" / "latest" / "checkpoints" / "best.ckpt")
+    assert base.calibration.how == "the validation tiles of stage 1"
+    assert 0.125 <= base.calibration.temperature <= 8

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from terrashot.adaptation.temperature import Calibration
 from terrashot.mapping.plan import WindowPlan
 from terrashot.mapping.postprocess.block_map import NODATA
 
@@ -41,11 +42,15 @@ class Blender:
     Args:
         plan: the windows of the scene.
         layers: what to keep.
+        calibration: of the probabilities that are kept; it changes no class.
     """
 
-    def __init__(self, plan: WindowPlan, layers: Layers) -> None:
+    def __init__(
+        self, plan: WindowPlan, layers: Layers, calibration: Calibration | None = None
+    ) -> None:
         self.plan = plan
         self.layers = layers
+        self.calibration = calibration or Calibration()
         self._weights: tuple[list[Tensor], list[Tensor]] | None = None
         self._edge: Tensor | None = None  # [K, size, overlap] right of the last window
         self._edge_column = -1
@@ -107,6 +112,9 @@ class Blender:
             for index in range(1, part.shape[0]):
                 classes.masked_fill_(part[index] > best, index)
                 torch.maximum(best, part[index], out=best)
+            if layers.count > 1 and self.calibration.temperature is not None:
+                part = self.calibration.apply(part)
+                best = part.amax(dim=0)
             kept = [best] if layers.confidence else []
             kept += [part[index] for index in layers.probabilities]
             for band, values in enumerate(kept, start=1):

@@ -16,12 +16,12 @@ Mend = Callable[[Path, Path, str], None]
 """Writes a class map anew, from one path to another, given the name of its scene."""
 
 
-_CONFIDENCE, _PROBABILITIES = "_confidence", "_probabilities"
+CONFIDENCE, _PROBABILITIES = "_confidence", "_probabilities"
 
 
 def finished_files(class_map: Path, layers: Layers) -> list[Path]:
     """The files of a scene that a ``Finisher`` writes or removes, those of its products apart."""
-    asked = {_CONFIDENCE: layers.confidence, _PROBABILITIES: bool(layers.probabilities)}
+    asked = {CONFIDENCE: layers.confidence, _PROBABILITIES: bool(layers.probabilities)}
     suffixes = ["", *(suffix for suffix, wanted in asked.items() if wanted)]
     return [f for suffix in suffixes for f in raster_files(_raster(class_map, suffix))]
 
@@ -39,6 +39,7 @@ class Finisher:
         tags: metadata of all files, such as the model they were made with.
         products: what else is made of the class map, in this order.
         mend: post-processes the class map; None: it stays as it is.
+        marks: metadata of the percentages, beside ``tags``: how far they are to be believed.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class Finisher:
         tags: dict[str, str] | None = None,
         products: Sequence[Product] = (),
         mend: Mend | None = None,
+        marks: dict[str, str] | None = None,
     ) -> None:
         self.taxonomy = taxonomy
         self.layers = layers
         self.tags = tags or {}
         self.products = products
         self.mend = mend
+        self.marks = marks or {}
 
     def __call__(self, job: SceneJob) -> list[Path]:
         """Write all files of ``job``, whose rows are all finished; the class map comes first.
@@ -80,14 +83,15 @@ class Finisher:
         classes = self.taxonomy.classes
         tags = self.tags | {f"CLASS_{c.index}": c.name for c in classes}
         rasters = [("", Raster([1], ["class"], tags, classes=self.taxonomy))]
+        percent = self.tags | self.marks
         band = 2
         if self.layers.confidence:
             name = "probability of the mapped class"
-            rasters.append((_CONFIDENCE, Raster([band], [name], self.tags, unit="percent")))
+            rasters.append((CONFIDENCE, Raster([band], [name], percent, unit="percent")))
             band += 1
         if self.layers.probabilities:
             bands = range(band, band + len(self.layers.probabilities))
             names = [self.taxonomy.names[i] for i in self.layers.probabilities]
-            raster = Raster(list(bands), names, self.tags, unit="percent")
+            raster = Raster(list(bands), names, percent, unit="percent")
             rasters.append((_PROBABILITIES, raster))
         return rasters

@@ -58,6 +58,12 @@ class Ledger:
         """What is noted of a whole map; None where there is none."""
         return _read(self._note(stem))
 
+    def finished(self) -> list[tuple[str, dict[str, Any]]]:
+        """Path and note of each whole map in the folder, by name."""
+        stems = sorted(path.name.removesuffix(".json") for path in self.folder.glob("*.json"))
+        notes = [(str(self.output / f"{stem}.tif"), self.note(stem)) for stem in stems]
+        return [(path, note) for path, note in notes if note and "files" in note]
+
     def is_finished(self, stem: str, digest: str) -> bool:
         """Whether the map of a scene is whole, and made with these very settings."""
         note = self.note(stem)

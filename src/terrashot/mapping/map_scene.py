@@ -13,6 +13,7 @@ from terrashot.mapping.checks import check_scenes, class_ids
 from terrashot.mapping.ledger import Ledger
 from terrashot.mapping.mapper import describe_failures
 from terrashot.mapping.products import ProductOptions
+from terrashot.mapping.qgis_project import folder_project
 from terrashot.mapping.request import MapRequest, WindowOptions, prepare_model
 from terrashot.mapping.scene_products import SceneProducts
 from terrashot.model.model import Model
@@ -37,6 +38,7 @@ def map_scene(
     picture: bool = True,
     style: bool = True,
     areas: bool = True,
+    project: bool = True,
     polygons: bool = False,
     minimum_mapping_unit: float | None = None,
     progress: Callable[[int, int], object] | None = None,
@@ -66,6 +68,8 @@ def map_scene(
         picture: Also draw a PNG with a legend.
         style: Also write a QGIS style.
         areas: Also write the area of each class as CSV.
+        project: Also write ``maps.qgz``, a QGIS project of all maps in the folder, unless another
+            one is there.
         polygons: Also write a GeoPackage of polygons.
         minimum_mapping_unit: Of the polygons: square metres of a projected scene, else pixels.
         progress: Called with the batches done and those that there are.
@@ -108,6 +112,8 @@ def map_scene(
             mapper.step(batch)
             if progress is not None:
                 progress(min(number, len(stream)), len(stream))
+    if project:
+        folder_project(ledger)
     missing = [j.scene.path for j in jobs if not ledger.is_finished(j.output.stem, j.digest)]
     if missing:
         raise describe_failures(mapper.failures, missing, len(jobs))

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from terrashot.adaptation.temperature import Calibration
 from terrashot.data.remote.address import RasterPath
 from terrashot.errors import DataError, TerrashotError
 from terrashot.image_spec import as_unit
@@ -43,6 +44,7 @@ class SceneMapper:
         batch_size: windows in a batch.
         ahead: batches that are read ahead.
         requests: what is asked of a remote scene at once.
+        calibration: of the probabilities that are kept.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class SceneMapper:
         batch_size: int = 1,
         ahead: int = 4,
         requests: int = 8,
+        calibration: Calibration | None = None,
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.jobs = list(jobs)
@@ -66,6 +69,7 @@ class SceneMapper:
         self.batch_size = batch_size
         self.ahead = ahead
         self.requests = requests
+        self.calibration = calibration
         self.clock = Clock()
         self.failures: dict[RasterPath, str] = {}
         self._writer = WriteBehind()
@@ -116,7 +120,7 @@ class SceneMapper:
             self._fail(job, batch["error"])
             return 0
         if self._place[0] != batch["run"]:
-            self._blender = Blender(job.plan, self.layers)
+            self._blender = Blender(job.plan, self.layers, self.calibration)
         assert self._blender is not None
         if self._place != (batch["run"], batch["row"]):
             self._place = (batch["run"], batch["row"])

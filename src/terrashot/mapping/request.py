@@ -145,8 +145,11 @@ class MapRequest:
     def mapper(self, jobs: Sequence[SceneJob], ledger: Ledger) -> SceneMapper:
         """What computes these jobs."""
         tags = {"SOFTWARE": "terrashot", "MODEL": self.name, **self.products.marks}
+        known = self.model.calibration
+        marks = {"CALIBRATED": "no" if known.temperature is None else "yes"}
+        marks["CALIBRATION"] = known.describe()
         finish = Finisher(
-            self.model.taxonomy, self.layers, tags, self.products.makers, self.products.mend
+            self.model.taxonomy, self.layers, tags, self.products.makers, self.products.mend, marks
         )
         return SceneMapper(
             self.model,
@@ -158,6 +161,7 @@ class MapRequest:
             self.options.batch_size,
             self.options.ahead,
             self.options.requests,
+            known,
         )
 
     def _class_map(self, scene: Scene) -> Path:

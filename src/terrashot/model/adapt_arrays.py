@@ -11,12 +11,14 @@ import torch
 from terrashot.adaptation.inference import Inference
 from terrashot.adaptation.method import Method
 from terrashot.adaptation.methods.complete import CompleteMethod
+from terrashot.adaptation.temperature import Calibration
 from terrashot.build import build_part
 from terrashot.data.support_arrays import SupportArrays
 from terrashot.data.support_windows import SupportWindows
 from terrashot.model.adapt_once import adapt_once
 from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.drawn_labels import no_contrast, without_contrast
+from terrashot.model.leave_out import left_out_calibration
 from terrashot.model.method_settings import PARTS, method_settings
 from terrashot.model.support_fit import SupportFit
 from terrashot.model.sure_base import SureBase
@@ -40,6 +42,7 @@ def adapt_arrays(
     seed: int = 0,
     sure: SureBase | None = None,
     vectors: Mapping[str, Any] | None = None,
+    calibrate: bool = True,
 ) -> AdaptedModel:
     """Adapt a frozen network to support tiles, inductively.
 
@@ -56,6 +59,7 @@ def adapt_arrays(
         seed: Of everything random.
         sure: What the frozen head is trusted with where tiles have no labels; None: nothing.
         vectors: The layers that the tiles were cut for, for the provenance; None: arrays.
+        calibrate: Whether the temperature of its probabilities is fitted too.
 
     Raises:
         ConfigError: unknown settings, or ones that do not go together.
@@ -76,7 +80,8 @@ def adapt_arrays(
     fit = SupportFit(
         fitted, network, tiles, taxonomy, factor, torch.float32, seed, counts, sure=sure
     )
-    head = adapt_once(fit, seed=seed)
+    adapted = adapt_once(fit, seed=seed)
+    head = adapted.head
     if vectors is not None:
         for name in without_contrast(fit.pixels):
             warnings.warn(no_contrast(name), stacklevel=3)
@@ -103,4 +108,7 @@ def adapt_arrays(
         "run": None,
     }
     align = settings["adaptation"].get("align_corners")
-    return AdaptedModel(segmenter, head, taxonomy, inference, align, info)
+    calibration = Calibration(None, "calibrate=False")
+    if calibrate:
+        calibration = left_out_calibration(fit, adapted.query, inference, align, seed)
+    return AdaptedModel(segmenter, head, taxonomy, inference, align, info, calibration)

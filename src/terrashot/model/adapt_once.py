@@ -16,6 +16,19 @@ _PROBE = 65536
 
 
 @dataclass(frozen=True)
+class AdaptedOnce:
+    """One head for all maps.
+
+    Args:
+        head: The head.
+        query: What the method looked at beside its support ``[C, h, w]``.
+    """
+
+    head: AdaptedHead
+    query: Tensor
+
+
+@dataclass(frozen=True)
 class Unlabelled:
     """Tiles without labels that a head may learn from.
 
@@ -36,7 +49,7 @@ def adapt_once(
     transductive: bool = False,
     joint: JointSelfTraining | None = None,
     seed: int = 0,
-) -> AdaptedHead:
+) -> AdaptedOnce:
     """Fit a method and take the head that it has for any tile.
 
     Args:
@@ -53,7 +66,7 @@ def adapt_once(
         query = pool_pixels(unlabelled.tiles(), unlabelled.count, unlabelled.pixels, seed)
     else:
         query = _probe(fit.pixels)
-    return fit.method.adapt(query, seed=seed)
+    return AdaptedOnce(fit.method.adapt(query, seed=seed), query)
 
 
 def _probe(support: SupportPixels) -> Tensor:

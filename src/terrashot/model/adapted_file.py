@@ -6,6 +6,7 @@ from typing import Any
 
 from terrashot.adaptation.batched_head import head_from_state
 from terrashot.adaptation.inference import Inference
+from terrashot.adaptation.temperature import Calibration
 from terrashot.adaptation.transition.describe import transition_from
 from terrashot.errors import CheckpointError, one_line
 from terrashot.model.adapted_model import AdaptedModel
@@ -71,6 +72,7 @@ def load_adapted_model(path: str | Path) -> AdaptedModel:
             Inference(**header["inference"]),
             bool(header["align_corners"]),
             header["provenance"],
+            Calibration.from_dict(header.get("calibration")),
         )
         model.load_state_dict(state, strict=True)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from terrashot.adaptation.batched_head import BatchedHead
 from terrashot.adaptation.head import AdaptedHead
 from terrashot.adaptation.inference import Inference, smooth
+from terrashot.adaptation.temperature import Calibration
 from terrashot.adaptation.transition.describe import describe_transition
 from terrashot.image_spec import ImageSpec
 from terrashot.networks.segmenter import Segmenter
@@ -29,6 +30,7 @@ class AdaptedModel(nn.Module):
         inference: How the method makes maps: smoothing is done here, flips are the caller's.
         align_corners: Of the upsampling of probabilities; None: as stage 1 upsampled its logits.
         provenance: Plain values: where network, support and method came from.
+        calibration: What makes its probabilities as sure as they are right.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class AdaptedModel(nn.Module):
         inference: Inference | None = None,
         align_corners: bool | None = None,
         provenance: Mapping[str, Any] | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         super().__init__()
         self.segmenter = segmenter
@@ -47,6 +50,7 @@ class AdaptedModel(nn.Module):
         self.inference = inference or Inference()
         self.align_corners = segmenter.align_corners if align_corners is None else align_corners
         self.provenance = dict(provenance or {})
+        self.calibration = calibration or Calibration()
         if self.head.num_classes != taxonomy.num_classes:
             raise ValueError(
                 f"the head has {self.head.num_classes} classes, the taxonomy {taxonomy.num_classes}"
@@ -79,6 +83,7 @@ class AdaptedModel(nn.Module):
             "inference": {"flips": how.flips, "smoothing": how.smoothing, "window": how.window},
             "align_corners": self.align_corners,
             "stride": self.stride,
+            "calibration": self.calibration.to_dict(),
             "provenance": self.provenance,
         }
 
@@ -86,7 +91,8 @@ class AdaptedModel(nn.Module):
         """Probabilities ``[B, K, H, W]``, float32, of images ``[B, 3, H, W]`` in 0..1.
 
         The numbers of ``Inference.predict_map`` without flips: softmax at feature resolution,
-        smoothing, bilinear upsampling. Under autocast the network runs in half precision, the
+        smoothing, bilinear upsampling. Not yet calibrated: that comes after the mean over views
+        and windows, which the caller forms. Under autocast the network runs in half precision, the
         head never does.
         """
         features = self.segmenter.features(image).float()

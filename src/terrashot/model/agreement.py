@@ -99,5 +99,18 @@ def onnx_runner(path: Path) -> Runner:
     return run
 
 
+def deepness_runner(path: Path) -> Runner:
+    """Runs a file for the plug-in Deepness as the plug-in does: bytes / 255 in, argmax after."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def run(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        (probabilities,) = session.run(None, {"image": np.float32(image / 255.0)})
+        return probabilities.argmax(axis=1).astype(np.uint8), probabilities
+
+    return run
+
+
 def _cut(maps: Tensor, height: int, width: int) -> Tensor:
     return maps[0, ..., :height, :width]

@@ -28,6 +28,7 @@ def load_network(file: Path) -> AdaptedModel:
         return load_adapted_model(file)
     base = load_base_model(file)
     network = as_adapted(base.segmenter, base.taxonomy)
+    network.calibration = base.calibration
     if base.origin:
         network.provenance["origin"] = base.origin
     return network

@@ -53,8 +53,14 @@ class MapProgram(nn.Module):
 
         Pixels are the values of the files: uint8, or float32 for imagery of another type.
         """
-        probabilities = self.views(self.model, self._unit(image))
-        return probabilities.argmax(dim=1).to(torch.uint8), probabilities
+        return self.map_unit(self._unit(image))
+
+    def map_unit(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of pictures in 0..1."""
+        probabilities = self.views(self.model, image)
+        classes = probabilities.argmax(dim=1).to(torch.uint8)
+        calibrated = self.model.calibration.apply(probabilities.transpose(0, 1)).transpose(0, 1)
+        return classes, calibrated
 
     def _unit(self, image: Tensor) -> Tensor:
         """In 0..1, as ``ImageSpec.pixels`` and ``as_unit`` make it."""
@@ -75,11 +81,7 @@ def export_program(program: MapProgram, size: int, free_sides: bool = True) -> E
     Raises:
         ConfigError: the size is no multiple of 32, or the network can't do with free sides.
     """
-    if size % PAD_MULTIPLE or not SMALLEST <= size <= LARGEST:
-        raise ConfigError(
-            f"--size is {size}, but it must be a multiple of {PAD_MULTIPLE} from {SMALLEST} to "
-            f"{LARGEST}: there the encoder's strides fit."
-        )
+    check_size(size)
     dims: dict[int, Any] = {0: Dim("batch", min=1, max=1024)}
     if free_sides:
         limits = {"min": SMALLEST // PAD_MULTIPLE, "max": LARGEST // PAD_MULTIPLE}
@@ -101,6 +103,15 @@ def export_program(program: MapProgram, size: int, free_sides: bool = True) -> E
         ) from error
 
 
+def check_size(size: int) -> None:
+    """Raise a ConfigError where the strides of an encoder do not fit a side."""
+    if size % PAD_MULTIPLE or not SMALLEST <= size <= LARGEST:
+        raise ConfigError(
+            f"--size is {size}, but it must be a multiple of {PAD_MULTIPLE} from {SMALLEST} to "
+            f"{LARGEST}: there the encoder's strides fit."
+        )
+
+
 def input_type(spec: ImageSpec) -> torch.dtype:
     """Type of a program's pixels: bytes where the files have them, else float32."""
     return torch.uint8 if spec.scale is None else torch.float32
@@ -113,7 +124,12 @@ def save_torch(exported: ExportedProgram, path: Path, metadata: dict[str, str]) 
         torch.export.save(exported, temporary, extra_files=extra)
 
 
-def save_onnx(exported: ExportedProgram, path: Path, metadata: dict[str, str]) -> None:
+def save_onnx(
+    exported: ExportedProgram,
+    path: Path,
+    metadata: dict[str, str],
+    outputs: tuple[str, ...] = OUTPUTS,
+) -> None:
     """Write one ONNX file with the metadata in its ``metadata_props``.
 
     Raises:
@@ -123,7 +139,7 @@ def save_onnx(exported: ExportedProgram, path: Path, metadata: dict[str, str]) -
     check_onnx()
     try:
         program = torch.onnx.export(
-            exported, dynamo=True, input_names=INPUTS, output_names=OUTPUTS, verbose=False
+            exported, dynamo=True, input_names=INPUTS, output_names=outputs, verbose=False
         )
     except torch.onnx.errors.OnnxExporterError as error:
         raise TerrashotError(
@@ -163,5 +179,6 @@ def describe_export(model: AdaptedModel, views: str) -> dict[str, str]:
         "output": "classes uint8 [batch, height, width]; probabilities float32 [batch, class, "
         "height, width]",
         "views": views,
+        "calibration": model.calibration.describe(),
         "provenance": json.dumps(model.provenance),
     }

@@ -89,6 +89,11 @@ class Model:
         return dict(self.network.provenance)
 
     @property
+    def calibration(self) -> str:
+        """Whether its probabilities are calibrated, and by what, in words."""
+        return self.network.calibration.describe()
+
+    @property
     def device(self) -> torch.device:
         """Where it computes."""
         return self.network.segmenter.head.weight.device
@@ -114,6 +119,7 @@ class Model:
         settings: Mapping[str, Any] | None = None,
         base_counts: Sequence[int] | None = None,
         seed: int = 0,
+        calibrate: bool = True,
         **drawn: Any,  # noqa: ANN401 - settings of DrawnLabels
     ) -> "Model":
         """Learn novel classes from a few labelled tiles; what ``experiment=adapt`` does.
@@ -133,6 +139,8 @@ class Model:
             base_counts: Pixels of each base class in the labels that stage 1 was trained on, the
                 background first, for methods whose loss counts them (``classtrans``).
             seed: Of everything random.
+            calibrate: Fit the temperature of its probabilities too, by heads that each leave out
+                some of the tiles; takes a few times as long as adapting alone.
             drawn: What goes with a layer: ``images``, ``attribute`` and the other settings of
                 ``DrawnLabels``, which are those of the group ``support``.
 
@@ -191,6 +199,7 @@ class Model:
             seed=seed,
             sure=sure,
             vectors=vectors,
+            calibrate=calibrate,
         )
         return Model(network.to(self.device))
 
@@ -208,12 +217,14 @@ class Model:
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         """Probabilities of all classes, float32 [K, H, W]; see ``predict``.
 
+        Calibrated where the model is (see ``calibration``), which changes no class.
+
         Raises:
             DataError: the image is of another type or shape (see ``imagery``).
         """
         found = self._map(image, probabilities=True)[1]
         assert found is not None
-        return found.float().cpu().numpy()
+        return self.network.calibration.apply(found.float()).cpu().numpy()
 
     def save(self, path: str | Path) -> None:
         """Write the file that ``experiment=adapt`` writes and ``experiment=predict`` maps with.
@@ -264,6 +275,7 @@ class Model:
             lines.append(f"  {_how(self.provenance, self.network.inference)}")
         elif "origin" in self.provenance:
             lines.append(f"  {self.provenance['origin']}")
+        lines.append(f"  confidence {self.calibration}")
         where = "made here, not saved" if self.path is None else str(self.path)
         if not self.imagery.is_plain:
             bands = ", ".join(map(str, self.imagery.bands))

@@ -1,12 +1,13 @@
 """What a stage-1 checkpoint says of itself, and how stage 2 gets the network back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from terrashot.adaptation.temperature import Calibration
 from terrashot.errors import CheckpointError, one_line
 from terrashot.image_spec import ImageSpec
 from terrashot.model.checkpoints import STAGE1, read_checkpoint
@@ -23,21 +24,28 @@ class BaseModel:
     """A trained stage-1 network, the classes it knows, and its file.
 
     ``origin`` says what was found in a file that terrashot did not train; it is empty otherwise.
+    ``calibration`` is that of its probabilities.
     """
 
     segmenter: Segmenter
     taxonomy: Taxonomy
     path: Path
     origin: str = ""
+    calibration: Calibration = field(default_factory=Calibration)
 
     def __str__(self) -> str:
         """The file and where it comes from, for the screen."""
         return f"{self.path} ({self.origin})" if self.origin else str(self.path)
 
 
-def describe(segmenter: Segmenter, taxonomy: Taxonomy) -> dict[str, Any]:
+def describe(
+    segmenter: Segmenter, taxonomy: Taxonomy, calibration: Calibration | None = None
+) -> dict[str, Any]:
     """Plain values that rebuild the network; kept in the checkpoint under ``terrashot``."""
-    return STAGE1.header({"network": segmenter.description, "taxonomy": taxonomy.to_dict()})
+    known = {} if calibration is None else {"calibration": calibration.to_dict()}
+    return STAGE1.header(
+        {"network": segmenter.description, "taxonomy": taxonomy.to_dict(), **known}
+    )
 
 
 def find_checkpoint(value: str) -> Path:
@@ -107,7 +115,17 @@ def load_base_model(path: Path, taxonomy: Taxonomy | None = None) -> BaseModel:
             f"({_misfit(segmenter, state) or one_line(error)}). The file was changed, or written "
             f"by another version; {remedy} again."
         ) from error
-    return BaseModel(segmenter, known, path, origin)
+    return BaseModel(segmenter, known, path, origin, _calibration(path, header))
+
+
+def _calibration(path: Path, header: Mapping[str, Any]) -> Calibration:
+    try:
+        return Calibration.from_dict(header.get("calibration"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: what it says of its calibration can't be ({one_line(error)}). The file was "
+            "changed, or written by another version; train stage 1 again."
+        ) from error
 
 
 def _misfit(segmenter: Segmenter, state: Mapping[str, Tensor]) -> str:

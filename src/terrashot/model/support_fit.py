@@ -40,6 +40,7 @@ class SupportFit:
 
     Attributes:
         pixels: The support that the method was last fitted to.
+        tiles: The support tiles.
     """
 
     pixels: SupportPixels
@@ -62,7 +63,8 @@ class SupportFit:
         self._num_base = taxonomy.num_base
         self._factor = factor
         self._seed = seed
-        self._tiles = SupportTiles(tiles, taxonomy, network, factor, storage, sure)
+        self.tiles = tiles
+        self._pixels = SupportTiles(tiles, taxonomy, network, factor, storage, sure)
         self._base_counts = base_counts
         self._queries = queries
 
@@ -97,9 +99,13 @@ class SupportFit:
 
     def fit(self, more_features: Sequence[Tensor] = (), more_labels: Sequence[Tensor] = ()) -> None:
         """Fit to the support, and to further labelled features ``[C, h, w]`` beside it."""
-        self.pixels = self._tiles.pixels(more_features, more_labels)
-        self.method.fit_support(
-            self.network.head, self.pixels, seed=self._seed, base_counts=self._base_counts
+        self.pixels = self._pixels.pixels(more_features, more_labels)
+        self.fit_other(self.method, self.pixels)
+
+    def fit_other(self, method: Method, pixels: SupportPixels) -> None:
+        """Fit a method to other pixels in the same way."""
+        method.fit_support(
+            self.network.head, pixels, seed=self._seed, base_counts=self._base_counts
         )
 
     def learn_jointly(self, joint: JointSelfTraining, queries: Queries, count: int) -> None:

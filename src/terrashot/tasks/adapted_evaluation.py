@@ -44,6 +44,7 @@ class AdaptedEvaluation(NovelAdaptation):
             novel_weight=novel_weight,
             inference=model.inference,
             maps=maps,
+            calibration=model.calibration,
         )
         self.model = model  # so that the head comes to the device too
 

@@ -8,6 +8,7 @@ from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from terrashot.adaptation.temperature import Calibration, TemperatureFit, allowed_classes
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import gfss_scores
 from terrashot.losses.ldam import LDAM
@@ -16,17 +17,34 @@ from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.optimization import OptimizationPlan
 from terrashot.taxonomy import IGNORE, Taxonomy
 
+_PIXELS = 2048
+"""Of each validation tile, for the temperature: the tiles are many."""
+
 
 class BaseSegmentation(LightningModule):
     """Trains encoder, decoder and head; validates with mIoU over the base classes.
 
     Batches hold ``image`` [B, 3, H, W] in 0..1 and ``mask`` [B, H, W] with ids below ``num_base``
     or ``IGNORE``. Logs ``train/loss``, ``val/loss``, ``val/base_miou``,
-    ``val/pixel_accuracy`` and ``val/iou/<class>``.
+    ``val/pixel_accuracy`` and ``val/iou/<class>``. Each validation fits the temperature that a
+    checkpoint's maps are calibrated with.
+
+    Args:
+        segmenter: The network.
+        loss: Of logits and masks.
+        plan: Optimizer and schedule.
+        taxonomy: Its base classes are learned.
+        calibrates: Whether validation tiles tell how sure the network may be: not where they are
+            trained on.
     """
 
     def __init__(
-        self, segmenter: Segmenter, loss: nn.Module, plan: OptimizationPlan, taxonomy: Taxonomy
+        self,
+        segmenter: Segmenter,
+        loss: nn.Module,
+        plan: OptimizationPlan,
+        taxonomy: Taxonomy,
+        calibrates: bool = True,
     ) -> None:
         super().__init__()
         # Convolutions run up to 1.5 times faster with the channels last; values do not change.
@@ -35,6 +53,9 @@ class BaseSegmentation(LightningModule):
         self.plan = plan
         self.taxonomy = taxonomy.base_only()
         self.confusion = ConfusionMatrix(self.taxonomy.num_classes)
+        self.calibrates = calibrates
+        self._temperatures = TemperatureFit()
+        self._calibration = Calibration(None, "it was kept before its first validation")
         self._last_confusion = torch.zeros(self.taxonomy.num_classes, self.taxonomy.num_classes)
 
     @property
@@ -61,6 +82,9 @@ class BaseSegmentation(LightningModule):
         """Count one batch of whole tiles; the prediction goes to the pictures."""
         logits = self(batch["image"]).float()
         prediction = logits.argmax(1)
+        for tile, mask in zip(logits, batch["mask"], strict=True):
+            known = allowed_classes(mask.flatten(), len(tile))
+            self._temperatures.add(tile.softmax(dim=0).flatten(1), known, _PIXELS)
         self.confusion.update(prediction, batch["mask"])
         # Weighted by labelled pixels: tiles differ in size, and a filler tile, which evens out
         # the steps of several processes, has none.
@@ -72,6 +96,7 @@ class BaseSegmentation(LightningModule):
         """Scores of the whole validation set, the same on every process."""
         self._last_confusion = self.confusion.compute()
         self.confusion.reset()
+        self._calibrate()
         metrics = gfss_scores(self._last_confusion, self.taxonomy).as_metrics("val", self.taxonomy)
         for name, value in metrics.items():
             if not math.isnan(value):  # an absent class has no IoU
@@ -87,4 +112,19 @@ class BaseSegmentation(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what stage 2 needs to rebuild the network."""
-        checkpoint[KEY] = describe(self.segmenter, self.taxonomy)
+        checkpoint[KEY] = describe(self.segmenter, self.taxonomy, self._calibration)
+
+    def _calibrate(self) -> None:
+        """The temperature of the whole validation set, the same on every process."""
+        sums = self.trainer.strategy.reduce(
+            self._temperatures.sums.float().to(self.device), reduce_op="sum"
+        )
+        assert isinstance(sums, Tensor)
+        self._temperatures.sums = sums.double().cpu()
+        found, self._temperatures = self._temperatures.temperature, TemperatureFit()
+        if not self.calibrates:
+            self._calibration = Calibration(None, "its validation tiles were trained on")
+        elif found is None:
+            self._calibration = Calibration(None, "its validation tiles have no labelled pixel")
+        else:
+            self._calibration = Calibration(found, "the validation tiles of stage 1")

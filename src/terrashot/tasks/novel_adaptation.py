@@ -15,9 +15,11 @@ from terrashot.adaptation.method import Method, Query
 from terrashot.adaptation.methods.base_only import frozen_head
 from terrashot.adaptation.striding import reduce_stride
 from terrashot.adaptation.support.storage import storage_type
+from terrashot.adaptation.temperature import Calibration
 from terrashot.adaptation.transition.mean_transition import mean_transition
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.feature_cache import TileFeatures
+from terrashot.evaluation.calibration import BINS, reliability
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import GfssScores, gfss_scores
 from terrashot.model.support_fit import SupportFit
@@ -25,7 +27,7 @@ from terrashot.model.tile_network import TileNetwork, stride_factor
 from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.query_counts import QueryCounts, QueryStore
 from terrashot.tasks.query_maps import QueryMaps
-from terrashot.taxonomy import Taxonomy
+from terrashot.taxonomy import IGNORE, Taxonomy
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class AdaptationResult:
 
     ``confusion`` and ``scores`` are of the final maps; ``rules`` holds the counts ``[1 + R, K, K]``
     of the maps before post-processing and after each of its R rules.
+    ``reliability`` ``[1 or 2, bins, 3]`` holds the sums of ``evaluation.calibration.reliability``
+    for the probabilities as they come, and calibrated where the model is; before any rule.
     """
 
     confusion: Tensor
@@ -44,6 +48,7 @@ class AdaptationResult:
     diverged: int
     adaptation_seconds_per_query: float
     rules: Tensor
+    reliability: Tensor
 
 
 class NovelAdaptation(LightningModule):
@@ -76,6 +81,7 @@ class NovelAdaptation(LightningModule):
         maps: post-processes the maps and keeps them; None: neither.
         queries_per_pass: so many queries are adapted to in one pass over the support, each by
             itself.
+        calibration: of the probabilities, so that confidence before and after is counted.
 
     Raises:
         ConfigError: ``feature_stride`` is no multiple of the network's stride, or the storage is
@@ -98,6 +104,7 @@ class NovelAdaptation(LightningModule):
         joint: JointSelfTraining | None = None,
         maps: QueryMaps | None = None,
         queries_per_pass: int = 1,
+        calibration: Calibration | None = None,
     ) -> None:
         super().__init__()
         self.segmenter = segmenter.eval().requires_grad_(False)
@@ -111,12 +118,14 @@ class NovelAdaptation(LightningModule):
         self.joint = joint
         self.maps = maps
         self.queries_per_pass = queries_per_pass
+        self.calibration = calibration or Calibration()
         self.seed = seed
         self.weights = {"base_weight": base_weight, "novel_weight": novel_weight}
         # Counts of this process, summed over processes when all queries are done: of the stage-1
         # head, of the adapted heads, and of their maps after each rule of the post-processing.
         rules = maps.num_rules if maps is not None else 0
         self._counts = torch.zeros(2 + rules, taxonomy.num_classes, taxonomy.num_classes).long()
+        self._reliability = torch.zeros(1 + self._calibrated, BINS, 3, dtype=torch.float64)
         self._totals = torch.zeros(4)  # queries, seconds, diverged, adapting
         self._result: AdaptationResult | None = None
 
@@ -198,11 +207,11 @@ class NovelAdaptation(LightningModule):
         mask, name, path = query["mask"][0], query["name"][0], Path(query["path"][0])
         size = (mask.shape[0], mask.shape[1])
         began = self.network.now()
-        needs_scores = self.maps is not None and self.maps.needs_scores
         with torch.autocast(self.device.type, enabled=False):
             prediction, probabilities = self._map(
-                self.inference, head, [v.features for v in views], size, needs_scores
+                self.inference, head, [v.features for v in views], size, True
             )
+            assert probabilities is not None
             mapping = self.network.now() - began
             before, _ = self._map(Inference(), self._frozen, [views[0].features], size)
         maps = [prediction]
@@ -219,6 +228,7 @@ class NovelAdaptation(LightningModule):
             adaptation_seconds=adapting,
             rules=torch.stack(rules) if rules else adapted_counts[:0],
             transition=self._transition(head, views[0].features),
+            reliability=self._reliabilities(probabilities, prediction, mask),
         )
         self._add(counts)
         self.store.save_map(name, maps[-1], self.taxonomy)
@@ -242,6 +252,7 @@ class NovelAdaptation(LightningModule):
             int(diverged),
             adapting * each,
             torch.stack(rules),
+            self._sum(self._reliability.float()).double().cpu(),
         )
         metrics = scores.as_metrics("test", self.taxonomy)
         metrics["test/seconds_per_query"] = self._result.seconds_per_query
@@ -278,7 +289,22 @@ class NovelAdaptation(LightningModule):
         single.update(prediction, mask)
         return single.confmat.cpu()
 
+    @property
+    def _calibrated(self) -> int:
+        return int(self.calibration.temperature is not None)
+
+    def _reliabilities(self, probabilities: Tensor, prediction: Tensor, mask: Tensor) -> Tensor:
+        """Confidence and accuracy of one map ``[1 or 2, bins, 3]``."""
+        labelled = (mask != IGNORE).to(probabilities.device)
+        correct = (prediction == mask.to(prediction.device))[labelled]
+        found = [probabilities]
+        if self._calibrated:
+            found.append(self.calibration.apply(probabilities))
+        return torch.stack([reliability(p.amax(dim=0)[labelled], correct) for p in found])
+
     def _add(self, counts: QueryCounts) -> None:
+        if counts.reliability is not None:  # one of an earlier version has none
+            self._reliability += counts.reliability
         self._counts += torch.stack([counts.base_model, counts.adapted, *counts.rules])
         times = [counts.seconds, float(counts.diverged), counts.adaptation_seconds]
         self._totals += torch.tensor([1.0, *times])

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,6 +32,8 @@ class QueryCounts:
         adaptation_seconds: the adaptation alone.
         rules: counts [R, K, K] of the map after each rule of the post-processing, in order.
         transition: mean transition matrix [K, B] of the adapted head; None without one.
+        reliability: confidence and accuracy [1 or 2, bins, 3], as they come and, where the model
+            is calibrated, calibrated; None in the files of earlier versions.
     """
 
     name: str
@@ -41,6 +44,7 @@ class QueryCounts:
     adaptation_seconds: float = 0.0
     rules: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
     transition: Tensor | None = None
+    reliability: Tensor | None = None
 
     @property
     def final(self) -> Tensor:
@@ -67,6 +71,7 @@ class QueryStore:
                 "adaptation_seconds": round(counts.adaptation_seconds, 4),
                 "rules": counts.rules.tolist(),
                 "transition": _plain(counts.transition),
+                "reliability": _rounded(counts.reliability),
             },
         )
 
@@ -97,6 +102,7 @@ class QueryStore:
                     adaptation_seconds=float(value.get("adaptation_seconds", 0.0)),
                     rules=torch.tensor(value.get("rules", []), dtype=torch.int64),
                     transition=_matrix(value.get("transition")),
+                    reliability=_matrix(value.get("reliability")),
                 )
             )
         return found
@@ -117,5 +123,9 @@ def _plain(matrix: Tensor | None) -> list[list[float]] | None:
     return [[float(f"{value:.6g}") for value in row] for row in matrix.tolist()]
 
 
-def _matrix(value: list[list[float]] | None) -> Tensor | None:
+def _rounded(sums: Tensor | None) -> list[Any] | None:
+    return None if sums is None else (sums * 1000).round().div(1000).tolist()
+
+
+def _matrix(value: list[Any] | None) -> Tensor | None:
     return None if value is None else torch.tensor(value, dtype=torch.float64)

@@ -1,3 +1,5 @@
+from copy import copy
+
 import pytest
 import torch
 
@@ -32,6 +34,15 @@ def test_queries_together_and_a_stored_head_say_the_same(scene, heads):
     stored = BatchedHead(together)(scene.query.unsqueeze(0))[0]
     assert float(stored.softmax(dim=0)[0].max()) == 0.0
     torch.testing.assert_close(stored.softmax(dim=0), alone.softmax(dim=0), rtol=1e-3, atol=1e-5)
+
+
+def test_a_copy_is_fitted_by_itself(scene, heads):
+    _, complete = heads
+    before = complete.adapt(scene.query).logits(scene.query)
+    other = copy(complete)
+    other.fit_support(scene.snapshot, scene.support.weighted({}))
+    other.method._head = None
+    assert torch.equal(complete.adapt(scene.query).logits(scene.query), before)
 
 
 def test_the_method_itself_is_as_it_was(scene, heads):

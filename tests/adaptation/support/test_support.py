@@ -1,5 +1,6 @@
 import pytest
 import torch
+from tests.fixtures.scene import BASE, NOVEL
 
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.errors import DataError
@@ -147,3 +148,24 @@ def test_bad_shapes_labels_and_an_empty_support_are_errors():
     labels[2][0, 0] = 9
     with pytest.raises(DataError, match="tile 2 holds label 9"):
         SupportPixels(features, labels, 3, 2)
+
+
+def test_a_support_without_a_tile_is_the_support_of_the_others(scene):
+    """Two tiles a class: what is left is what the other tiles alone would make."""
+    found = scene.support.without([1])
+    kept = [0, 2, 3]
+    alone = SupportPixels(
+        [scene.features[i] for i in kept], [scene.labels[i] for i in kept], BASE, NOVEL
+    )
+    assert found.num_tiles == 3
+    assert torch.equal(found.counts, alone.counts)
+    assert len(found.blocks) == len(alone.blocks)
+    for own, expected in zip(found.blocks, alone.blocks, strict=True):
+        assert (own.label, own.tile_class) == (expected.label, expected.tile_class)
+        assert torch.equal(own.pixels, expected.pixels)
+    assert found.tiles_of(0, 3).unique().tolist() == [0]
+    assert scene.support.num_tiles == 4
+    thinned = scene.support.without([], every=7)
+    for key, parts in scene.support.tile_counts.items():
+        total = sum(size for _, size in parts)
+        assert sum(size for _, size in thinned.tile_counts[key]) == -(-total // 7)

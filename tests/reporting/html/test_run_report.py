@@ -166,3 +166,22 @@ def test_long_curves_are_thinned_and_keep_their_end():
     assert len(series.values) < 500
     assert series.values[-1] == (4999.0, pytest.approx(99.98))
     assert line_chart("x", "step", {}) is None
+
+
+def test_the_reliability_diagram_is_drawn_with_both_errors(run_material):
+    plain = {"ece": 0.123, "bins": [[10, 0.5, 0.3], [90, 0.9, 0.8]]}
+    calibrated = {"ece": 0.021, "bins": [[40, 0.4, 0.35], [60, 0.8, 0.82]]}
+    known = {"temperature": 1.731, "how": "8 support tiles, each left out once"}
+    results = {"calibration": {**known, "plain": plain, "calibrated": calibrated}}
+    report = run_report(run_material(results=results))
+    assert report.reliability is not None
+    curves = {s.name: s.values for s in report.reliability.chart.series}
+    assert curves["as it comes"] == [(50.0, 30.0), (90.0, 80.0)]
+    assert curves["as sure as right"] == [(40.0, 40.0), (90.0, 90.0)]
+    page = run_page(report)
+    assert "12.3 % as probabilities come and 2.1 % calibrated with temperature 1.73" in page
+    assert 'id="calibration"' in page
+    without = run_report(run_material(results={"calibration": {"plain": plain, "how": "too few"}}))
+    assert without.reliability is not None
+    assert without.reliability.lead.endswith("12.3 %. Not calibrated: too few.")
+    assert run_report(run_material()).reliability is None  # of an earlier version

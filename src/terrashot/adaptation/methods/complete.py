@@ -1,6 +1,7 @@
 """Any stage-2 method on data whose classes are complete: no pixel is background."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 
 import torch
@@ -28,6 +29,10 @@ class CompleteMethod:
     def __init__(self, method: Method) -> None:
         self.method = method
         self.name = method.name
+
+    def __copy__(self) -> "CompleteMethod":
+        """Another one, which may be fitted to something else."""
+        return CompleteMethod(copy(self.method))
 
     @property
     def similarity(self) -> Tensor | None:

@@ -1,7 +1,7 @@
 """The support set once it is features: pixels sorted by label in cache-sized blocks."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
@@ -165,6 +165,44 @@ class SupportPixels:
             else block
             for block in self.blocks
         ]
+        return other
+
+    def without(self, tiles: Collection[int], every: int = 1) -> "SupportPixels":
+        """The support as if some tiles were not in it, for a head that has not seen them.
+
+        Args:
+            tiles: Their numbers; each novel class keeps a pixel in another tile.
+            every: Of the pixels that are left, every so-manyth of each label and tile class.
+        """
+        other = copy(self)
+        left_out = torch.tensor(sorted(tiles))
+        other.blocks, other.ignored, other.tile_counts = [], [], {}
+        other.counts = torch.zeros_like(self.counts)
+        sources: dict[tuple[int, int | None], list[PixelBlock]] = {k: [] for k in self.tile_counts}
+        for block in [*self.blocks, *self.ignored]:
+            label = IGNORE if block.label is None else block.label
+            sources[label, block.tile_class].append(block)
+        for key, blocks in sources.items():
+            numbers = self.tiles_of(*key)
+            kept = (~torch.isin(numbers, left_out)).nonzero()[::every, 0]
+            if not len(kept):
+                continue
+            found, sizes = numbers[kept].unique_consecutive(return_counts=True)
+            other.tile_counts[key] = list(zip(found.tolist(), sizes.tolist(), strict=True))
+            if key[0] != IGNORE:
+                other.counts[key[0]] += len(kept)
+            first = 0
+            for block in blocks:
+                stop = first + block.pixels.shape[1]
+                own = (kept[(kept >= first) & (kept < stop)] - first).to(block.pixels.device)
+                first = stop
+                if len(own):
+                    weights = None if block.weights is None else block.weights[own]
+                    part = replace(block, pixels=block.pixels[:, own], weights=weights)
+                    (other.ignored if block.label is None else other.blocks).append(part)
+        own_maps = range(self.num_tiles)
+        other.validity_maps = [self.validity_maps[i] for i in own_maps if i not in tiles]
+        other.num_tiles = len(other.validity_maps)
         return other
 
     def _lengths(self, key: tuple[int, int | None]) -> list[int]:

@@ -49,6 +49,7 @@ class SampleSettings:
     window: int = setting(512, at_least=1)
     pixels: int = setting(65536, at_least=1)
     evaluate: bool = True
+    calibrate: bool = True
 
 
 @dataclass
@@ -219,7 +220,7 @@ def _score(
         maps=QueryMaps(data.taxonomy, data.eval_transform, rules, maps),
     )
     run.test(module, data)
-    publish_scores(run, data, module.result, rules, following, **extra)
+    publish_scores(run, data, module.result, rules, following, model.calibration, **extra)
 
 
 def _adapt(
@@ -232,6 +233,7 @@ def _adapt(
 ) -> None:
     """Fit the method and write the file."""
     from terrashot.adaptation.support.storage import storage_type
+    from terrashot.adaptation.temperature import Calibration
     from terrashot.app.run.folder import git_revision
     from terrashot.app.tasks.evaluation_results import publish_rounds, publish_similarity
     from terrashot.data.remote.address import without_secrets
@@ -240,6 +242,7 @@ def _adapt(
     from terrashot.model.adapted_file import save_adapted_model
     from terrashot.model.adapted_model import AdaptedModel
     from terrashot.model.drawn_labels import no_contrast, without_contrast
+    from terrashot.model.leave_out import left_out_calibration
     from terrashot.model.stage1_file import load_base_model
     from terrashot.model.support_fit import SupportFit
     from terrashot.model.tile_network import TileNetwork, stride_factor
@@ -280,10 +283,16 @@ def _adapt(
             )
         unlabelled = _unlabelled_tiles(settings, fit, data)
         joint = _build_joint(settings, run)
-        head = adapt_once(fit, unlabelled, uses_query(run), joint, settings.seed)
-    model = AdaptedModel(
-        segmenter, head, taxonomy, run.build("inference"), adaptation.align_corners
-    )
+        adapted = adapt_once(fit, unlabelled, uses_query(run), joint, settings.seed)
+    head, seconds = adapted.head, time.perf_counter() - began
+    inference, align = run.build("inference"), adaptation.align_corners
+    calibration = Calibration(None, "adapt.calibrate=false")
+    if settings.adapt.calibrate:
+        with run.console.status("calibrating", spinner="line"):
+            calibration = left_out_calibration(fit, adapted.query, inference, align, settings.seed)
+    calibrating = time.perf_counter() - began - seconds
+    run.say(f"confidence {calibration.describe()} ({calibrating:.1f} s)")
+    model = AdaptedModel(segmenter, head, taxonomy, inference, align, calibration=calibration)
     if drawn is not None:
         for name in without_contrast(fit.pixels):
             run.say(no_contrast(name), style="yellow")
@@ -299,7 +308,7 @@ def _adapt(
         "rounds": publish_rounds(run, joint, taxonomy),
         "feature_stride": factor * segmenter.stride,
         "seed": settings.seed,
-        "seconds": round(time.perf_counter() - began, 3),
+        "seconds": round(seconds, 3),
         "diverged": head.diverged,
         "similarity": publish_similarity(run, method, taxonomy),
         "git": git_revision(),

@@ -127,7 +127,8 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
             settings.backbone.get("source", "timm"),
             settings.backbone.get("clip_model"),
         )
-        module = BaseSegmentation(segmenter, loss, run.plan(), taxonomy)
+        calibrates = not settings.data.stage1_val_in_training
+        module = BaseSegmentation(segmenter, loss, run.plan(), taxonomy, calibrates)
         panels = settings.callbacks.panels
         run.start(PredictionPanels(run.path, taxonomy, panels, spec=data.spec))
         run.say(f"{settings.backbone['name']}, {report.summary()}")

@@ -1,11 +1,13 @@
 """What an evaluation on the query tiles leaves behind: results.json, figures, the closing table."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from terrashot.adaptation.joint import JointSelfTraining
+from terrashot.adaptation.temperature import Calibration
 from terrashot.app.run.folder import RunFolder
 from terrashot.app.run.report import try_report
 from terrashot.callbacks.score_report import (
@@ -18,6 +20,7 @@ from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.reading import image_size
 from terrashot.data.transforms import EvalTransform
 from terrashot.data.twins import support_in_queries
+from terrashot.evaluation.calibration import expected_calibration_error
 from terrashot.evaluation.scores import gfss_scores
 from terrashot.files import without_nan
 from terrashot.mapping.postprocess.chain import PostProcess
@@ -37,9 +40,13 @@ def publish_scores(
     result: AdaptationResult,
     rules: PostProcess | None,
     next_command: str | None = None,
+    how: Calibration | None = None,
     **extra: Any,  # noqa: ANN401 - JSON values
 ) -> None:
-    """Write and print the scores of one evaluation; ``extra`` goes into results.json."""
+    """Write and print the scores of one evaluation; ``extra`` goes into results.json.
+
+    ``how`` is the calibration of the model, where it was adapted once.
+    """
     settings, taxonomy, loggers = run.settings, data.taxonomy, run.trainer.loggers
     assert isinstance(settings, StageTwoSettings)
     references = {"base model": result.base_scores}
@@ -59,6 +66,7 @@ def publish_scores(
         "external_masks": external,
         "support_in_queries": seen,
         "postprocess": after_rules,
+        "calibration": calibration_result(result.reliability, how),
         "data": {"name": settings.data.name, "split": settings.data.split},
         **{key: value for key, value in extra.items() if value is not None},
     }
@@ -77,6 +85,7 @@ def publish_scores(
             style="yellow",
         )
     run.say(f"{result.seconds_per_query:.2f} s a query")
+    run.say(calibration_line(content["calibration"]))
     label = "test/weighted_miou" + (" with external masks" if external else "")
     label += " with queries seen in the support" if seen else ""
     run.close(label, result.scores.weighted_miou, next_command, report)
@@ -150,6 +159,46 @@ def check_postprocess(settings: StageTwoSettings, bench: Bench) -> None:
             size = image_size(tile.image)
             tiles[tile.name] = [size, transform.part_size(*size)]
     rules.check(taxonomy_of(settings), tiles)
+
+
+def calibration_result(sums: Tensor, how: Calibration | None) -> dict[str, Any]:
+    """What ``results.json`` says of confidence and accuracy.
+
+    Args:
+        sums: ``[1 or 2, bins, 3]``, as they come and, where there is a temperature, calibrated.
+        how: The calibration of the model; None: it has none of its own.
+
+    Returns:
+        ``temperature``, ``how``, and for ``plain`` and, where there is one, ``calibrated``
+        probabilities the expected calibration error ``ece`` and ``bins``: of each interval with
+        pixels its number of pixels, mean confidence and accuracy.
+    """
+    found: dict[str, Any] = {} if how is None else how.to_dict()
+    for name, counts in zip(("plain", "calibrated"), sums, strict=False):
+        pixels = counts[:, 0].clamp(min=1)
+        rows = [
+            [int(n), round(float(c / p), 5), round(float(a / p), 5)]
+            for (n, c, a), p in zip(counts, pixels, strict=True)
+            if n
+        ]
+        error = expected_calibration_error(counts)
+        found[name] = {"ece": None if math.isnan(error) else round(error, 6), "bins": rows}
+    return found
+
+
+def calibration_line(found: Mapping[str, Any]) -> str:
+    """The same in a line."""
+    errors = {
+        name: f"{100 * found[name]['ece']:.1f} %"
+        for name in ("plain", "calibrated")
+        if name in found and found[name]["ece"] is not None
+    }
+    if not errors:
+        return "confidence: no labelled pixel to hold it against"
+    line = f"expected calibration error of the confidence: {errors['plain']}"
+    if "calibrated" in errors:
+        line += f" as it comes, {errors['calibrated']} calibrated (output.confidence)"
+    return line
 
 
 def rule_results(

@@ -29,6 +29,7 @@ class OutputSettings:
     picture: bool = True
     style: bool = True
     areas: bool = True
+    project: bool = True
     polygons: bool = False
     minimum_mapping_unit: float | None = setting(
         None,
@@ -116,6 +117,8 @@ class SceneMappingTask(Task[SceneMappingSettings]):
         if trainer.interrupted:
             raise KeyboardInterrupt
         if run.is_first:
+            if settings.output.project and ledger.finished():
+                _write_project(run, ledger)
             _report(run, ledger, jobs, left, mapper, request.products.rules)
 
 
@@ -167,6 +170,25 @@ def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
     )
     request.check()
     return request
+
+
+def _write_project(run: Run, ledger: "Ledger") -> None:
+    """Write the QGIS project of the folder, and say what came of it; the maps are whole already."""
+    from terrashot.mapping.qgis_project import PROJECT_NAME, folder_project
+    from terrashot.reporting.run_summary import short_path
+
+    try:
+        project = folder_project(ledger)
+    except DataError as error:
+        run.say(str(error), style="yellow")
+        return
+    if project is not None:
+        run.say(f"QGIS project of all maps in the folder: {short_path(project)}")
+    elif (ledger.output / PROJECT_NAME).exists():
+        left = "was saved since, or is not of terrashot: it is left as it is"
+        run.say(f"{PROJECT_NAME} {left}", style="yellow")
+    else:
+        run.say("no QGIS project: no name of a map can stand in it", style="yellow")
 
 
 def _announce(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from terrashot.reporting.curves_figure import Curve
+from terrashot.reporting.html.calibration import Reliability, run_reliability
 from terrashot.reporting.html.config_lines import ConfigLine, config_lines
 from terrashot.reporting.html.header import run_facts, run_notices, when_and_what
 from terrashot.reporting.html.heat_map import (
@@ -70,6 +71,7 @@ class RunReport:
     tile_lines: list[TileLine]
     charts: list[LineChart]
     rules: list[RuleLine]
+    reliability: Reliability | None
     config: list[ConfigLine]
     links: list[Link]
 
@@ -93,6 +95,7 @@ def run_report(material: RunMaterial) -> RunReport:
     maps = [confusion_map(results["confusion"], taxonomy), *_matrices(results, taxonomy)]
     charts = _charts(material)
     rules = rule_lines(results)
+    reliability = run_reliability(results)
     data = results.get("data") or {}
     # Said wherever these scores stand, since they are another kind of row.
     marks = ["external masks"] if results.get("external_masks") else []
@@ -109,7 +112,7 @@ def run_report(material: RunMaterial) -> RunReport:
         ),
         facts=run_facts(results, config, material.info),
         notices=run_notices(results, config, material.info),
-        sections=_sections(maps, charts, rules),
+        sections=_sections(maps, charts, rules, reliability),
         cards=score_cards(scores, results, weights),
         classes=class_lines(results["confusion"], scores, results, taxonomy),
         means=[
@@ -121,6 +124,7 @@ def run_report(material: RunMaterial) -> RunReport:
         tile_lines=list(material.tile_lines),
         charts=charts,
         rules=rules,
+        reliability=reliability,
         config=config_lines(dict(config)),
         links=list(material.links),
     )
@@ -156,7 +160,10 @@ def _charts(material: RunMaterial) -> list[LineChart]:
 
 
 def _sections(
-    maps: Sequence[HeatMap], charts: Sequence[LineChart], rules: Sequence[RuleLine]
+    maps: Sequence[HeatMap],
+    charts: Sequence[LineChart],
+    rules: Sequence[RuleLine],
+    reliability: Reliability | None,
 ) -> list[Section]:
     return [
         Section("summary", "Summary"),
@@ -165,6 +172,7 @@ def _sections(
         Section("tiles", "Tiles"),
         Section("confusion", "Confusion"),
         *[Section(m.anchor, m.anchor.capitalize()) for m in maps[1:]],
+        *([Section("calibration", "Calibration")] if reliability else []),
         *([Section("curves", "Curves")] if charts else []),
         Section("config", "Configuration"),
     ]
