@@ -27,8 +27,8 @@ def left_out_calibration(
 
     A head without some tiles is fitted as the one of all tiles was, from the same start: to begin
     where that one ended would let it know what it is to be asked. Its map of a tile that was left
-    out is made as maps are, of the unflipped view alone, and held against the labels of people at
-    their own resolution. Label 0 there means "anything but the class of this tile".
+    out is made as maps are, over the same views, and held against the labels of people at their
+    own resolution. Label 0 there means "anything but the class of this tile".
 
     Args:
         fit: The fitted method; stays as it is.
@@ -45,7 +45,6 @@ def left_out_calibration(
         )
     every = max(1, math.ceil(support.num_labelled / _PIXELS))
     how = inference or Inference()
-    plain = Inference("none", how.smoothing, how.window)
     stride = network.segmenter.stride
     align = network.segmenter.align_corners if align_corners is None else align_corners
     found, scored, outside = TemperatureFit(), 0, 0
@@ -64,8 +63,8 @@ def left_out_calibration(
         for tile in fold:
             mask = tiles.mask(tile).to(network.device)
             size = (mask.shape[0], mask.shape[1])
-            features = network.support(tiles, tile)
-            _, probabilities = plain.predict_map(head, [features], size, stride, align, True)
+            views = [network.support(tiles, tile, view) for view in how.views()]
+            _, probabilities = how.predict_map(head, views, size, stride, align, True)
             assert probabilities is not None
             own = allowed_classes(mask.flatten(), support.num_classes, tiles.class_ids[tile])
             found.add(probabilities.flatten(1), own)

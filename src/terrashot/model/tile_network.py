@@ -47,14 +47,16 @@ class TileNetwork:
         assert head.bias is not None
         return LinearHead(head.weight[:, :, 0, 0], head.bias)
 
-    def support(self, tiles: SupportTileSource | TileDataset, index: int) -> Tensor:
-        """Features [C, h, w] of a labelled tile, kept or extracted now."""
+    def support(
+        self, tiles: SupportTileSource | TileDataset, index: int, view: View = ()
+    ) -> Tensor:
+        """Features [C, h, w] of a view of a labelled tile, kept or extracted now."""
         path = tiles.tiles[index].image if isinstance(tiles, TileDataset) else tiles.path(index)
         found = None
         if self._cache is not None and path is not None:
-            found = self._cache.load(path)
+            found = self._cache.load(path, view)
         if found is None:
-            found = self.extract(tiles[index]["image"].unsqueeze(0), path)
+            found = self.extract(tiles[index]["image"].unsqueeze(0), path, view)
         return self._here(found).features
 
     def query(self, batch: dict[str, Any], views: Sequence[View]) -> list[TileFeatures]:
