@@ -26,7 +26,7 @@ def base(make_adapted) -> Model:
 def test_each_tile_is_scored_by_a_head_that_has_not_seen_it(base):
     """The temperature is that of heads adapted by hand to the other tiles."""
     support = {"pool": [(IMAGES[0], MASK), (IMAGES[1], MASK.T)], "court": [(IMAGES[2], ~MASK)]}
-    adapted = base.adapt(support, "ridge")
+    adapted = base.adapt(support, "ridge", calibrate=True)
     found = adapted.network.calibration
     assert found.how == "2 support tiles, each left out once"
 
@@ -57,7 +57,7 @@ def test_the_head_and_the_classes_are_those_without_calibration(base):
 
 
 def test_one_tile_a_class_is_not_calibrated_and_says_so(base):
-    adapted = base.adapt({"pool": [(IMAGES[0], MASK)]}, "imprinting")
+    adapted = base.adapt({"pool": [(IMAGES[0], MASK)]}, "imprinting", calibrate=True)
     assert adapted.network.calibration.temperature is None
     assert "single support tile" in adapted.calibration
 
@@ -65,7 +65,9 @@ def test_one_tile_a_class_is_not_calibrated_and_says_so(base):
 def test_labels_that_show_no_place_without_the_class_calibrate_nothing(base):
     """As drawn polygons without completely labelled areas do."""
     ids = np.where(MASK, 1, 255).astype(np.uint8)
-    adapted = base.adapt({"pool": [(IMAGES[0], ids), (IMAGES[1], ids)]}, "imprinting")
+    adapted = base.adapt(
+        {"pool": [(IMAGES[0], ids), (IMAGES[1], ids)]}, "imprinting", calibrate=True
+    )
     assert "false alarms" in adapted.calibration
 
 
@@ -83,23 +85,23 @@ def test_a_fold_that_can_not_be_fitted_is_left_out(base, monkeypatch):
 
     monkeypatch.setattr(SupportFit, "fit_other", fit_other)
     support = {"pool": [(IMAGES[0], MASK), (IMAGES[1], MASK), (IMAGES[2], MASK)]}
-    adapted = base.adapt(support, "imprinting")
+    adapted = base.adapt(support, "imprinting", calibrate=True)
     assert calls == [3, 2, 2, 2]
     assert adapted.network.calibration.how == "2 support tiles, each left out once"
 
 
 def test_large_supports_are_thinned(base, monkeypatch):
     support = {"pool": [(IMAGES[0], MASK), (IMAGES[1], MASK), (IMAGES[2], MASK)]}
-    whole = base.adapt(support, "ridge").network.calibration.temperature
+    whole = base.adapt(support, "ridge", calibrate=True).network.calibration.temperature
     monkeypatch.setattr(leave_out, "_PIXELS", 256)
-    thinned = base.adapt(support, "ridge").network.calibration.temperature
+    thinned = base.adapt(support, "ridge", calibrate=True).network.calibration.temperature
     assert thinned != whole
     assert 0.2 < thinned / whole < 5
 
 
 def test_a_file_keeps_it_and_an_older_one_says_that_it_has_none(base, tmp_path):
     support = {"pool": [(IMAGES[0], MASK), (IMAGES[1], MASK.T)]}
-    adapted, path = base.adapt(support, "imprinting"), tmp_path / "adapted.ckpt"
+    adapted, path = base.adapt(support, "imprinting", calibrate=True), tmp_path / "adapted.ckpt"
     adapted.save(path)
     again = load_adapted_model(path)
     assert again.calibration == adapted.network.calibration

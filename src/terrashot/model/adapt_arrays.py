@@ -42,7 +42,7 @@ def adapt_arrays(
     seed: int = 0,
     sure: SureBase | None = None,
     vectors: Mapping[str, Any] | None = None,
-    calibrate: bool = True,
+    calibrate: bool = False,
 ) -> AdaptedModel:
     """Adapt a frozen network to support tiles, inductively.
 

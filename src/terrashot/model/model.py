@@ -119,7 +119,7 @@ class Model:
         settings: Mapping[str, Any] | None = None,
         base_counts: Sequence[int] | None = None,
         seed: int = 0,
-        calibrate: bool = True,
+        calibrate: bool = False,
         **drawn: Any,  # noqa: ANN401 - settings of DrawnLabels
     ) -> "Model":
         """Learn novel classes from a few labelled tiles; what ``experiment=adapt`` does.

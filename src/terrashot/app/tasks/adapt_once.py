@@ -49,7 +49,7 @@ class SampleSettings:
     window: int = setting(512, at_least=1)
     pixels: int = setting(65536, at_least=1)
     evaluate: bool = True
-    calibrate: bool = True
+    calibrate: bool = False
 
 
 @dataclass
