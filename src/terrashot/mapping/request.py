@@ -22,7 +22,7 @@ from terrashot.model.even_upsampling import upsample_evenly
 from terrashot.model.local_norm import normalise_locally
 from terrashot.model.views import Views, own_views
 
-_FORMAT = 2
+_FORMAT = 3
 """Raised when the same settings would give another map."""
 
 

@@ -71,6 +71,9 @@ class Segmenter(nn.Module):
         height, width = image.shape[-2:]
         x = (image - self.mean) / self.std
         x = F.pad(x, (0, -width % PAD_MULTIPLE, 0, -height % PAD_MULTIPLE))
+        # Channels side by side in memory, which convolutions and normalisations hand on: half
+        # again as fast on a processor, and what half precision is fast with on a GPU.
+        x = x.contiguous(memory_format=torch.channels_last)
         maps = self.decoder(self.encoder(x))  # [B, C, padded H / stride, padded W / stride]
         return maps[..., : -(-height // self.stride), : -(-width // self.stride)]
 
