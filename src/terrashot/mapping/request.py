@@ -19,11 +19,16 @@ from terrashot.mapping.scene_products import SceneProducts
 from terrashot.mapping.targets import Inputs, Target, check_targets
 from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.even_upsampling import upsample_evenly
+from terrashot.model.export import check_onnx
 from terrashot.model.local_norm import normalise_locally
+from terrashot.model.onnx_engine import OnnxModel
+from terrashot.model.precision import FULL
 from terrashot.model.views import Views, own_views
 
 _FORMAT = 3
 """Raised when the same settings would give another map."""
+ENGINES = ("torch", "onnxruntime")
+"""What can compute the network."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class WindowOptions:
         batch_size: Windows at once.
         ahead: Batches read ahead.
         requests: What is asked of a remote scene at once.
+        engine: What computes the network: ``torch`` or ``onnxruntime``.
 
     Raises:
         ConfigError: a value that can't be.
@@ -51,6 +57,7 @@ class WindowOptions:
     batch_size: int = 1
     ahead: int = 4
     requests: int = 8
+    engine: str = "torch"
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -60,6 +67,8 @@ class WindowOptions:
                 raise ConfigError(f"mapping.{key} is {getattr(self, key)}; it must be 1 or more.")
         if self.views is not None:
             Views(self.views)
+        if self.engine not in ENGINES:
+            raise ConfigError(f"mapping.engine is '{self.engine}'; choose {', '.join(ENGINES)}.")
 
 
 @dataclass(frozen=True)
@@ -149,7 +158,7 @@ class MapRequest:
             self.model.taxonomy, self.layers, tags, self.products.makers, self.products.mend
         )
         return SceneMapper(
-            self.model,
+            OnnxModel(self.model) if self.options.engine == "onnxruntime" else self.model,
             jobs,
             ledger,
             finish,
@@ -172,6 +181,23 @@ class MapRequest:
             kept = ledger.files(scene.path.stem)
             found += [Target(path, scene.path, inside=True) for path in kept]
         return found
+
+
+def check_engine(engine: str, precision: str, accelerator: str) -> None:
+    """Raise a ConfigError where an engine can't compute as it is asked to."""
+    if engine != "onnxruntime":
+        return
+    check_onnx("mapping.engine=onnxruntime")
+    if accelerator != "cpu":
+        raise ConfigError(
+            f"mapping.engine=onnxruntime computes on the processor, but the accelerator is "
+            f"{accelerator}. Set trainer.accelerator=cpu, or mapping.engine=torch."
+        )
+    if precision != FULL:
+        raise ConfigError(
+            f"mapping.engine=onnxruntime computes in {FULL}, but the precision is {precision}. Set "
+            f"trainer.precision={FULL}, or mapping.engine=torch."
+        )
 
 
 def prepare_model(model: AdaptedModel, options: WindowOptions) -> None:
