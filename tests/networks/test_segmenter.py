@@ -105,3 +105,8 @@ def test_normalisation_uses_the_descriptions_statistics():
     with torch.no_grad():
         network(colour.expand(1, 3, 32, 32))
     assert seen[0].abs().max() == 0
+
+
+def test_channels_lie_side_by_side_in_memory():
+    maps = segmenter().eval().features(torch.rand(1, 3, 64, 96))
+    assert maps.is_contiguous(memory_format=torch.channels_last)
