@@ -20,6 +20,7 @@ from terrashot.mapping.targets import Inputs, Target, check_targets
 from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.even_upsampling import upsample_evenly
 from terrashot.model.export import check_onnx
+from terrashot.model.folded_norm import fold_batch_norms
 from terrashot.model.local_norm import normalise_locally
 from terrashot.model.onnx_engine import OnnxModel
 from terrashot.model.precision import FULL
@@ -201,10 +202,13 @@ def check_engine(engine: str, precision: str, accelerator: str) -> None:
 
 
 def prepare_model(model: AdaptedModel, options: WindowOptions) -> None:
-    """Let a model see each window as a part of the scene; it is changed in place.
+    """Let a model see each window as a part of the scene, and quickly; it is changed in place.
+
+    Its weights are not those of its file any more: it is there to map.
 
     Raises:
         ConfigError: ``norm_side`` is too small.
     """
+    fold_batch_norms(model.segmenter)
     normalise_locally(model, options.norm_side)
     upsample_evenly(model)
