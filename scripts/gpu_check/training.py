@@ -9,6 +9,7 @@ from typing import Any
 
 from gpu_check.hardware import check_device
 from gpu_check.part import Place
+from gpu_check.tiles import write_tiles
 from terrashot.app.main import main
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -28,8 +29,9 @@ def sharded(place: Place) -> dict[str, Any]:
 def _stage1(place: Place, *further: str) -> dict[str, Any]:
     check_device(place.device)
     accelerator = "gpu" if place.device == "cuda" else "cpu"
-    steps = 2 if place.is_small else 40
-    small = ["backbone=timm", "backbone.name=mobilenetv2_050", "data.crop=64", "data.batch_size=2"]
+    tiles, batch, crop, epochs = (4, 2, 64, 2) if place.is_small else (64, 8, 512, 5)
+    write_tiles(place.folder / "tiles", 4 * place.size, tiles, 2)
+    small = ["backbone=timm", "backbone.name=mobilenetv2_050"]
     logs = place.folder / "logs"
     began = time.perf_counter()
     code = main(
@@ -37,15 +39,16 @@ def _stage1(place: Place, *further: str) -> dict[str, Any]:
         [
             "experiment=stage1",
             "data=demo",
-            f"data.root={place.folder.parent / 'demo'}",
+            "data.demo_seed=null",
+            f"data.root={place.folder / 'tiles'}",
+            f"data.crop={crop}",
+            f"data.batch_size={batch}",
             f"paths.logs={logs}",
             "logger=csv",
             "callbacks.panels=0",
             f"trainer.accelerator={accelerator}",
             "trainer.precision=bf16-mixed",
-            "trainer.max_epochs=2",
-            f"trainer.limit_train_batches={steps}",
-            "trainer.limit_val_batches=2",
+            f"trainer.max_epochs={epochs}",
             "trainer.log_every_n_steps=1",
             "data.num_workers=0",
             *(small if place.is_small else []),
@@ -61,7 +64,7 @@ def _stage1(place: Place, *further: str) -> dict[str, Any]:
         raise RuntimeError(f"the loss is no number: {losses}")
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     return {
-        "steps": 2 * steps,
+        "steps": epochs * tiles // batch,
         "seconds": seconds,
         "first_loss": losses[0],
         "last_loss": losses[-1],
