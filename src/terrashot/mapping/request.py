@@ -25,6 +25,7 @@ from terrashot.model.local_norm import normalise_locally
 from terrashot.model.onnx_engine import OnnxModel
 from terrashot.model.precision import FULL
 from terrashot.model.views import Views, own_views
+from terrashot.networks.segmenter import Segmenter
 
 _FORMAT = 3
 """Raised when the same settings would give another map."""
@@ -209,6 +210,8 @@ def prepare_model(model: AdaptedModel, options: WindowOptions) -> None:
     Raises:
         ConfigError: ``norm_side`` is too small.
     """
-    fold_batch_norms(model.segmenter)
+    for part in list(model.children()):
+        if isinstance(part, Segmenter):
+            fold_batch_norms(part)
     normalise_locally(model, options.norm_side)
     upsample_evenly(model)
