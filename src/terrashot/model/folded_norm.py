@@ -87,7 +87,8 @@ def _fold(
         norm.bias,
     )  # fmt: skip
     undo += [(conv, "weight", conv.weight), (conv, "bias", conv.bias)]
-    conv.weight, conv.bias = weight.requires_grad_(False), bias.requires_grad_(False)
+    conv.weight, conv.bias = weight, bias
+    conv.requires_grad_(False)
     # timm's norms hold the activation behind them.
     act = getattr(norm, "act", None)
     left = (
