@@ -6,8 +6,8 @@ r"""Engines and precisions side by side: megapixels a second, and whether the ma
 Real tiles are put together into one scene. In each round every side maps it, end to end (reading,
 network, blending, writing), and extracts the features of the tiles as stage 2 does. The sides take
 turns, so that what else the machine does meets all of them; ratios are those of medians. `before`
-is float32 with channels first, as maps were computed up to version 0.2. Agreement is the share of
-pixels that have the class of `before`.
+is float32 with channels first and batch norms of their own, as networks were computed up to version
+0.2. Agreement is the share of pixels that have the class of `before`.
 """
 
 import argparse
@@ -61,7 +61,8 @@ def features_before(self: Segmenter, image: Tensor) -> Tensor:
 def as_side(side: str) -> Iterator[None]:
     """Compute as a side does."""
     if side == "before":
-        with patch.object(Segmenter, "features", features_before):
+        folding = patch("terrashot.mapping.request.fold_batch_norms")
+        with patch.object(Segmenter, "features", features_before), folding:
             yield
     else:
         yield
