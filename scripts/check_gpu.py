@@ -50,7 +50,7 @@ def show(outcomes: list[Outcome], device: str) -> None:
     for row in outcomes:
         figures = ", ".join(f"{key} {_text(value)}" for key, value in row.figures.items())
         table.add_row(row.name, row.state, f"{row.seconds:.1f}", figures or row.reason)
-    Console(width=120).print(table, markup=False)
+    Console(width=120, markup=False).print(table)
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - a figure or a word
