@@ -32,25 +32,40 @@ from terrashot.demo.large import make_large_scene
 from terrashot.files import write_json
 from terrashot.model.adapted_file import save_adapted_model
 from terrashot.model.adapted_model import AdaptedModel
+from terrashot.model.checkpoints import STAGE1, write_checkpoint
+from terrashot.model.stage1_file import describe
 from terrashot.networks.build import build_segmenter
+from terrashot.networks.segmenter import Segmenter
 from terrashot.taxonomy import Taxonomy
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STAGES = ("compute", "read", "blend", "write")
 
 
-def save_random_model(path: Path) -> None:
-    """An adapted model of the demo set's classes that has learned nothing."""
+def random_segmenter(taxonomy: Taxonomy) -> Segmenter:
+    """A network for the base classes that has learned nothing."""
     torch.manual_seed(0)
-    taxonomy = Taxonomy.from_dict(TAXONOMY)
-    base, novel = taxonomy.num_base, taxonomy.num_novel
-    segmenter = build_segmenter(
+    return build_segmenter(
         {
             "backbone": {"name": "mobilenetv2_100"},
             "decoder": {"name": "fpn"},
-            "num_classes": base,
+            "num_classes": taxonomy.num_base,
         }
     )
+
+
+def save_random_base(path: Path) -> None:
+    """Such a network as a stage-1 checkpoint of the demo set's base classes."""
+    taxonomy = Taxonomy.from_dict(TAXONOMY).base_only()
+    segmenter = random_segmenter(taxonomy)
+    write_checkpoint(path, STAGE1, describe(segmenter, taxonomy), segmenter.state_dict())
+
+
+def save_random_model(path: Path) -> None:
+    """An adapted model of the demo set's classes that has learned nothing."""
+    taxonomy = Taxonomy.from_dict(TAXONOMY)
+    base, novel = taxonomy.num_base, taxonomy.num_novel
+    segmenter = random_segmenter(taxonomy)
     channels = segmenter.channels
     parameters = {
         "base_weight": torch.randn(base, channels),

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from terrashot.app.config.compose import compose_settings
 from terrashot.app.run.bench import SettingsBench
-from terrashot.app.run.build import build_plan, build_trainer, resolve_precision, tile_options
+from terrashot.app.run.build import build_plan, build_trainer, tile_options
 from terrashot.app.run.folder import RunFolder
 from terrashot.app.run.loggers import build_loggers
 from terrashot.app.tasks.base_segmentation import BaseSegmentationSettings
@@ -33,6 +33,7 @@ from terrashot.callbacks.epoch_seed import EpochSeed
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.transforms import TrainTransform
 from terrashot.losses.cross_entropy import CrossEntropy
+from terrashot.model.precision import resolve_precision
 from terrashot.networks.build import build_segmenter, described
 from terrashot.tasks.augmentation import build_augmentation
 from terrashot.tasks.base_segmentation import BaseSegmentation

@@ -18,6 +18,7 @@ FLOORS = [
         "configs_folder",
         "build",
         "ranges",
+        "threads",
     },
     {"data"},
     {"networks", "demo"},

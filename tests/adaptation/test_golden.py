@@ -40,18 +40,18 @@ class StoredMargins(PaperLDAM):
     def support_margins(self, base_counts, support_counts, num_base):
         folded = torch.zeros(num_base)
         folded[0] = self.stored[0]
-        return self.stored, folded
+        return self.stored.to(support_counts.device), folded.to(support_counts.device)
 
 
-def load(folder, case, dtype):
+def load(folder, case, dtype, device="cpu"):
     stored = np.load(folder / f"classtrans_{case}.npz")
 
     def tensor(name):
-        return torch.from_numpy(stored[name]).to(dtype)
+        return torch.from_numpy(stored[name]).to(device, dtype)
 
     support = SupportPixels(
         tensor("features_support").flatten(0, 1),
-        torch.from_numpy(stored["labels_support"]).flatten(0, 1),
+        torch.from_numpy(stored["labels_support"]).to(device).flatten(0, 1),
         num_base=8,
         num_novel=4,
     )
@@ -71,14 +71,14 @@ def classtrans(stored, iterations):
     )
 
 
-def adapted(folder, case, dtype, iterations):
-    stored, support, snapshot, query = load(folder, case, dtype)
+def adapted(folder, case, dtype, iterations, device="cpu"):
+    stored, support, snapshot, query = load(folder, case, dtype, device)
     method = classtrans(stored, iterations)
     method.fit_support(snapshot, support)
     # The random start is given, since generators differ; all else follows from the inputs.
     start = {
-        "row_weight": torch.from_numpy(stored["init_row_weight"].T),
-        "col_weight": torch.from_numpy(stored["init_col_weight"].T),
+        "row_weight": torch.from_numpy(stored["init_row_weight"].T).to(device),
+        "col_weight": torch.from_numpy(stored["init_col_weight"].T).to(device),
     }
     return stored, started(method, start).adapt(query), query
 

@@ -105,3 +105,17 @@ def test_normalisation_uses_the_descriptions_statistics():
     with torch.no_grad():
         network(colour.expand(1, 3, 32, 32))
     assert seen[0].abs().max() == 0
+
+
+def test_channels_lie_side_by_side_but_for_a_single_thread_in_full_precision(monkeypatch):
+    network, image = segmenter("mobilenetv2_050").eval(), torch.rand(1, 3, 64, 96)
+
+    def channels_last():
+        return network.features(image).is_contiguous(memory_format=torch.channels_last)
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert channels_last()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert not channels_last()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert channels_last()

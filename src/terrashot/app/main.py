@@ -39,6 +39,8 @@ def main(configs: Path, arguments: list[str]) -> int:
             from terrashot.app.config.compose import compose_settings
 
             settings = compose_settings(configs, arguments)
+            if settings.resume is not None:
+                _check_free(settings.resume, Path(settings.paths.logs), settings.name)
             from terrashot.app.run.start import start_run
 
             start_run(settings, arguments, Console())
@@ -51,6 +53,15 @@ def main(configs: Path, arguments: list[str]) -> int:
         console.print("stopped; go on with resume=latest", highlight=False)
         return 130
     return 0
+
+
+def _check_free(resume: str, logs: Path, experiment: str) -> None:
+    """Refuse a run that is still at work before everything is imported and checked for it."""
+    from terrashot.app.run.folder import find_run
+
+    folder = find_run(resume, logs, experiment)
+    if folder.is_of_first_process:  # the others must not see the lock of the first
+        folder.check_free()
 
 
 def _run_in_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from terrashot.configs_folder import configs_folder
+from terrashot.threads import wait_passively
 
 COMMANDS = {
     "assess": ("assess", "how good a map is: accuracy and areas with their intervals"),
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The words after the program's name; None: those of this process.
     """
+    wait_passively()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in COMMANDS:
         # Each imports what it needs: torch takes seconds.

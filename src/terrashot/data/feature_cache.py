@@ -19,7 +19,7 @@ from torch import Tensor
 
 from terrashot.files import atomic_write
 
-FORMAT = 2
+FORMAT = 3
 """Raise it whenever a network computes other features from the same weights."""
 _SUFFIX = ".safetensors"
 

@@ -1,6 +1,5 @@
 """Loaders of a run that may have several processes, each of which takes its part."""
 
-import os
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from terrashot.data.sampling import EpochSampler
 from terrashot.data.tiles import collate
+from terrashot.threads import available_cores
 
 
 class Loaders(LightningDataModule):
@@ -115,10 +115,3 @@ def default_workers(cores: int, gpu: bool) -> int:
     if cores <= 2:
         return 1 if gpu else 0
     return min(cores - 1, 8)
-
-
-def available_cores() -> int:
-    """Cores this process may use; a container or a scheduler can grant fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,7 +1,6 @@
 """Cloud-optimised GeoTIFFs from finished rows."""
 
 import errno
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from terrashot.mapping.postprocess.block_map import NODATA
 from terrashot.mapping.rows import RowStore
 from terrashot.mapping.scene import Scene
 from terrashot.taxonomy import Taxonomy
+from terrashot.threads import available_cores
 
 SIDECAR = ".aux.xml"
 
@@ -89,9 +89,7 @@ def write_cog(
                 compress="deflate",
                 blocksize=512,
                 overview_resampling="mode" if classes else "average",
-                num_threads=max(1, len(os.sched_getaffinity(0)))
-                if hasattr(os, "sched_getaffinity")
-                else "all_cpus",
+                num_threads=available_cores(),
                 bigtiff="if_safer",
             )
             _check_whole(temporary)

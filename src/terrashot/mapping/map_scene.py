@@ -14,11 +14,15 @@ from terrashot.mapping.ledger import Ledger
 from terrashot.mapping.mapper import describe_failures
 from terrashot.mapping.products import ProductOptions
 from terrashot.mapping.qgis_project import folder_project
-from terrashot.mapping.request import MapRequest, WindowOptions, prepare_model
+from terrashot.mapping.request import (
+    MapRequest,
+    WindowOptions,
+    check_engine,
+    prepare_model,
+)
 from terrashot.mapping.scene_products import SceneProducts
 from terrashot.model.model import Model
-
-_PRECISION = "32-true"
+from terrashot.model.precision import map_precision, network_context
 
 
 def map_scene(
@@ -31,6 +35,8 @@ def map_scene(
     overlap: int = 256,
     norm_side: int | None = 256,
     batch_size: int = 1,
+    precision: str = "auto",
+    engine: str = "torch",
     bands: Sequence[Band] | None = None,
     scale: Sequence[float] | str | None = None,
     confidence: bool = False,
@@ -43,7 +49,7 @@ def map_scene(
     minimum_mapping_unit: float | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> list[Path]:
-    """Map scenes of any size in constant memory, in full precision.
+    """Map scenes of any size in constant memory.
 
     Called again, it goes on with what is left; finished scenes are left as they are. The bytes are
     those of ``experiment=predict`` with the same settings.
@@ -59,6 +65,8 @@ def map_scene(
         overlap: Of neighbouring windows, a multiple of 32 up to half a window.
         norm_side: Group normalisation looks at a square of this side; None: at the whole window.
         batch_size: Windows at once.
+        precision: ``32-true``, ``bf16-mixed``, or ``auto``: the latter where a GPU has it.
+        engine: ``torch``, or ``onnxruntime`` on the processor.
         bands: Numbers or names of the bands that are the network's channels; None: as it was
             trained.
         scale: For pixels of another type than it was trained on: ``(low, high)``, the values that
@@ -81,7 +89,10 @@ def map_scene(
         ConfigError: settings that don't go together, or a file that is not to be replaced.
         DataError: no scene, one that can't be read or mapped, or no space; the others have maps.
     """
-    options = WindowOptions(window, overlap, norm_side, views, batch_size)
+    options = WindowOptions(window, overlap, norm_side, views, batch_size, engine=engine)
+    precision = map_precision(precision, model.device.type)
+    check_engine(engine, precision, model.device.type)
+    context = network_context(precision, model.device)
     own = copy.deepcopy(model.network)  # prepared for windows, which `model.predict` does without
     prepare_model(own, options)
     request = MapRequest(
@@ -99,13 +110,13 @@ def map_scene(
     )
     request.check()
     ledger = Ledger(request.output)
-    jobs = request.jobs(ledger, _PRECISION)
+    jobs = request.jobs(ledger, precision)
     left = [job for job in jobs if not ledger.is_finished(job.output.stem, job.digest)]
     request.begin(ledger, left)
     request.products.complete([job for job in jobs if job not in left], ledger, lambda _: None)
     mapper = request.mapper(left, ledger)
     stream = mapper.share()
-    with torch.no_grad():
+    with torch.no_grad(), context:
         for number, batch in enumerate(stream, start=1):
             batch["images"] = batch["images"].to(model.device)
             batch["valid"] = batch["valid"].to(model.device)

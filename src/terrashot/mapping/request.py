@@ -19,11 +19,18 @@ from terrashot.mapping.scene_products import SceneProducts
 from terrashot.mapping.targets import Inputs, Target, check_targets
 from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.even_upsampling import upsample_evenly
+from terrashot.model.export import check_onnx
+from terrashot.model.folded_norm import fold_batch_norms
 from terrashot.model.local_norm import normalise_locally
+from terrashot.model.onnx_engine import OnnxModel
+from terrashot.model.precision import FULL
 from terrashot.model.views import Views, own_views
+from terrashot.networks.segmenter import Segmenter
 
-_FORMAT = 2
+_FORMAT = 3
 """Raised when the same settings would give another map."""
+ENGINES = ("torch", "onnxruntime")
+"""What can compute the network."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class WindowOptions:
         batch_size: Windows at once.
         ahead: Batches read ahead.
         requests: What is asked of a remote scene at once.
+        engine: What computes the network: ``torch`` or ``onnxruntime``.
 
     Raises:
         ConfigError: a value that can't be.
@@ -51,6 +59,7 @@ class WindowOptions:
     batch_size: int = 1
     ahead: int = 4
     requests: int = 8
+    engine: str = "torch"
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -60,6 +69,8 @@ class WindowOptions:
                 raise ConfigError(f"mapping.{key} is {getattr(self, key)}; it must be 1 or more.")
         if self.views is not None:
             Views(self.views)
+        if self.engine not in ENGINES:
+            raise ConfigError(f"mapping.engine is '{self.engine}'; choose {', '.join(ENGINES)}.")
 
 
 @dataclass(frozen=True)
@@ -152,7 +163,7 @@ class MapRequest:
             self.model.taxonomy, self.layers, tags, self.products.makers, self.products.mend, marks
         )
         return SceneMapper(
-            self.model,
+            OnnxModel(self.model) if self.options.engine == "onnxruntime" else self.model,
             jobs,
             ledger,
             finish,
@@ -178,11 +189,33 @@ class MapRequest:
         return found
 
 
+def check_engine(engine: str, precision: str, accelerator: str) -> None:
+    """Raise a ConfigError where an engine can't compute as it is asked to."""
+    if engine != "onnxruntime":
+        return
+    check_onnx("mapping.engine=onnxruntime")
+    if accelerator != "cpu":
+        raise ConfigError(
+            f"mapping.engine=onnxruntime computes on the processor, but the accelerator is "
+            f"{accelerator}. Set trainer.accelerator=cpu, or mapping.engine=torch."
+        )
+    if precision != FULL:
+        raise ConfigError(
+            f"mapping.engine=onnxruntime computes in {FULL}, but the precision is {precision}. Set "
+            f"trainer.precision={FULL}, or mapping.engine=torch."
+        )
+
+
 def prepare_model(model: AdaptedModel, options: WindowOptions) -> None:
-    """Let a model see each window as a part of the scene; it is changed in place.
+    """Let a model see each window as a part of the scene, and quickly; it is changed in place.
+
+    Its weights are not those of its file any more: it is there to map.
 
     Raises:
         ConfigError: ``norm_side`` is too small.
     """
+    for part in list(model.children()):
+        if isinstance(part, Segmenter):
+            fold_batch_norms(part)
     normalise_locally(model, options.norm_side)
     upsample_evenly(model)

@@ -152,12 +152,16 @@ def save_onnx(
         program.save(temporary, external_data=False)
 
 
-def check_onnx() -> None:
-    """Raise a ConfigError where a package of the extra ``export`` is missing."""
+def check_onnx(asked: str = "--format onnx") -> None:
+    """Raise a ConfigError where a package of the extra ``export`` is missing.
+
+    Args:
+        asked: What needs it, as the user wrote it.
+    """
     missing = [n for n in ("onnx", "onnxscript", "onnxruntime") if not importlib.util.find_spec(n)]
     if missing:
         raise ConfigError(
-            f"--format onnx needs {', '.join(missing)}, which is not installed. Run "
+            f"{asked} needs {', '.join(missing)}, which is not installed. Run "
             "`pip install 'terrashot[export]'` (or `make setup` in a checkout)."
         )
 

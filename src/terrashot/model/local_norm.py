@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from terrashot.errors import ConfigError
 
@@ -33,14 +32,28 @@ class LocalGroupNorm(nn.GroupNorm):
         size = max(2, round(self.side / stride) // 2 * 2)
         if size >= max(x.shape[-2:]):
             return super().forward(x)
-        groups = x.float().unflatten(1, (self.num_groups, -1))  # [B, G, C/G, h, w]
-        mean = _box_mean(groups.mean(2), size)
-        square = _box_mean(groups.square().mean(2), size)
-        scale = (square - mean.square()).clamp_(min=0).add_(self.eps).rsqrt_()
-        out = ((groups - mean.unsqueeze(2)) * scale.unsqueeze(2)).flatten(1, 2)
-        if not self.affine:
-            return out
-        return out.mul_(self.weight[:, None, None]).add_(self.bias[:, None, None])
+        # Looked at first, since an exported program holds no autocast.
+        if torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                return self._normalised(x.float(), size)
+        return self._normalised(x.float(), size)
+
+    def _normalised(self, x: Tensor, size: int) -> Tensor:
+        """The same with squares of ``size`` x ``size`` cells, float32."""
+        pixels = x.permute(0, 2, 3, 1)  # [B, h, w, C]: how maps lie in memory, no copy
+        each = self.num_channels // self.num_groups
+        # Means as matrix products: they are added up in blocks, exactly enough in float32, and
+        # touch memory far less often than running sums.
+        group = torch.eye(self.num_groups, device=x.device).repeat_interleave(each, 0) / each
+        mean = _box_mean(pixels @ group, size)  # [B, h, w, G]
+        square = _box_mean(pixels.square() @ group, size)
+        scale = (square - mean.square()).clamp_(min=0).add_(self.eps).rsqrt_().unsqueeze(-1)
+        shift = -mean.unsqueeze(-1) * scale
+        out = torch.addcmul(shift, pixels.unflatten(3, (-1, each)), scale)  # [B, h, w, G, C/G]
+        if self.affine:
+            weight, bias = (p.unflatten(0, (-1, each)) for p in (self.weight, self.bias))
+            out = torch.addcmul(bias, out, weight)
+        return out.flatten(3).permute(0, 3, 1, 2)
 
 
 def normalise_locally(model: nn.Module, side: int | None) -> int:
@@ -81,15 +94,15 @@ def normalise_locally(model: nn.Module, side: int | None) -> int:
 
 
 def _box_mean(maps: Tensor, size: int) -> Tensor:
-    """Mean over ``size`` x ``size`` cells around each cell of ``maps`` [B, G, h, w]."""
-    for dim in (2, 3):
-        length = maps.shape[dim]
-        side = min(size, length)
-        # In double precision, since differences of long sums are taken.
-        sums = maps.double().cumsum(dim)
-        sums = functional.pad(sums, (1, 0) if dim == 3 else (0, 0, 1, 0))
-        first = torch.arange(length, device=maps.device) - side // 2
-        first = first.clamp_(0, length - side)
-        total = sums.index_select(dim, first + side) - sums.index_select(dim, first)
-        maps = (total / side).float()
-    return maps
+    """Mean over ``size`` x ``size`` cells around each cell of ``maps`` [B, h, w, G]."""
+    height, width = maps.shape[1:3]
+    rows = _band(height, size, maps.device) @ maps.flatten(2)  # [B, h, w G]
+    return _band(width, size, maps.device) @ rows.unflatten(2, (width, -1))
+
+
+def _band(length: int, size: int, device: torch.device) -> Tensor:
+    """The matrix [length, length] that takes the mean over ``size`` cells around each one."""
+    side = min(size, length)
+    cells = torch.arange(length, device=device)
+    first = (cells - side // 2).clamp(0, length - side).unsqueeze(1)
+    return ((cells >= first) & (cells < first + side)).float() / side

@@ -75,7 +75,8 @@ class TileNetwork:
         began = self.now()
         image = flip(image.to(self.device), view)
         with torch.no_grad(), self._precision():
-            features = self.segmenter.features(image)[0].float()  # [C, h, w]
+            # [C, h, w], in the order of the cache, whose numbers are to be the very same ones.
+            features = self.segmenter.features(image)[0].float().contiguous()
         found = TileFeatures(features, _content(image[0]), self.now() - began)
         if self._cache is not None and path is not None:
             self._cache.save(path, found, view)

@@ -10,7 +10,7 @@ from segmentation_models_pytorch.decoders.fpn.decoder import FPNDecoder
 from segmentation_models_pytorch.decoders.pspnet.decoder import PSPDecoder
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
-from torch import nn
+from torch import Tensor, nn
 
 from terrashot.errors import ConfigError
 from terrashot.networks.single_value_norm import allow_single_values
@@ -36,8 +36,21 @@ def _upernet_classtrans(channels: Sequence[int], options: Options) -> nn.Module:
     return UPerNetClassTrans(channels, options["channels"], options["pooling_channels"])
 
 
+class _Sum(nn.Module):
+    """The sum of maps, without the copy of all of them that smp makes."""
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Maps of one shape, added up."""
+        total = maps[0]
+        for one in maps[1:]:
+            total = total + one
+        return total
+
+
 def _fpn(channels: Sequence[int], options: Options) -> nn.Module:
-    return FPNDecoder(channels, encoder_depth=5, **options)
+    decoder = FPNDecoder(channels, encoder_depth=5, **options)
+    decoder.merge = _Sum()
+    return decoder
 
 
 def _unet(channels: Sequence[int], options: Options) -> nn.Module:

@@ -75,6 +75,8 @@ class Segmenter(nn.Module):
         height, width = image.shape[-2:]
         x = (image - self.mean) / self.std
         x = F.pad(x, (0, -width % PAD_MULTIPLE, 0, -height % PAD_MULTIPLE))
+        if _gains_by_channels_last(x):
+            x = x.contiguous(memory_format=torch.channels_last)
         maps = self.decoder(self.encoder(x))  # [B, C, padded H / stride, padded W / stride]
         return maps[..., : -(-height // self.stride), : -(-width // self.stride)]
 
@@ -86,3 +88,13 @@ class Segmenter(nn.Module):
     def upsample(self, maps: Tensor, height: int, width: int) -> Tensor:
         """Bring ``maps`` [B, K, h, w] from the features' stride to the image's size."""
         return upsample(maps, (height, width), self.stride, self.align_corners)
+
+
+def _gains_by_channels_last(x: Tensor) -> bool:
+    """Whether convolutions of ``x`` are faster with the channels side by side in memory.
+
+    They are, with half precision above all, but where a single thread computes in float32: there
+    PyTorch has another routine for those of 1 x 1, to which the usual order is better.
+    """
+    alone = x.device.type == "cpu" and torch.get_num_threads() == 1
+    return not alone or torch.is_autocast_enabled("cpu")

@@ -114,3 +114,20 @@ def test_a_group_is_left_out_with_null(repository):
     )
     assert settings.inference is None
     assert settings.postprocess is None
+
+
+def test_jobs_that_choose_the_same_files_share_what_is_composed_and_differ_in_nothing(configs):
+    shared = {}
+    jobs = [
+        ["experiment=stage2", "method=diam", f"seed={seed}", f"solver.lr={rate}", *further]
+        for seed, rate, further in (
+            (0, "1e-3", []),
+            (1, "2e-3", ["data.support_draw=3", "tags=[a,b]"]),
+            (2, "1e-3", ["data=dubai", "adaptation.feature_stride=16"]),
+        )
+    ]
+    for job in jobs:
+        assert compose_settings(configs, job, shared) == compose_settings(configs, job)
+    assert len(shared) == 2  # data=dubai reads another file
+    with pytest.raises(ConfigError, match=r"solver\.lrr"):
+        compose_settings(configs, [*jobs[0], "solver.lrr=1"], shared)

@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from terrashot.app.main import main
 from terrashot.app.run.folder import (
     FINISHED,
     RUNNING,
@@ -91,3 +92,22 @@ def test_a_sweep_finds_the_runs_of_its_jobs_and_a_resumed_run_stays_its_jobs(tmp
         "j1": [folder.path]
     }
     assert folder.read_info()["sweep"] == "s"
+
+
+def test_a_run_at_work_is_refused_before_anything_is_imported_or_checked_for_it(
+    repository, tmp_path, monkeypatch, capsys
+):
+    folder = RunFolder.create(tmp_path, "stage1")
+    folder.start("base_segmentation", "demo", "terrashot experiment=stage1")
+    started = []
+    monkeypatch.setattr("terrashot.app.run.start.start_run", lambda *_: started.append(1))
+    command = ["experiment=stage1", f"paths.logs={tmp_path}", f"resume={folder.path}"]
+    with folder.locked():
+        assert main(repository / "configs", command) == 1
+        assert "still at work" in " ".join(capsys.readouterr().err.split())
+        # Of several processes the first one holds the folder for all.
+        monkeypatch.setenv("RANK", "1")
+        assert main(repository / "configs", command) == 0
+    monkeypatch.delenv("RANK")
+    assert main(repository / "configs", command) == 0
+    assert started == [1, 1]

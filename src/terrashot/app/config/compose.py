@@ -1,14 +1,18 @@
 """From the command line to typed settings: Hydra composes, mistakes become one clear paragraph."""
 
 import contextlib
+import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -25,24 +29,38 @@ from terrashot.app.tasks.registry import all_tasks, find_task
 from terrashot.errors import ConfigError
 from terrashot.tasks.settings.runs import RunSettings
 
+Composed = dict[tuple[str, ...], DictConfig]
+"""What was composed already, by the overrides that choose files and not values."""
 
-def compose_settings(configs: Path, overrides: list[str]) -> RunSettings:
+
+def compose_settings(
+    configs: Path, overrides: list[str], composed: Composed | None = None
+) -> RunSettings:
     """Compose ``configs/run.yaml`` with the overrides of one run.
+
+    Args:
+        configs: The folder of configs.
+        overrides: Those of the run.
+        composed: Shared by runs that choose the same files, most of what composing costs.
 
     Raises:
         ConfigError: an unknown group option or key, one that the task does not read, a wrong
             type, a value that is not set.
         DataError: what the settings leave to the data can't be read from them.
     """
-    raw = compose_raw(configs, overrides)
+    raw = compose_raw(configs, overrides, composed)
     given = given_keys(configs, overrides)
     settings = to_settings(raw, given, experiment_keys(configs, overrides))
     find_task(settings.task).fill_in(settings)
     return settings
 
 
-def compose_raw(configs: Path, overrides: list[str]) -> DictConfig:
+def compose_raw(
+    configs: Path, overrides: list[str], composed: Composed | None = None
+) -> DictConfig:
     """The same, unresolved and not yet checked, with Hydra's own part ``hydra``.
+
+    Where ``composed`` is given, that part does not know of values that were set.
 
     Raises:
         ConfigError: an unknown group option or key.
@@ -50,15 +68,39 @@ def compose_raw(configs: Path, overrides: list[str]) -> DictConfig:
     check_group_names(configs, overrides)
     full = in_full(configs, overrides)
     try:
-        # A multirun job composes inside Hydra's own run, whose state must survive.
-        if GlobalHydra.instance().is_initialized():
-            return compose(config_name="run", overrides=full, return_hydra_config=True)
-        with initialize_config_dir(str(configs.resolve()), version_base="1.3"):
-            return compose(config_name="run", overrides=full, return_hydra_config=True)
+        if composed is None:
+            return _compose(configs, full)
+        parsed = OverridesParser.create().parse_overrides(full)
+        groups = group_options(configs)
+        values = [override for override in parsed if _sets_a_value(override, groups)]
+        files = tuple(str(o.input_line) for o in parsed if o not in values)
+        if files not in composed:
+            composed[files] = _compose(configs, list(files))
+        config = copy.deepcopy(composed[files])
+        # As Hydra does it itself, after the files.
+        ConfigLoaderImpl._apply_overrides_to_config(values, config)
+        return config
     except HydraException as error:
         raise ConfigError(_explain(configs, overrides, error)) from error
     except (OmegaConfBaseException, ValueError) as error:
         raise ConfigError(_one_line(str(error))) from error
+
+
+def _compose(configs: Path, full: list[str]) -> DictConfig:
+    # A multirun job composes inside Hydra's own run, whose state must survive.
+    if GlobalHydra.instance().is_initialized():
+        return compose(config_name="run", overrides=full, return_hydra_config=True)
+    with initialize_config_dir(str(configs.resolve()), version_base="1.3"):
+        return compose(config_name="run", overrides=full, return_hydra_config=True)
+
+
+def _sets_a_value(override: Override, groups: Collection[str]) -> bool:
+    """Whether an override changes a value of a task, and nothing else."""
+    key = override.key_or_group
+    plain = override.type in (OverrideType.CHANGE, OverrideType.FORCE_ADD)
+    foreign = override.is_hydra_override() or override.package is not None
+    single = plain and not foreign and not override.is_sweep_override()
+    return single and "/" not in key and key not in groups
 
 
 def given_keys(configs: Path, overrides: list[str]) -> list[str]:

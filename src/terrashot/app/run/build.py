@@ -16,6 +16,7 @@ from terrashot.demo import make_demo
 from terrashot.errors import ConfigError
 from terrashot.files import file_digest
 from terrashot.image_spec import ImageSpec
+from terrashot.model.precision import resolve_precision
 from terrashot.tasks.optimization import OptimizationPlan
 from terrashot.tasks.settings.data import TrainingData
 from terrashot.tasks.settings.groups import TrainerSettings, TrainingStrategy
@@ -217,19 +218,6 @@ def _strategy(name: str, accelerator: str) -> str | Strategy:
 def _limit(value: float) -> int | float:
     """A whole number above 1 is a count of batches, 1.0 and below a share."""
     return int(value) if value > 1 else float(value)
-
-
-def resolve_precision(precision: str, accelerator: str) -> str:
-    """``auto`` becomes bf16-mixed where the hardware computes it natively, 32-true otherwise."""
-    if precision != "auto":
-        return precision
-    if accelerator == "cpu":
-        native = bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
-    elif accelerator == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = False
-    return "bf16-mixed" if native else "32-true"
 
 
 def resolve_accelerator(accelerator: str) -> str:

@@ -100,6 +100,19 @@ class RunFolder:
             else:
                 yield True
 
+    def check_free(self) -> None:
+        """Raise a ConfigError where another process is at work in the folder."""
+        with self.locked() as free:
+            if not free:
+                raise self.at_work()
+
+    def at_work(self) -> ConfigError:
+        """What is said where another process is at work in the folder."""
+        return ConfigError(
+            f"{self.path} is the folder of a run that is still at work. Wait for its "
+            "end or stop it first; a new run takes a folder of its own."
+        )
+
     def start(
         self, task: str, data: str, command: str, sweep: str | None = None, job: str | None = None
     ) -> None:

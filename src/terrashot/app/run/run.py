@@ -19,7 +19,6 @@ from terrashot.app.run.build import (
     checkpoint_callbacks,
     loader_options,
     resolve_accelerator,
-    resolve_precision,
     tile_options,
 )
 from terrashot.app.run.folder import RunFolder
@@ -30,6 +29,7 @@ from terrashot.callbacks.epoch_seed import EpochSeed
 from terrashot.callbacks.first_checkpoint import FirstCheckpoint
 from terrashot.data.feature_cache import FeatureCache
 from terrashot.files import without_nan, write_json
+from terrashot.model.precision import resolve_precision
 from terrashot.reporting.curves_figure import curves_figure
 from terrashot.reporting.figures import save_for_paper
 from terrashot.reporting.run_summary import print_run_summary

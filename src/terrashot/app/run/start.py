@@ -119,10 +119,7 @@ def run_prepared(
     with contextlib.ExitStack() as stack:
         if folder.is_of_first_process:
             if not stack.enter_context(folder.locked()):
-                raise ConfigError(
-                    f"{folder.path} is the folder of a run that is still at work. Wait for its "
-                    "end or stop it first; a new run takes a folder of its own."
-                )
+                raise folder.at_work()
             data = getattr(settings, "data", None)
             folder.start(settings.task, data.name if data else "", command, sweep, job)
         if settings.processes > 1 and not _started_outside():
@@ -171,8 +168,10 @@ def _run(settings: RunSettings, folder: RunFolder) -> None:
 
     from terrashot.app.run.run import FolderRun
     from terrashot.callbacks.wandb_run import finish_wandb
+    from terrashot.threads import default_threads
 
     _quiet_libraries()
+    torch.set_num_threads(default_threads(torch.get_num_threads()))
     if folder.is_of_first_process:
         # Times of parallel jobs mean little without these.
         folder.update_info(pid=os.getpid(), threads=torch.get_num_threads())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from terrashot.app.config.checks import check_settings
-from terrashot.app.config.compose import compose_settings
+from terrashot.app.config.compose import Composed, compose_settings
 from terrashot.app.config.signatures import without_signatures
 from terrashot.app.config.typed import load_settings, save_settings
 from terrashot.app.run.bench import SettingsBench
@@ -87,8 +87,9 @@ def plan_sweep(
     jobs: dict[str, SweepJob] = {}
     # All composed before the first is checked: a misspelled option is the likelier mistake.
     found = grid_jobs(fixed, varied, grid)
-    composed = [compose_settings(configs, grid_job.overrides) for grid_job in found]
-    for grid_job, settings in zip(found, composed, strict=True):
+    files: Composed = {}
+    everything = [compose_settings(configs, grid_job.overrides, files) for grid_job in found]
+    for grid_job, settings in zip(found, everything, strict=True):
         job = _job(settings, grid_job)
         jobs.setdefault(job.identity, job)  # a value listed twice is one job
     first = next(iter(jobs.values())).settings

@@ -26,6 +26,7 @@ from terrashot.app.sweep.plan import Sweep, SweepJob, describe_network, job_file
 from terrashot.errors import ConfigError, StoppedError, TerrashotError
 from terrashot.files import atomic_write
 from terrashot.tasks.settings.runs import RunSettings
+from terrashot.threads import available_cores
 
 _PLUGINS = {"joblib": "hydra_joblib_launcher", "submitit": "hydra_submitit_launcher"}
 
@@ -99,8 +100,6 @@ def _hand_over(configs: Path, fixed: list[str], sweep: Sweep, missing: list[Swee
 def _launched(config: DictConfig) -> float | None:
     """What a launcher calls in each of its processes."""
     import torch
-
-    from terrashot.data.loaders import available_cores
 
     hydra_config = HydraConfig.get()
     threads = threads_of_job(dict(hydra_config.launcher), available_cores())

@@ -49,6 +49,7 @@ class MappingSettings:
     batch_size: int = setting(1, at_least=1)
     ahead: int = setting(4, at_least=1)
     requests: int = setting(8, at_least=1, at_most=256)
+    engine: str = setting("torch", choices=("torch", "onnxruntime"))
 
 
 @dataclass
@@ -71,7 +72,11 @@ class SceneMappingTask(Task[SceneMappingSettings]):
     trains = False
 
     def check(self, settings: SceneMappingSettings, bench: Bench) -> None:
-        """Checkpoint, all scenes and the output folder, before anything is computed."""
+        """Engine, checkpoint, all scenes and the output folder, before anything is computed."""
+        from terrashot.mapping.request import check_engine
+
+        accelerator, precision = _hardware(settings)
+        check_engine(settings.mapping.engine, precision, accelerator)
         _request(settings, bench)
 
     def metrics(self, settings: SceneMappingSettings) -> list[str]:
@@ -91,15 +96,11 @@ class SceneMappingTask(Task[SceneMappingSettings]):
 
     def run(self, settings: SceneMappingSettings, run: Run) -> None:
         """Map the scenes that have no map yet with these settings."""
-        from terrashot.app.run.build import resolve_accelerator, resolve_precision
         from terrashot.mapping.ledger import Ledger
         from terrashot.tasks.scene_mapping import SceneMapping
 
-        accelerator = resolve_accelerator(settings.trainer.accelerator)
-        if settings.trainer.precision == "auto" and accelerator == "cpu":
-            # Half precision has to be asked for where a map is to be the same on every machine.
-            settings.trainer = replace(settings.trainer, precision="32-true")
-        precision = resolve_precision(settings.trainer.precision, accelerator)
+        accelerator, precision = _hardware(settings)
+        settings.trainer = replace(settings.trainer, precision=precision)
         request = _request(settings, run)
         ledger = Ledger(request.output)
         jobs = request.jobs(ledger, precision)
@@ -108,7 +109,7 @@ class SceneMappingTask(Task[SceneMappingSettings]):
         trainer = run.start(trains=False)
         if run.is_first:
             request.begin(ledger, left)
-        device = f"{settings.processes} x {accelerator}, {precision}"
+        device = f"{settings.processes} x {accelerator}, {precision}, {settings.mapping.engine}"
         _announce(run, str(settings.checkpoint), device, request, jobs, left)
         if run.is_first:
             finished = [j for j in jobs if j not in left]
@@ -120,6 +121,15 @@ class SceneMappingTask(Task[SceneMappingSettings]):
             if settings.output.project and ledger.finished():
                 _write_project(run, ledger)
             _report(run, ledger, jobs, left, mapper, request.products.rules)
+
+
+def _hardware(settings: SceneMappingSettings) -> tuple[str, str]:
+    """Accelerator and precision of the run."""
+    from terrashot.app.run.build import resolve_accelerator
+    from terrashot.model.precision import map_precision
+
+    accelerator = resolve_accelerator(settings.trainer.accelerator)
+    return accelerator, map_precision(settings.trainer.precision, accelerator)
 
 
 def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":

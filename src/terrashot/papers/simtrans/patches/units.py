@@ -8,10 +8,11 @@ from lightning import LightningDataModule
 from lightning.pytorch.utilities import CombinedLoader
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from terrashot.data.loaders import available_cores, default_workers
+from terrashot.data.loaders import default_workers
 from terrashot.papers.simtrans.patches.dataset import Unit
 from terrashot.papers.simtrans.patches.noisy_batches import NoisyBatches
 from terrashot.papers.simtrans.patches.sampler import PairBatchSampler
+from terrashot.threads import available_cores
 
 
 class UnitSet(Protocol):

@@ -6,10 +6,11 @@ from typing import Any
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from terrashot.data.loaders import available_cores, default_workers
+from terrashot.data.loaders import default_workers
 from terrashot.data.sampling import EpochSampler
 from terrashot.papers.simtrans.patches.sampler import PassSampler
 from terrashot.papers.simtrans.patches.units import UnitSet
+from terrashot.threads import available_cores
 
 
 class WeightedLoaders(LightningDataModule):

@@ -1,0 +1,30 @@
+import pytest
+import torch
+
+from terrashot.errors import ConfigError
+from terrashot.mapping.request import WindowOptions, prepare_model
+from terrashot.model import export
+from terrashot.model.onnx_engine import OnnxModel
+
+
+@pytest.mark.slow
+def test_onnx_runtime_gives_the_probabilities_of_a_prepared_model(make_adapted):
+    pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
+    pytest.importorskip("onnxscript", reason="the extra `export` is not installed")
+    model = make_adapted("rank_one")
+    prepare_model(model, WindowOptions(window=96, overlap=32, norm_side=32))
+    engine = OnnxModel(model)
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((1, 3, 96, 64), (2, 3, 64, 64), (1, 3, 96, 64)):  # the first one comes again
+        images = torch.rand(shape, generator=generator)
+        with torch.no_grad():
+            expected = model(images)
+        found = engine(images)
+        assert (found.dtype, found.shape) == (torch.float32, expected.shape)
+        assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_without_the_packages_it_says_what_to_install(monkeypatch, make_adapted):
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(ConfigError, match=r"mapping\.engine=onnxruntime needs .*\[export\]"):
+        OnnxModel(make_adapted("rank_one"))
