@@ -1,6 +1,7 @@
 """The encoder's stages beside the decoder's map: more to tell new classes apart by."""
 
 import torch
+from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -57,6 +58,7 @@ def with_encoder_stages(segmenter: Segmenter) -> Segmenter:
             f"of numbers a pixel. Train stage 1 with a decoder of stride {LEAST_STRIDE} or more "
             "(fpn, upernet, deeplabv3plus, pspnet), or set adaptation.features=decoder."
         )
+    assert isinstance(segmenter.encoder, TimmUniversalEncoder)
     stages = tuple(c for c in segmenter.encoder.out_channels[1:] if c)
     head = segmenter.head
     wider = Segmenter(
