@@ -26,6 +26,7 @@ FLOORS = [
     {"callbacks"},
     {"model"},
     {"mapping"},
+    {"annotation"},
     {"tasks"},
     {"papers"},
     {"app"},
