@@ -5,6 +5,7 @@ Source: OGC GeoPackage 1.3, clause 2.1.3 (GeoPackageBinaryHeader) and annex F.3 
 
 import sqlite3
 import struct
+from collections.abc import Callable
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -41,7 +42,7 @@ def from_blob(blob: object) -> BaseGeometry | None:
 def add_index_functions(connection: sqlite3.Connection) -> None:
     """Teach SQLite what the triggers of a spatial index ask of a geometry."""
 
-    def bound(place: int):  # noqa: ANN202 - a function of one blob
+    def bound(place: int) -> Callable[[object], float | None]:
         def of(blob: object) -> float | None:
             shape = from_blob(blob)
             return None if shape is None else float(shape.bounds[place])

@@ -159,7 +159,8 @@ def _looked_at(
             f"{', '.join(n for n in names if n not in (key, row['column_name'])) or 'none'}. "
             "labels.attribute names the one that holds each object's class."
         )
-    crs = CRS.from_user_input(wkt) if wkt else None
+    # -1 and 0 stand for systems that nobody has named, of which GDAL makes up a text.
+    crs = CRS.from_user_input(wkt) if wkt and row["srs_id"] > 0 else None
     return LabelLayer(
         path,
         table,

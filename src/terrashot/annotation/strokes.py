@@ -13,8 +13,8 @@ TOOLS = ("polygon", "rectangle", "brush", "point", "eraser")
 _MOST = 20_000
 """Points of a stroke."""
 _WIDEST = 4096.0
-_FINE = 0.25
-"""Pixels that the outline of a brush may be off."""
+_FINE = 0.01
+"""Share of its radius that the outline of a brush may be off."""
 
 
 def as_polygon(stroke: Mapping[str, Any], height: int, width: int) -> BaseGeometry:
@@ -47,7 +47,7 @@ def as_polygon(stroke: Mapping[str, Any], height: int, width: int) -> BaseGeomet
     if not 0 < radius <= _WIDEST / 2:
         raise RefusedError(f"A brush is between 0 and {_WIDEST:g} pixels wide.")
     line = shapely.Point(points[0]) if len(points) == 1 else shapely.LineString(points)
-    return line.buffer(radius, quad_segs=8).simplify(_FINE).intersection(frame)
+    return line.buffer(radius, quad_segs=8).simplify(_FINE * radius).intersection(frame)
 
 
 def _points(value: object) -> list[tuple[float, float]]:

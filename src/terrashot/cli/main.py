@@ -10,6 +10,7 @@ from rich.console import Console
 from terrashot.configs_folder import configs_folder
 
 COMMANDS = {
+    "annotate": ("annotate", "a page to draw classes on scenes, see them mapped, correct them"),
     "assess": ("assess", "how good a map is: accuracy and areas with their intervals"),
     "check-data": ("check_data", "what is wrong with a dataset, before training"),
     "download": ("download", "fetch a dataset: download openearthmap"),

@@ -37,6 +37,7 @@ def adapt_arrays(
     seed: int = 0,
     sure: SureBase | None = None,
     vectors: Mapping[str, Any] | None = None,
+    network: TileNetwork | None = None,
 ) -> AdaptedModel:
     """Adapt a frozen network to support tiles, inductively.
 
@@ -52,6 +53,7 @@ def adapt_arrays(
         seed: Of everything random.
         sure: What the frozen head is trusted with where tiles have no labels; None: nothing.
         vectors: The layers that the tiles were cut for, for the provenance; None: arrays.
+        network: Makes the features with ``segmenter``; None: anew, none are kept.
 
     Raises:
         ConfigError: unknown settings, or ones that do not go together.
@@ -63,7 +65,7 @@ def adapt_arrays(
     inference: Inference | None = build_part("inference", settings["inference"])
     factor = stride_factor(segmenter, feature_stride)
     device = segmenter.head.weight.device
-    network = TileNetwork(segmenter, device, None, contextlib.nullcontext)
+    network = network or TileNetwork(segmenter, device, None, contextlib.nullcontext)
     began = time.perf_counter()
     counts = None if base_counts is None else torch.tensor(base_counts, dtype=torch.int64)
     fit = SupportFit(
