@@ -90,7 +90,9 @@ def test_labels_of_known_classes_alone_teach_nothing_and_say_so(session):
     assert "Draw a new class first" in head.taught.notes[0]
 
 
-def test_finish_writes_what_the_overlay_showed(session, base, scene_file, tmp_path):
+def test_finish_writes_what_the_overlay_showed(open_session, base, scene_file, tmp_path):
+    session = open_session(side=128, margin=128)  # the network sees as much as in a map
+    session.store.add_class(session.store.version, "pool")
     draw(session, box(30, 20, 90, 60))
     shown = whole_after(session)
     sources = Sources(tmp_path / "stage1.ckpt", str(scene_file), tmp_path / "out")
@@ -104,8 +106,8 @@ def test_finish_writes_what_the_overlay_showed(session, base, scene_file, tmp_pa
     assert told[-1] == ("mapping", 1.0)
     with rasterio.open(tmp_path / "out/maps/city.tif") as source:
         mapped = source.read(1)
-    # Views are averaged in the map, and the windows are others.
-    assert (mapped == shown).mean() > 0.9
+    # Only in the map are four views averaged; the network is one of random weights.
+    assert (mapped == shown).mean() > 0.85
     assert (mapped[25:55, 35:85] == 3).mean() > 0.9
     finish(base, session.store, Teaching(window=64), sources, lambda *state: None)  # once more
 

@@ -1,5 +1,6 @@
 """A session from the command line: what is refused before anything is served, and one that ends."""
 
+import importlib.util
 import json
 import shlex
 import sqlite3
@@ -90,7 +91,9 @@ def test_a_model_that_has_learned_already_is_refused(composed, make_adapted, tmp
 
 
 def test_a_missing_package_is_named(composed, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    found = importlib.util.find_spec
+    gone = lambda name, *more: None if name == "uvicorn" else found(name, *more)  # noqa: E731
+    monkeypatch.setattr("importlib.util.find_spec", gone)
     with pytest.raises(ConfigError, match=r"terrashot\[annotate\]"):
         check_settings(composed())
 
@@ -123,8 +126,8 @@ def test_a_session_is_served_until_it_is_stopped(stage1, scene, tmp_path, monkey
     assert found["address"][0] == "127.0.0.1"
     assert f"http://127.0.0.1:{found['address'][1]}/" in printed.out.replace("\n", "")
     assert ("labels",) in found["tables"]
-    (run,) = [p for p in Path(logs, "annotate").iterdir() if p.name != "latest"]
-    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["status"] == "finished"
+    info = next(Path(logs, "annotate").glob("2*/run.json"))
+    assert json.loads(info.read_text(encoding="utf-8"))["status"] == "finished"
     assert sorted(p.name for p in tmp_path.glob("city.gpkg*")) == ["city.gpkg"]
 
 

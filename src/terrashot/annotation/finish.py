@@ -126,6 +126,7 @@ def command_lines(store: LabelStore, teaching: Teaching, sources: Sources) -> li
         "checkpoint": sources.checkpoint,
         "method": teaching.method,
         "seed": teaching.seed,
+        "adaptation.feature_stride": "null",  # the network's own, as at the page
         "paths.run_folder": made,
         **{f"support.{key}": value for key, value in support.items()},
     }

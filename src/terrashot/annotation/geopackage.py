@@ -1,6 +1,7 @@
 """The GeoPackage that labels are kept in: made or looked at, opened for many small edits."""
 
 import sqlite3
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,21 +100,23 @@ def quoted(name: str) -> str:
 
 def _create(path: Path, layer: str, attribute: str, crs: str | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pyogrio.raw.write(
-        path,
-        geometry=np.empty(0, dtype=object),
-        field_data=[
-            np.empty(0, dtype=object),
-            np.empty(0, dtype=object),
-            np.empty(0, dtype="datetime64[ms]"),
-            np.empty(0, dtype=object),
-        ],
-        fields=[attribute, *_OWN_COLUMNS],
-        layer=layer,
-        driver="GPKG",
-        geometry_type="Polygon",
-        crs=crs or "",
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="'crs' was not provided")
+        pyogrio.raw.write(
+            path,
+            geometry=np.empty(0, dtype=object),
+            field_data=[
+                np.empty(0, dtype=object),
+                np.empty(0, dtype=object),
+                np.empty(0, dtype="datetime64[ms]"),
+                np.empty(0, dtype=object),
+            ],
+            fields=[attribute, *_OWN_COLUMNS],
+            layer=layer,
+            driver="GPKG",
+            geometry_type="Polygon",
+            crs=crs,
+        )
 
 
 def _chosen(path: Path, wanted: str | None) -> str:

@@ -32,11 +32,11 @@ class CellFeatures:
     """What the network sees of a cell.
 
     Args:
-        features: Of the window around it [C, h, w].
+        features: Of it and a little around it [C, h, w].
         valid: Which pixels of the cell hold data, bool [H, W].
-        top: First row of the cell in the window, in pixels.
+        top: First row of the cell in what the features cover, in pixels.
         left: First column.
-        size: Of the window, in pixels.
+        size: Of what they cover, in pixels.
     """
 
     features: Tensor
@@ -136,11 +136,29 @@ class Overlay:
                 pixels, held = source.read(first_row, first_column, rows, columns)
             image = as_unit(torch.from_numpy(pixels).unsqueeze(0)).to(self._device)
             found = self._network(image)[0].half()
+            found = found[:, self._kept(inner, rows), self._kept(across, columns)]
             valid = torch.from_numpy(np.ascontiguousarray(held[inner, across]))
             self._memory.put(("cell", cell), found)
             self._memory.put(("valid", cell), valid)
         features = found.to(self._device).float()
-        return CellFeatures(features, valid.numpy(), inner.start, across.start, (rows, columns))
+        size = features.shape[1] * self.stride, features.shape[2] * self.stride
+        first = [
+            self._kept(*side).start * self.stride for side in ((inner, rows), (across, columns))
+        ]
+        return CellFeatures(
+            features, valid.numpy(), inner.start - first[0], across.start - first[1], size
+        )
+
+    def _kept(self, own: slice, whole: int) -> slice:
+        """The features of a cell and of what smoothing and upsampling look at around it.
+
+        Args:
+            own: The cell's pixels in the window, along a side.
+            whole: All of them.
+        """
+        around = min(self._margin, max(PAD_MULTIPLE, 4 * self.stride))
+        stop = min(whole, -(-(own.stop + around) // PAD_MULTIPLE) * PAD_MULTIPLE)
+        return slice(max(0, own.start - around) // self.stride, stop // self.stride)
 
     @torch.no_grad()
     def predict(self, cell: Cell, network: AdaptedModel) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from terrashot.annotation.places import PlacesToGo, PlaceToGo
 from terrashot.annotation.store import Edited, Label, LabelStore
 from terrashot.annotation.strokes import as_polygon
 from terrashot.annotation.teacher import Taught, Teacher, Teaching
-from terrashot.annotation.turns import Turns
+from terrashot.annotation.turns import Rank, Turns
 from terrashot.data.labels.place import PixelGrid
 from terrashot.data.labels.scenes import LabelledImage
 from terrashot.errors import ConfigError, DataError, TerrashotError
@@ -151,7 +151,7 @@ class Session:
             DataError: see ``Teacher.teach``.
             ConfigError: likewise.
         """
-        with self._turns.page():
+        with self._turns.take(Rank.STROKE):
             if self._head.taught.version != self.store.version:
                 self._head = Head(self._head.number + 1, self._teacher.teach())
             return self._head
@@ -165,7 +165,7 @@ class Session:
         """
         if not self.overlay.has(cell):
             raise RefusedError("There is no such part of the scene.")
-        with self._turns.page():
+        with self._turns.take(Rank.VIEW):
             head = self._head
             ids, confidence = self.overlay.predict(cell, head.taught.network)
             self._remember(cell)
@@ -201,7 +201,7 @@ class Session:
                 if cell in self._places:
                     continue
                 try:
-                    with self._turns.background():
+                    with self._turns.take(Rank.BACKGROUND):
                         self._remember(cell)
                 except TerrashotError as error:  # a scene that has gone; the page says so
                     self.trouble = str(error)

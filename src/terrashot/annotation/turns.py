@@ -1,37 +1,39 @@
-"""Who may use the network: people at the page first, what happens in the background after."""
+"""Who may use the network next: a stroke before a view, and both before the background."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
+
+
+class Rank(IntEnum):
+    """What is waited for, the most urgent first."""
+
+    STROKE = 0
+    VIEW = 1
+    BACKGROUND = 2
 
 
 class Turns:
-    """A lock that the background takes only while nobody waits at the page."""
+    """A lock that is taken only while nothing more urgent waits for it."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._busy = False
-        self._waiting = 0
+        self._waiting = dict.fromkeys(Rank, 0)
 
     @contextmanager
-    def page(self) -> Iterator[None]:
-        """Hold it, as soon as whoever has it is done."""
-        with self._condition:
-            self._waiting += 1
-            self._condition.wait_for(lambda: not self._busy)
-            self._waiting -= 1
-            self._busy = True
-        yield from self._held()
+    def take(self, rank: Rank) -> Iterator[None]:
+        """Hold it, once whoever has it is done and nothing more urgent waits."""
 
-    @contextmanager
-    def background(self) -> Iterator[None]:
-        """Hold it when nobody at the page wants it."""
-        with self._condition:
-            self._condition.wait_for(lambda: not self._busy and not self._waiting)
-            self._busy = True
-        yield from self._held()
+        def free() -> bool:
+            return not self._busy and not any(self._waiting[r] for r in Rank if r < rank)
 
-    def _held(self) -> Iterator[None]:
+        with self._condition:
+            self._waiting[rank] += 1
+            self._condition.wait_for(free)
+            self._waiting[rank] -= 1
+            self._busy = True
         try:
             yield
         finally:
