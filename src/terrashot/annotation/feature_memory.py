@@ -57,6 +57,11 @@ class FeatureMemory:
         """What is kept."""
         return self._bytes / MEGABYTE
 
+    @property
+    def is_half_full(self) -> bool:
+        """Whether half of the limit is taken."""
+        return 2 * self._bytes >= self._limit
+
 
 class RememberingNetwork(TileNetwork):
     """Features of labelled windows, computed when a window is seen for the first time.

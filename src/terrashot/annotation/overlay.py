@@ -110,8 +110,12 @@ class Overlay:
         )
 
     @torch.no_grad()
-    def features(self, cell: Cell) -> CellFeatures:
+    def features(self, cell: Cell, keep: bool = True) -> CellFeatures:
         """What the network sees of a cell, kept or computed now.
+
+        Args:
+            cell: The cell.
+            keep: Whether it is kept for the next time.
 
         Raises:
             DataError: the scene can't be read there.
@@ -138,8 +142,9 @@ class Overlay:
             found = self._network(image)[0].half()
             found = found[:, self._kept(inner, rows), self._kept(across, columns)]
             valid = torch.from_numpy(np.ascontiguousarray(held[inner, across]))
-            self._memory.put(("cell", cell), found)
-            self._memory.put(("valid", cell), valid)
+            if keep:
+                self._memory.put(("cell", cell), found)
+                self._memory.put(("valid", cell), valid)
         features = found.to(self._device).float()
         size = features.shape[1] * self.stride, features.shape[2] * self.stride
         first = [

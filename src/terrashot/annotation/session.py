@@ -10,10 +10,11 @@ import shapely
 
 from terrashot.annotation.errors import RefusedError
 from terrashot.annotation.feature_memory import FeatureMemory
+from terrashot.annotation.label_rows import Label
 from terrashot.annotation.overlay import Cell, Overlay
 from terrashot.annotation.picture import ScenePicture
 from terrashot.annotation.places import PlacesToGo, PlaceToGo
-from terrashot.annotation.store import Edited, Label, LabelStore
+from terrashot.annotation.store import Edited, LabelStore
 from terrashot.annotation.strokes import as_polygon
 from terrashot.annotation.teacher import Taught, Teacher, Teaching
 from terrashot.annotation.turns import Rank, Turns
@@ -79,10 +80,10 @@ class Session:
         self.model, self.scenes, self.store = model, list(scenes), store
         self._grids = [_grid(scene, store) for scene in self.scenes]
         self.pictures = [ScenePicture(scene) for scene in self.scenes]
-        kept = FeatureMemory(memory)
+        self._memory = FeatureMemory(memory)
         images = [LabelledImage(scene.raster, scene.spec) for scene in self.scenes]
-        self._teacher = Teacher(model, images, store, kept, teaching)
-        self.overlay = Overlay(model.network, self.scenes, kept, **overlay)
+        self._teacher = Teacher(model, images, store, self._memory, teaching)
+        self.overlay = Overlay(model.network, self.scenes, self._memory, **overlay)
         sizes = [(scene.height, scene.width) for scene in self.scenes]
         self._places = PlacesToGo(sizes, self.overlay.side, self.overlay.stride)
         self._turns = Turns()
@@ -189,9 +190,9 @@ class Session:
         if not 0 <= scene < len(self.scenes):
             raise RefusedError("There is no such scene.")
 
-    def _remember(self, cell: Cell) -> None:
+    def _remember(self, cell: Cell, keep: bool = True) -> None:
         if cell not in self._places:
-            self._places.add(cell, self.overlay.features(cell))
+            self._places.add(cell, self.overlay.features(cell, keep))
 
     def _look_around(self) -> None:
         for scene in range(len(self.scenes)):
@@ -202,7 +203,8 @@ class Session:
                     continue
                 try:
                     with self._turns.take(Rank.BACKGROUND):
-                        self._remember(cell)
+                        # The background leaves room for what is on the screen.
+                        self._remember(cell, keep=not self._memory.is_half_full)
                 except TerrashotError as error:  # a scene that has gone; the page says so
                     self.trouble = str(error)
                     break

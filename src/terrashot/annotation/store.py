@@ -4,37 +4,17 @@ import getpass
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-import shapely
 from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
 from terrashot.annotation.classes import PageClass, check_color, clean_name, free_color
 from terrashot.annotation.errors import RefusedError, StaleError
-from terrashot.annotation.geometry_blob import from_blob, to_blob
 from terrashot.annotation.geopackage import CLASSES, open_layer
 from terrashot.annotation.journal import Change, Journal, Row
+from terrashot.annotation.label_rows import Label, LabelRows, polygons
 from terrashot.taxonomy import PALETTE, LandClass
-
-_LEAST = 1e-6
-"""Share of a stroke's area below which a remainder is a sliver of rounding."""
-
-
-@dataclass(frozen=True)
-class Label:
-    """A polygon that is of a class.
-
-    Args:
-        key: Its row.
-        name: The class.
-        shape: In the coordinates of the layer.
-    """
-
-    key: int
-    name: str
-    shape: BaseGeometry
 
 
 @dataclass(frozen=True)
@@ -122,7 +102,7 @@ class LabelStore:
     def labels(self) -> list[Label]:
         """All labels, the oldest first."""
         with self._journal.lock:
-            return list(self._labels.values())
+            return list(self._drawn.labels.values())
 
     @property
     def classes(self) -> list[PageClass]:
@@ -153,19 +133,19 @@ class LabelStore:
         with self._journal.lock:
             self._check(version)
             self._find(name)
-            parts = _polygons(shape)
+            parts = polygons(shape)
             if not parts:
                 raise RefusedError("What was drawn covers no area.")
-            below = [label for label in self._under(shape) if label.name != name]
-            changes = self._cut(below, shape)
-            changes += [self._new(part, name, tool) for part in parts]
+            below = [label for label in self._drawn.under(shape) if label.name != name]
+            changes = self._drawn.cut(below, shape)
+            changes += [self._drawn.add(part, name, self._author, tool) for part in parts]
             return self._write(f"draw {name}", changes)
 
     def erase(self, version: str, shape: BaseGeometry) -> Edited:
         """Take an area out of all labels; see ``draw``."""
         with self._journal.lock:
             self._check(version)
-            changes = self._cut(self._under(shape), shape)
+            changes = self._drawn.cut(self._drawn.under(shape), shape)
             if not changes:
                 raise RefusedError("There is no label to erase here.")
             return self._write("erase", changes)
@@ -174,7 +154,7 @@ class LabelStore:
         """Take whole labels out; see ``draw``."""
         with self._journal.lock:
             self._check(version)
-            found = [Change(self.layer, k, self._raw[k], None) for k in keys if k in self._raw]
+            found = self._drawn.remove(keys)
             if not found:
                 raise RefusedError("This label is no more.")
             return self._write("remove a label", found)
@@ -201,7 +181,7 @@ class LabelStore:
             self._check(version)
             key = self._own(name)
             own = self._free_name(new)
-            changes = [self._class_change(key, {"name": own}), *self._moved(name, own)]
+            changes = [self._class_change(key, {"name": own}), *self._drawn.move(name, own)]
             return self._write(f"rename {name}", changes)
 
     def recolor_class(self, version: str, name: str, color: object) -> Edited:
@@ -220,7 +200,7 @@ class LabelStore:
             if name == into:
                 raise RefusedError("A class is merged with another one.")
             gone = Change(CLASSES, key, self._rows[key], None)
-            return self._write(f"merge {name} into {into}", [gone, *self._moved(name, into)])
+            return self._write(f"merge {name} into {into}", [gone, *self._drawn.move(name, into)])
 
     def remove_class(self, version: str, name: str) -> Edited:
         """Take a drawn class out, with its labels; see ``add_class``."""
@@ -228,8 +208,7 @@ class LabelStore:
             self._check(version)
             key = self._own(name)
             gone = [Change(CLASSES, key, self._rows[key], None)]
-            keys = [k for k, label in self._labels.items() if label.name == name]
-            gone += [Change(self.layer, k, self._raw[k], None) for k in keys]
+            gone += self._drawn.remove(self._drawn.of_class(name))
             return self._write(f"remove class {name}", gone)
 
     def undo(self, version: str) -> Edited:
@@ -259,12 +238,10 @@ class LabelStore:
     def _load(self) -> None:
         """Read everything; classes of the layer that nobody has made yet become ones."""
         self._count += 1
-        self._raw = self._journal.rows(self.layer)
+        self._drawn = LabelRows(self._layer, self._journal.rows(self.layer))
         self._rows = self._journal.rows(CLASSES)
-        found = {key: self._as_label(key, row) for key, row in self._raw.items()}
-        self._labels = {key: label for key, label in found.items() if label is not None}
         known = {c.name for c in self.classes}
-        fresh = sorted({label.name for label in self._labels.values()} - known)
+        fresh = sorted({label.name for label in self._drawn.labels.values()} - known)
         if fresh:
             taken = [c.color for c in self.classes]
             changes = []
@@ -290,71 +267,18 @@ class LabelStore:
         gone, labels = [], []
         for change in changes:
             assert change.key is not None
-            rows = self._raw if change.table == self.layer else self._rows
-            if change.after is None:
-                rows.pop(change.key, None)
+            if change.table == self.layer:
+                label = self._drawn.take(change)
+                if label is None:
+                    gone.append(change.key)
+                else:
+                    labels.append(label)
+            elif change.after is None:
+                self._rows.pop(change.key, None)
             else:
-                rows[change.key] = change.after
-            if change.table != self.layer:
-                continue
-            label = None if change.after is None else self._as_label(change.key, change.after)
-            if label is None:
-                self._labels.pop(change.key, None)
-                gone.append(change.key)
-            else:
-                self._labels[change.key] = label
-                labels.append(label)
+                self._rows[change.key] = change.after
         self._rows = dict(sorted(self._rows.items()))
         return Edited(name, gone, labels)
-
-    def _as_label(self, key: int, row: Row) -> Label | None:
-        shape, value = from_blob(row[self._layer.geometry]), row[self.attribute]
-        name = "" if value is None else " ".join(str(value).split())
-        return None if shape is None or not name else Label(key, name, shape)
-
-    def _under(self, shape: BaseGeometry) -> list[Label]:
-        shapely.prepare(shape)
-        return [label for label in self._labels.values() if shape.intersects(label.shape)]
-
-    def _cut(self, labels: Sequence[Label], shape: BaseGeometry) -> list[Change]:
-        """Take a shape out of labels; each part that is left is a label of its own."""
-        changes = []
-        for label in labels:
-            left = _polygons(shapely.make_valid(label.shape).difference(shape))
-            left = [part for part in left if part.area > _LEAST * label.shape.area]
-            before = self._raw[label.key]
-            if len(left) == 1 and left[0].equals(label.shape):
-                continue  # they only touch
-            after = {**before, self._layer.geometry: self._blob(left[0])} if left else None
-            changes.append(Change(self.layer, label.key, before, after))
-            for part in left[1:]:
-                row = {**before, self._layer.geometry: self._blob(part)}
-                changes.append(Change(self.layer, None, None, row))
-        return changes
-
-    def _new(self, part: BaseGeometry, name: str, tool: str) -> Change:
-        time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-        row = {
-            self._layer.geometry: self._blob(part),
-            self.attribute: name,
-            "author": self._author,
-            "time": time,
-            "tool": tool,
-        }
-        return Change(self.layer, None, None, row)
-
-    def _blob(self, part: BaseGeometry) -> bytes:
-        return to_blob(
-            shapely.multipolygons([part]) if self._layer.multi else part, self._layer.srs
-        )
-
-    def _moved(self, name: str, new: str) -> list[Change]:
-        """All labels of a class, of another one."""
-        return [
-            Change(self.layer, k, self._raw[k], {**self._raw[k], self.attribute: new})
-            for k, label in self._labels.items()
-            if label.name == name
-        ]
 
     def _class_change(self, key: int, values: Row) -> Change:
         return Change(CLASSES, key, self._rows[key], {**self._rows[key], **values})
@@ -377,18 +301,6 @@ class LabelStore:
         if any(c.name.casefold() == own.casefold() for c in self.classes):
             raise RefusedError(f"There is a class '{own}' already.")
         return own
-
-
-def _polygons(shape: BaseGeometry) -> list[BaseGeometry]:
-    """The parts of a geometry that have an area."""
-    parts = shapely.get_parts(shapely.make_valid(shape)).tolist()
-    found = []
-    for part in parts:
-        if part.geom_type in ("MultiPolygon", "GeometryCollection"):
-            found += _polygons(part)
-        elif part.geom_type == "Polygon" and part.area > 0:
-            found.append(part)
-    return found
 
 
 def _user() -> str:

@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -143,7 +144,7 @@ class Teacher:
         return version, Layer(self._store.path.name, shapes, rows, names, crs, tuple(notes))
 
 
-def drawn_settings(store: LabelStore, teaching: Teaching) -> dict[str, object]:
+def drawn_settings(store: LabelStore, teaching: Teaching) -> dict[str, Any]:
     """What ``Model.adapt`` and ``experiment=adapt`` are told of the same labels."""
     return {
         "layer": store.layer,

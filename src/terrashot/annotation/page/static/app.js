@@ -248,13 +248,14 @@ function press(event) {
   if (typing || event.altKey) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const control = event.ctrlKey || event.metaKey;
+  const onMap = byId("map").contains(document.activeElement); // Leaflet has seen to it then
   const tool = TOOLS.find((t) => t.key === key);
   const acts = {
     a: () => classes.ask(), l: () => flip("show-labels"), t: () => flip("show-prediction"),
     s: () => flip("show-swipe"), n: () => places.go(), 0: () => scene.whole(), "\\": fold,
     "?": () => byId("keys").showModal(), "[": () => widen(drawing.width / 1.25 - 1),
     "]": () => widen(drawing.width * 1.25 + 1), Enter: () => drawing.close(),
-    Backspace: () => drawing.back(), "+": () => scene.map.zoomIn(), "-": () => scene.map.zoomOut(),
+    Backspace: () => drawing.back(), "+": () => onMap || scene.map.zoomIn(), "-": () => onMap || scene.map.zoomOut(),
     Escape: () => drawing.cancel(),
     Delete: () => state.selected !== null && edit({ act: "remove", keys: [state.selected] }),
     c: () => {
