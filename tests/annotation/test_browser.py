@@ -30,6 +30,8 @@ for (let i = 0; i < data.length; i += 4) found += wanted.every((v, j) => data[i 
 return found / (data.length / 4);
 """
 
+FOUND = f"return (function () {{{SHARE}}})(...arguments) > 0.9;"
+
 
 @pytest.fixture
 def scene_file(write_raster):
@@ -140,7 +142,7 @@ def test_a_class_from_the_first_corner_to_the_map(browser, serve, tmp_path):
     head_is_painted(browser, 1)
     color = session.store.classes[-1].color
     other_pool = (310, 250, 140, 80, color)
-    assert browser.execute_script(SHARE, *other_pool) > 0.9
+    until(browser, FOUND, *other_pool)
 
     click(browser, "#undo")
     head_is_painted(browser, 2)
@@ -148,7 +150,7 @@ def test_a_class_from_the_first_corner_to_the_map(browser, serve, tmp_path):
     assert browser.execute_script(SHARE, *other_pool) == 0
     click(browser, "#redo")
     head_is_painted(browser, 3)
-    assert browser.execute_script(SHARE, *other_pool) > 0.9
+    until(browser, FOUND, *other_pool)
     click(browser, "#classes .own .eye")
     assert browser.execute_script(SHARE, *other_pool) == 0
     click(browser, "#classes .own .eye")

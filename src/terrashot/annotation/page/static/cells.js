@@ -9,13 +9,14 @@ export const CellLayer = L.GridLayer.extend({
   initialize(options) {
     L.GridLayer.prototype.initialize.call(this, options);
     this._heads = new Map();
-    this._newest = 0;
   },
 
   // What the ids of a head mean: [{name, color}], and how a class is shown now.
   setHead(number, classes) {
     this._heads.set(number, classes);
-    this._newest = Math.max(this._newest, number);
+    for (const canvas of this._canvases()) {
+      if (canvas.found?.head === number) this._show(canvas);
+    }
   },
 
   setStyle(style) {
@@ -55,10 +56,10 @@ export const CellLayer = L.GridLayer.extend({
     try {
       const found = await cell(this.options.scene, coords.y, coords.x, abort.signal);
       canvas.found = found;
-      this._paint(canvas);
       this._done(canvas, null);
-      if (!this._heads.has(found.head)) this.fire("unknownhead");
-      this.fire("painted", { head: found.head });
+      // A head that this page has not heard of yet: what is shown stays until it has.
+      if (this._heads.has(found.head)) this._show(canvas);
+      else this.fire("unknownhead");
     } catch (error) {
       if (error.name !== "AbortError") {
         this._done(canvas, error);
@@ -67,12 +68,17 @@ export const CellLayer = L.GridLayer.extend({
     }
   },
 
+  _show(canvas) {
+    this._paint(canvas);
+    this.fire("painted", { head: canvas.found.head });
+  },
+
   _paint(canvas) {
     const found = canvas.found;
     const classes = found && this._heads.get(found.head);
+    if (!classes || !this._style) return;
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, canvas.width, canvas.height);
-    if (!classes || !this._style) return;
     const picture = context.createImageData(found.width, found.height);
     const pixels = new Uint32Array(picture.data.buffer);
     const { visible, colors, confidence } = this._style;
