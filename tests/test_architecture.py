@@ -27,6 +27,7 @@ FLOORS = [
     {"callbacks"},
     {"model"},
     {"mapping"},
+    {"annotation"},
     {"tasks"},
     {"papers"},
     {"app"},

@@ -160,19 +160,30 @@ class ImageSpec:
         # What is no number has no place in 0..1; such pixels are never valid.
         return np.nan_to_num(scaled, nan=0.0, posinf=0.0, neginf=0.0).clip(0, 1)
 
-    def picture(self, image: Tensor) -> np.ndarray:
+    def picture(self, image: Tensor, stretch: tuple[float, float] | None = None) -> np.ndarray:
         """What a person sees of an image [C, H, W] in 0..1: uint8 [H, W, 3].
 
-        Images that are not 8-bit are stretched from the 2nd to the 98th percentile of what is not
-        empty.
+        Args:
+            image: The image.
+            stretch: Of what it is a part of (see ``stretch``); None: its own.
         """
         colors = image.detach().float().clamp(0, 1)[list(self.rgb)]
-        if self.scale is not None:
-            filled = colors[:, (colors != 0).any(0)]
-            if filled.shape[1]:
-                low, high = np.percentile(filled.cpu().numpy(), [_LOW, _HIGH])
-                colors = ((colors - low) / max(high - low, 1e-6)).clamp(0, 1)
+        low, high = stretch or self.stretch(image)
+        if (low, high) != (0.0, 1.0):
+            colors = ((colors - low) / max(high - low, 1e-6)).clamp(0, 1)
         return (colors * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+    def stretch(self, image: Tensor) -> tuple[float, float]:
+        """What becomes black and white in the picture of an image [C, H, W] in 0..1.
+
+        Of images that are not 8-bit the 2nd and the 98th percentile of what is not empty.
+        """
+        colors = image.detach().float().clamp(0, 1)[list(self.rgb)]
+        filled = colors[:, (colors != 0).any(0)]
+        if self.scale is None or not filled.shape[1]:
+            return 0.0, 1.0
+        low, high = np.percentile(filled.cpu().numpy(), [_LOW, _HIGH])
+        return float(low), float(high)
 
 
 def as_unit(image: Tensor) -> Tensor:

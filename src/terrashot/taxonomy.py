@@ -14,7 +14,7 @@ IGNORE = 255
 
 # Strong colours that differ from each other and from the greens and greys of most base classes
 # (Kelly's colours of maximum contrast, 1965, the strongest first).
-_PALETTE = (
+PALETTE = (
     "#e31a1c", "#1f78b4", "#ff7f00", "#6a3d9a", "#f6d400", "#00b3b3", "#f032e6", "#8b4513",
     "#0033ff", "#ff9999", "#00e0ff", "#800000", "#bfff00", "#000075", "#ffb000", "#a6007c",
 )  # fmt: skip
@@ -178,7 +178,7 @@ class Taxonomy:
 def _free_colors(rows: Sequence[object]) -> Iterator[str]:
     """Colours for classes that have none: those of a palette that no other class has."""
     taken = {str(row.get("color")).lower() for row in rows if isinstance(row, Mapping)}
-    return iter([c for c in _PALETTE if c not in taken] + list(_PALETTE) * len(rows))
+    return iter([c for c in PALETTE if c not in taken] + list(PALETTE) * len(rows))
 
 
 def _check_ignore(found: object, name: str) -> None:

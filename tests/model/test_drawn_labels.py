@@ -12,7 +12,7 @@ from shapely import Point, box
 from tests.fixtures.ground import UTM, Frame, grid, on_ground
 
 from terrashot.adaptation.head import LinearHead
-from terrashot.errors import ConfigError
+from terrashot.errors import ConfigError, DataError
 from terrashot.model.base_head import as_adapted
 from terrashot.model.drawn_labels import DrawnLabels
 from terrashot.model.model import Model
@@ -128,9 +128,17 @@ def test_settings_of_a_layer_do_not_go_with_arrays(base):
         base.adapt({"pool": [pair]}, images="a.tif")
 
 
-def test_base_classes_are_not_drawn_as_novel_ones(base, scene, layer):
+def test_objects_of_known_classes_correct_the_network(base, scene, layer):
     labels = DrawnLabels(layer, scene, attribute="kind")
     assert labels.files() == [layer, scene]
     frame = Frame(SHAPES, UTM, **{"class": ["road", "pool"]})
-    with pytest.raises(ConfigError, match="'road' is a class that the network knows already"):
-        base.adapt(frame, images=scene)
+    plain = Frame(SHAPES[1:], UTM, **{"class": ["pool"]})
+    model, before = (base.adapt(f, images=scene) for f in (frame, plain))
+    assert model.classes == ["background", "tree", "road", "pool"]
+    drawn = np.s_[10:40, 10:40]
+    image = IMAGE.transpose(1, 2, 0)
+    road, without = (m.probabilities(image)[2][drawn].mean() for m in (model, before))
+    assert road > without
+    assert "the network knows road; these objects correct it" in str(model.provenance["vectors"])
+    with pytest.raises(DataError, match="which the network knows already"):
+        base.adapt(Frame(SHAPES, UTM, **{"class": ["road", "tree"]}), images=scene)

@@ -11,6 +11,7 @@ from terrashot.configs_folder import configs_folder
 from terrashot.threads import wait_passively
 
 COMMANDS = {
+    "annotate": ("annotate", "a page to draw classes on scenes, see them mapped, correct them"),
     "assess": ("assess", "how good a map is: accuracy and areas with their intervals"),
     "check-data": ("check_data", "what is wrong with a dataset, before training"),
     "download": ("download", "fetch a dataset: download openearthmap"),

@@ -168,16 +168,24 @@ def read_pixels(
     source: Any,  # noqa: ANN401 - rasterio has no types
     raster: Raster,
     window: Window | None = None,
+    size: tuple[int, int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels of a window of an open file, as they stand in it, and which of them hold data.
 
     A pixel is empty where all its bands are nodata, where one of them is no finite number, where
     it is wholly transparent, and where a mask says so.
 
+    Args:
+        source: The file.
+        raster: What is known of it.
+        window: None: all of it.
+        size: Rows and columns that the window is brought to, from overviews where there are any,
+            by the nearest pixel; None: its own.
+
     Returns:
         pixels [C, h, w] in the file's type; valid, bool [h, w].
     """
-    pixels = np.asarray(source.read(list(raster.bands), window=window))
+    pixels = np.asarray(source.read(list(raster.bands), window=window, **_shape(size)))
     valid = np.ones(pixels.shape[1:], bool)
     if np.issubdtype(pixels.dtype, np.floating):
         valid &= np.isfinite(pixels).all(axis=0)
@@ -188,11 +196,16 @@ def read_pixels(
             filled |= ~np.isnan(band) if np.isnan(value) else band != value
         valid &= filled
     if raster.alpha is not None:
-        alpha = source.read(raster.alpha, window=window)
+        alpha = source.read(raster.alpha, window=window, **_shape(size))
         valid &= np.nan_to_num(alpha) > 0 if alpha.dtype.kind == "f" else alpha > 0
     if raster.masked:
-        valid &= source.read_masks(raster.bands[0], window=window) > 0
+        valid &= source.read_masks(raster.bands[0], window=window, **_shape(size)) > 0
     return pixels, valid
+
+
+def _shape(size: tuple[int, int] | None) -> dict[str, tuple[int, int]]:
+    """How GDAL is asked for another size than the window's."""
+    return {} if size is None else {"out_shape": size}
 
 
 def sample_pixels(source: Any, raster: Raster) -> np.ndarray:  # noqa: ANN401 - rasterio has no types

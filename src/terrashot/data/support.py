@@ -18,15 +18,15 @@ from terrashot.taxonomy import IGNORE, Taxonomy
 class SupportSample(Sample):
     """A sample of the support set, with the class the tile was chosen for."""
 
-    class_id: int
+    class_id: int | None
 
 
 class SupportTileSource(Protocol):
     """Support tiles, wherever they come from."""
 
     @property
-    def class_ids(self) -> Sequence[int]:
-        """The novel class that each tile was labelled for."""
+    def class_ids(self) -> Sequence[int | None]:
+        """The novel class that each tile was labelled for; None: for what the network knows."""
         ...
 
     def __len__(self) -> int:

@@ -31,15 +31,18 @@ class SupportWindows:
     said that what is not drawn is not there. ``unlabelled`` tells these pixels from those that
     hold no data, for what the frozen network may know of them.
 
+    Objects of a class that the network knows correct it: windows around them show nothing but
+    these, and in the windows of novel classes they keep their ids.
+
     Args:
-        layer: The objects; their classes are the novel classes.
+        layer: The objects, of novel classes and of those that the network knows.
         images: What they are drawn on. An object that lies in several is taken from each.
         taxonomy: Gives each class its id.
         options: How shapes become pixels.
         areas: Inside these everything is labelled; None: nowhere.
 
     Attributes:
-        class_ids: The class of each window.
+        class_ids: The novel class of each window; None: it corrects what the network knows.
         notes: What a user should know of the objects.
 
     Raises:
@@ -59,23 +62,33 @@ class SupportWindows:
         options.check(layer)
         if areas is not None:
             options.check(areas, "areas")
-        self._ids = {c.name: c.index for c in taxonomy.novel}
+        drawn = set(layer.classes.tolist())
+        self._ids = {c.name: c.index for c in taxonomy.classes if c.name in drawn}
+        self._taught: set[int] = set()
         ids = np.array([self._ids[name] for name in layer.classes])
         self.notes = [f"{layer.name}: {note}" for note in layer.notes]
         self._where: list[tuple[LabelledImage, Place]] = []
-        self.class_ids: list[int] = []
+        self.class_ids: list[int | None] = []
         self._masks: list[np.ndarray] = []
         self._unlabelled: list[np.ndarray] = []
-        drawings = [draw(layer, ids, image, options, areas) for image in images]
+        novel = {c.index for c in taxonomy.novel}
+        known = [c.name for c in taxonomy.classes if c.name in drawn and c.index not in novel]
+        if known:
+            self.notes.append(
+                f"{layer.name}: the network knows {', '.join(known)}; these objects correct it"
+            )
+        kept = {self._ids[name] for name in known} - {0}
+        drawings = [draw(layer, ids, image, options, areas, kept) for image in images]
         inside = np.array([lies_inside(d.shapes, i) for d, i in zip(drawings, images, strict=True)])
         self._check_inside(layer, inside, images)
         shared = 0
-        for class_id in sorted(self._ids.values()):
+        # Novel classes first, so that a class's windows stand together.
+        for class_id in sorted(self._ids.values(), key=lambda i: (i not in novel, i)):
             for image, drawing in zip(images, drawings, strict=True):
                 size = image.raster.height, image.raster.width
                 own = drawing.shapes[ids == class_id]
                 for place in places_around(own, *size, options.window):
-                    shared += self._add(image, drawing, place, class_id)
+                    shared += self._add(image, drawing, place, class_id, class_id in novel)
         if shared:
             self.notes.append(
                 f"{layer.name}: {shared} pixel(s) lie in objects of several classes and teach none"
@@ -87,7 +100,7 @@ class SupportWindows:
         return len(self._where)
 
     def __getitem__(self, index: int) -> SupportSample:
-        """Image float32 [C, h, w] in 0..1, mask int64 [h, w] in {0, own class, ignore}."""
+        """Image float32 [C, h, w] in 0..1, mask int64 [h, w]: see the class."""
         image, place = self._where[index]
         pixels, _ = image.read(place)
         return {
@@ -118,16 +131,29 @@ class SupportWindows:
         """The windows of a class, for a file's provenance."""
         return [self.name(i) for i, own in enumerate(self.class_ids) if own == class_id]
 
-    def _add(self, image: LabelledImage, drawing: Drawing, place: Place, class_id: int) -> int:
+    def key(self, index: int) -> str:
+        """Tells a window from those of all images."""
+        image, place = self._where[index]
+        return f"{image.raster.path} {place}"
+
+    def _add(
+        self, image: LabelledImage, drawing: Drawing, place: Place, class_id: int, novel: bool
+    ) -> int:
         """Keep a window that shows the class; how many of its pixels several classes claim."""
         burnt = drawing.window(place, class_id)
         _, valid = image.read(place)
-        mask = np.where(valid, burnt.labels, IGNORE)
+        labels, unlabelled = burnt.labels, burnt.unlabelled & valid
+        if not novel:
+            own = drawing.classes(place) == class_id
+            labels = np.where(own, class_id, IGNORE).astype(np.uint8)
+            unlabelled = np.zeros_like(unlabelled)
+        mask = np.where(valid, labels, IGNORE)
         if (mask == class_id).any():
             self._where.append((image, place))
-            self.class_ids.append(class_id)
+            self.class_ids.append(class_id if novel else None)
+            self._taught.add(class_id)
             self._masks.append(mask)
-            self._unlabelled.append(burnt.unlabelled & valid)
+            self._unlabelled.append(unlabelled)
         return burnt.shared
 
     def _check_inside(
@@ -156,7 +182,7 @@ class SupportWindows:
 
     def _check_taught(self, layer: Layer) -> None:
         for name, class_id in self._ids.items():
-            if class_id not in self.class_ids:
+            if class_id not in self._taught:
                 raise DataError(
                     f"{layer.name}: the objects of '{name}' cover no pixel of their own: they are "
                     "smaller than a pixel, wholly under objects of other classes, or lie where the "

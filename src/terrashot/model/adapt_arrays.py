@@ -43,6 +43,7 @@ def adapt_arrays(
     sure: SureBase | None = None,
     vectors: Mapping[str, Any] | None = None,
     calibrate: bool = False,
+    network: TileNetwork | None = None,
 ) -> AdaptedModel:
     """Adapt a frozen network to support tiles, inductively.
 
@@ -60,6 +61,7 @@ def adapt_arrays(
         sure: What the frozen head is trusted with where tiles have no labels; None: nothing.
         vectors: The layers that the tiles were cut for, for the provenance; None: arrays.
         calibrate: Whether the temperature of its probabilities is fitted too.
+        network: Makes the features with ``segmenter``; None: anew, none are kept.
 
     Raises:
         ConfigError: unknown settings, or ones that do not go together.
@@ -74,7 +76,7 @@ def adapt_arrays(
     segmenter = with_features(segmenter, features)
     factor = stride_factor(segmenter, feature_stride)
     device = segmenter.head.weight.device
-    network = TileNetwork(segmenter, device, None, contextlib.nullcontext)
+    network = network or TileNetwork(segmenter, device, None, contextlib.nullcontext)
     began = time.perf_counter()
     counts = None if base_counts is None else torch.tensor(base_counts, dtype=torch.int64)
     fit = SupportFit(

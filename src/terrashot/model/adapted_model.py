@@ -99,11 +99,11 @@ class AdaptedModel(nn.Module):
         # Looked at first, since an exported program holds no autocast.
         if torch.is_autocast_enabled(image.device.type):
             with torch.autocast(image.device.type, enabled=False):
-                return self._map(features, image)
-        return self._map(features, image)
+                return self.from_features(features, (image.shape[-2], image.shape[-1]))
+        return self.from_features(features, (image.shape[-2], image.shape[-1]))
 
-    def _map(self, features: Tensor, image: Tensor) -> Tensor:
+    def from_features(self, features: Tensor, size: tuple[int, int]) -> Tensor:
+        """Probabilities ``[B, K, H, W]`` of images of a size from their features, float32."""
         probabilities = self.head(features).float().softmax(dim=1)
         probabilities = smooth(probabilities, self.inference.smoothing, self.inference.window)
-        size = (image.shape[-2], image.shape[-1])
         return upsample(probabilities, size, self.stride, self.align_corners)

@@ -11,7 +11,7 @@ from terrashot.data.labels.layer import ATTRIBUTE, Layer, read_layer
 from terrashot.data.labels.options import BurnOptions
 from terrashot.data.labels.scenes import find_images, inspect_images
 from terrashot.data.support_windows import SupportWindows
-from terrashot.errors import ConfigError
+from terrashot.errors import ConfigError, DataError
 from terrashot.files import file_digest
 from terrashot.image_spec import Band, ImageSpec
 from terrashot.model.new_classes import with_novel
@@ -166,24 +166,31 @@ def drawn_taxonomy(
     like: Taxonomy | None = None,
     colors: Mapping[str, str] | None = None,
 ) -> Taxonomy:
-    """The classes of a network, and those of a layer after them.
+    """The classes of a network, and those of a layer that it does not know after them.
 
     Args:
         known: The network's classes.
-        layer: Novel classes, in the order of their names.
+        layer: Novel classes, in the order of their names, and objects that correct known ones.
         like: Where it has the same classes, it is taken as it is: its order, its colours.
         colors: ``#rrggbb`` by name; a class without one gets the next of a palette.
 
     Raises:
         ConfigError: see ``with_novel``.
+        DataError: there is no novel class.
     """
+    names = [name for name in layer.names if name not in known.base_only().names]
+    if not names:
+        raise DataError(
+            f"{layer.name} holds {', '.join(layer.names)}, which the network knows already; beside "
+            "objects that correct what it knows there must be some of a new class."
+        )
     if (
         like is not None
         and known.base_only().names == like.base_only().names
-        and sorted(c.name for c in like.novel) == layer.names
+        and sorted(c.name for c in like.novel) == names
     ):
         return like
-    return with_novel(known, layer.names, colors or {})
+    return with_novel(known, names, colors or {})
 
 
 def _called(source: Any, layer: str | None) -> str:  # noqa: ANN401 - a path, or like a GeoDataFrame

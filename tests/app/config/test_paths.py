@@ -33,6 +33,7 @@ NAMES = [
 FULL_OF_SYNTAX = "a=1 (b), 'c' [d] {e} ${x}!\t\"f\"\\"
 KEYS = {
     "predict": ["ckpt", "input", "output", "paths.logs", "paths.data", "paths.run_folder"],
+    "annotate": ["ckpt", "input", "labels", "output"],
     "stage2": ["checkpoint", "data.root", "resume", "similarity.cache"],
     "weak_shot": ["weak_shot.simnet", "backbone.weights"],
     "sg_one": ["episodes.trained"],

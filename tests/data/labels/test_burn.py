@@ -227,3 +227,23 @@ def test_a_mask_that_was_made_polygons_comes_back(write_layer, image, taxonomy, 
     np.testing.assert_array_equal(mask_of(source, 4) == 4, label == 2)
     assert (mask_of(source, 3)[label != 1] == 0).all()
     assert shapely.area([s for s, _ in found]).sum() == (label > 0).sum() * METRE**2
+
+
+def test_objects_of_a_known_class_are_labels_of_it(write_layer, image, taxonomy):
+    shapes = [box(10, 10, 30, 30), box(40, 10, 60, 30), box(50, 40, 70, 60), box(40, 70, 60, 90)]
+    path = write_layer(list(map(on_ground, shapes)), ["pool", "road", "bg", "road"])
+    made = taxonomy("pool")
+    road = made.names.index("road")
+    source = SupportWindows(read_layer(path), [image()], made, BurnOptions(window=120))
+    assert source.class_ids == [3, None, None]
+    novel, *corrections = (source.mask(i).numpy() for i in range(3))
+    assert (novel[10:30, 10:30] == 3).all()
+    assert (novel[10:30, 40:60] == road).all()
+    assert (novel[40:60, 50:70] == 0).all()  # anything but the class of the window
+    for mask, own, drawn in zip(
+        corrections, (0, road), [np.s_[40:60, 50:70], np.s_[10:30, 40:60]], strict=True
+    ):
+        assert (mask[drawn] == own).all()
+        assert set(np.unique(mask)) == {own, 255}
+    assert not source.unlabelled(1).any()
+    assert any("the network knows bg, road" in note for note in source.notes)

@@ -21,7 +21,12 @@ from terrashot.app.config.fields import field_types, group_type
 from terrashot.app.tasks.registry import all_tasks
 
 # Short names of settings, as people write them: `input=scenes input.scale=[0,3000]`.
-SHORT = {"ckpt": "checkpoint", "input": "input.path", "output": "output.path"}
+SHORT = {
+    "ckpt": "checkpoint",
+    "input": "input.path",
+    "output": "output.path",
+    "labels": "labels.path",
+}
 
 
 def as_grammar(override: str, several: bool = False) -> str:

@@ -12,6 +12,7 @@ _CORE = {
     "novel_adaptation": "terrashot.app.tasks.novel_adaptation.NovelAdaptationTask",
     "adapt_once": "terrashot.app.tasks.adapt_once.AdaptOnceTask",
     "scene_mapping": "terrashot.app.tasks.scene_mapping.SceneMappingTask",
+    "annotation": "terrashot.app.tasks.annotation.AnnotationTask",
 }
 # A wing's package names its tasks (``TASKS``) and holds its configs; nothing else knows of it.
 WINGS = (

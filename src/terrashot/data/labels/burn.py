@@ -1,5 +1,6 @@
 """Polygons as class ids on the exact grid of a window."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,7 @@ class Drawing:
         areas: Polygons inside which everything is labelled [m].
         around: Each shape widened by what surrounds it and is not of its class [n]; None: nothing
             is known of that.
+        kept: Classes whose shapes keep their ids in the windows of other classes.
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class Drawing:
         ids: np.ndarray,
         areas: np.ndarray,
         around: np.ndarray | None = None,
+        kept: Collection[int] = (),
     ) -> None:
         self.shapes = shapes
         self.ids = ids
         self.areas = areas
         self.around = around
+        self.kept = kept
         self._shapes_near = shapely.STRtree(shapes)
         self._areas_near = shapely.STRtree(areas)
 
@@ -56,8 +60,8 @@ class Drawing:
 
         A pixel belongs to a shape where its centre does. The class has its id; 0, "anything but
         this class", stands where another class was drawn, inside completely labelled areas, and
-        around the shapes of the class as far as ``around`` goes; everything else is ``IGNORE``:
-        unknown. So is a pixel that several classes claim.
+        around the shapes of the class as far as ``around`` goes; classes of ``kept`` have their own
+        ids; everything else is ``IGNORE``: unknown. So is a pixel that several classes claim.
         """
         found = self._shapes_near.query(place.box, predicate="intersects")
         own = found[self.ids[found] == class_id]
@@ -71,6 +75,9 @@ class Drawing:
             )
             known |= burnt(self.around[near], place)
         labels = np.where(known, 0, IGNORE).astype(np.uint8)
+        for other in set(self.ids[found].tolist()).intersection(self.kept) - {class_id}:
+            theirs = burnt(self.shapes[found[self.ids[found] == other]], place)
+            labels[theirs] = np.where(labels[theirs] == 0, other, IGNORE)
         labels[mine] = class_id
         labels[mine & others] = IGNORE
         return Burnt(labels, ~(known | mine), int((mine & others).sum()))

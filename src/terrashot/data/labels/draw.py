@@ -1,5 +1,7 @@
 """From a layer beside an image to shapes on the image's grid."""
 
+from collections.abc import Collection
+
 import numpy as np
 import shapely
 
@@ -16,6 +18,7 @@ def draw(
     image: LabelledImage,
     options: BurnOptions,
     areas: Layer | None,
+    kept: Collection[int] = (),
 ) -> Drawing:
     """The objects on the grid of an image.
 
@@ -25,6 +28,7 @@ def draw(
         image: What they are drawn on.
         options: How shapes become pixels.
         areas: Inside these everything is labelled; None: nowhere.
+        kept: See ``Drawing``.
 
     Raises:
         DataError: layer and image name places that can't be compared.
@@ -38,7 +42,7 @@ def draw(
     around = None
     if options.ring is not None:
         around = grid.polygons(layer.shapes, *sizes, beyond=options.ring)
-    return Drawing(grid.polygons(layer.shapes, *sizes), ids, complete, around)
+    return Drawing(grid.polygons(layer.shapes, *sizes), ids, complete, around, kept)
 
 
 def lies_inside(shapes: np.ndarray, image: LabelledImage) -> np.ndarray:

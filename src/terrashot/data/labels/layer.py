@@ -105,7 +105,8 @@ def _from_file(
             "FlatGeobuf."
         )
     try:
-        layers = [str(found) for found in pyogrio.list_layers(path)[:, 0]]
+        # A table without geometries is no layer to learn from.
+        layers = [str(found) for found, kind in pyogrio.list_layers(path) if kind is not None]
         layer = _chosen(path, layers, layer, _beside(key, "layer"))
         fields = [str(field) for field in pyogrio.read_info(path, layer=layer)["fields"]]
         wanted = [] if attribute is None else [_known(attribute, fields, f"{path}", key)]

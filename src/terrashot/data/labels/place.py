@@ -74,6 +74,15 @@ class PixelGrid:
             found[drawn] = self._widened(near[drawn], reach[drawn])
         return shapely.transform(found, self._pixels)
 
+    def placed(self, shapes: np.ndarray) -> np.ndarray:
+        """The way back: polygons in pixel coordinates, in those of the labels [n]."""
+        turn = ~self._to_pixels
+        matrix = np.array([[turn.a, turn.d], [turn.b, turn.e]])
+        moved = shapely.transform(shapes, lambda points: points @ matrix + (turn.c, turn.f))
+        if self._theirs == self._own:
+            return moved
+        return shapely.transform(moved, _change(self._own, self._theirs, self._path))
+
     def _widened(self, shapes: np.ndarray, metres: np.ndarray) -> np.ndarray:
         """Shapes with all that is no farther than so many metres, in the image's coordinates."""
         if self._own is None:

@@ -1,0 +1,1 @@
+"""The annotation page: labels drawn in a browser, a head taught by them, and what it maps."""

@@ -1,0 +1,63 @@
+"""The classes of a page: those of the network, and the ones that are drawn."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from terrashot.annotation.errors import RefusedError
+
+_LONGEST = 80
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+@dataclass(frozen=True)
+class PageClass:
+    """A class that can be drawn.
+
+    Args:
+        name: Its name.
+        color: ``#rrggbb``.
+        is_base: Whether the network knows it; such a class keeps its name.
+    """
+
+    name: str
+    color: str
+    is_base: bool
+
+
+def clean_name(name: object) -> str:
+    """A name as a class can have it.
+
+    Raises:
+        RefusedError: it is none.
+    """
+    if not isinstance(name, str):
+        raise RefusedError("The name of a class is a text.")
+    found = unicodedata.normalize("NFC", " ".join(name.split()))
+    if not found:
+        raise RefusedError("A class needs a name.")
+    if len(found) > _LONGEST:
+        raise RefusedError(
+            f"The name of a class has at most {_LONGEST} signs; this one has {len(found)}."
+        )
+    if any(unicodedata.category(sign) in ("Cc", "Cs", "Co", "Cn") for sign in found):
+        raise RefusedError("The name of a class holds a sign that cannot be shown.")
+    return found
+
+
+def check_color(color: object) -> str:
+    """A colour as a class can have it.
+
+    Raises:
+        RefusedError: it is none.
+    """
+    if not isinstance(color, str) or not _COLOR.fullmatch(color):
+        raise RefusedError("A colour is written as #rrggbb.")
+    return color.lower()
+
+
+def free_color(palette: Sequence[str], taken: Iterable[str]) -> str:
+    """The first colour of a palette that no class has, or one of it where all are taken."""
+    used = [color.lower() for color in taken]
+    return next((c for c in palette if c not in used), palette[len(used) % len(palette)])

@@ -1,0 +1,87 @@
+"""Features that were computed once, in memory up to a limit."""
+
+import contextlib
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+
+import torch
+from torch import Tensor
+
+from terrashot.data.support import SupportTileSource
+from terrashot.data.support_windows import SupportWindows
+from terrashot.data.tiles import TileDataset
+from terrashot.model.tile_network import TileNetwork
+from terrashot.networks.segmenter import Segmenter
+
+MEGABYTE = 2**20
+
+
+class FeatureMemory:
+    """Keeps what was used last.
+
+    Args:
+        limit: Megabytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit * MEGABYTE
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, Tensor] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Hashable) -> Tensor | None:
+        """What is kept under a key; None: nothing."""
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def put(self, key: Hashable, value: Tensor) -> None:
+        """Keep a tensor; those that were not used for longest make room."""
+        value = value.detach().cpu().contiguous()
+        with self._lock:
+            old = self._kept.pop(key, None)
+            self._bytes -= 0 if old is None else old.nbytes
+            if value.nbytes > self._limit:
+                return
+            self._kept[key] = value
+            self._bytes += value.nbytes
+            while self._bytes > self._limit:
+                _, gone = self._kept.popitem(last=False)
+                self._bytes -= gone.nbytes
+
+    @property
+    def megabytes(self) -> float:
+        """What is kept."""
+        return self._bytes / MEGABYTE
+
+    @property
+    def is_half_full(self) -> bool:
+        """Whether half of the limit is taken."""
+        return 2 * self._bytes >= self._limit
+
+
+class RememberingNetwork(TileNetwork):
+    """Features of labelled windows, computed when a window is seen for the first time.
+
+    Args:
+        memory: Keeps them.
+        segmenter: The stage-1 network, on its device.
+        device: That device.
+    """
+
+    def __init__(self, memory: FeatureMemory, segmenter: Segmenter, device: torch.device) -> None:
+        super().__init__(segmenter, device, None, contextlib.nullcontext)
+        self._memory = memory
+
+    def support(self, tiles: SupportTileSource | TileDataset, index: int) -> Tensor:
+        """Features [C, h, w] of a labelled window; the same numbers whenever it is asked."""
+        assert isinstance(tiles, SupportWindows)
+        key = ("support", tiles.key(index))
+        found = self._memory.get(key)
+        if found is None:
+            found = super().support(tiles, index)
+            self._memory.put(key, found)
+        return found.to(self.device, torch.float32)
