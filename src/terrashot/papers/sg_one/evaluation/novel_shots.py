@@ -26,8 +26,8 @@ class NovelShots:
     def __init__(self, network: SGOneNetwork, support: SupportSet, device: torch.device) -> None:
         self._vectors: dict[int, list[Tensor | None]] = {}
         names = support.taxonomy.names
-        for sample in (support[i] for i in range(len(support))):
-            own = sample["class_id"]
+        for index, own in enumerate(support.class_ids):
+            sample = support[index]
             image = sample["image"].unsqueeze(0).to(device)
             mask = (sample["mask"] == own).long().unsqueeze(0).to(device)
             pooled = pool_support(network, network.guidance(network.maps(image)), mask)
