@@ -8,6 +8,7 @@ from collections.abc import Hashable
 import torch
 from torch import Tensor
 
+from terrashot.adaptation.inference import View
 from terrashot.data.support import SupportTileSource
 from terrashot.data.support_windows import SupportWindows
 from terrashot.data.tiles import TileDataset
@@ -76,12 +77,14 @@ class RememberingNetwork(TileNetwork):
         super().__init__(segmenter, device, None, contextlib.nullcontext)
         self._memory = memory
 
-    def support(self, tiles: SupportTileSource | TileDataset, index: int) -> Tensor:
-        """Features [C, h, w] of a labelled window; the same numbers whenever it is asked."""
+    def support(
+        self, tiles: SupportTileSource | TileDataset, index: int, view: View = ()
+    ) -> Tensor:
+        """Features [C, h, w] of a view of a labelled window; the same numbers whenever it is asked."""
         assert isinstance(tiles, SupportWindows)
-        key = ("support", tiles.key(index))
+        key = ("support", tiles.key(index), view)
         found = self._memory.get(key)
         if found is None:
-            found = super().support(tiles, index)
+            found = super().support(tiles, index, view)
             self._memory.put(key, found)
         return found.to(self.device, torch.float32)

@@ -182,7 +182,7 @@ class Overlay:
         probabilities = head.from_features(seen.features.unsqueeze(0), seen.size)[0]
         height, width = seen.valid.shape
         own = probabilities[:, seen.top : seen.top + height, seen.left : seen.left + width]
-        confidence, ids = own.max(dim=0)
-        ids = ids.to(torch.uint8).cpu().numpy()
+        confidence, likeliest = own.max(dim=0)
+        ids = likeliest.to(torch.uint8).cpu().numpy()
         percent = (confidence * 100).round().to(torch.uint8).cpu().numpy()
         return np.where(seen.valid, ids, IGNORE), np.where(seen.valid, percent, 0)
