@@ -80,7 +80,7 @@ class RememberingNetwork(TileNetwork):
     def support(
         self, tiles: SupportTileSource | TileDataset, index: int, view: View = ()
     ) -> Tensor:
-        """Features [C, h, w] of a view of a labelled window; the same numbers whenever it is asked."""
+        """Features [C, h, w] of a view of a labelled window; always the same numbers."""
         assert isinstance(tiles, SupportWindows)
         key = ("support", tiles.key(index), view)
         found = self._memory.get(key)
