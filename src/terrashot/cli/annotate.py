@@ -13,14 +13,16 @@ everywhere, correct it, and take model and maps away. Every stroke is in FILE.gp
   input=city.tif            a raster, a folder, a glob, an address
   labels=city.gpkg          a GeoPackage, made where there is none
 
+  terrashot annotate ckpt=logs/stage1/latest input='city/*.tif' labels=city.gpkg
+
 All settings: configs/experiment/annotate.yaml."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the experiment; returns the exit code."""
+    """Run the experiment; returns the exit code, or exits after the help as argparse does."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_HELP)
-        return 0
+        raise SystemExit(0)
     from terrashot.app.main import main as run
 
     return run(configs_folder(), ["experiment=annotate", *arguments])
