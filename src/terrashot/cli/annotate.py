@@ -22,7 +22,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run the experiment; returns the exit code, or exits after the help as argparse does."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_HELP)
-        raise SystemExit(0)
+        if arguments:
+            raise SystemExit(0)
+        return 0
     from terrashot.app.main import main as run
 
     return run(configs_folder(), ["experiment=annotate", *arguments])
