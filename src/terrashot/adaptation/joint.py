@@ -103,7 +103,9 @@ class JointSelfTraining:
             refit: Fits the method to the support and what it is given.
         """
         self.history = []
-        choices: list[tuple[list[Tensor], list[Tensor]]] = [([], [])]
+        # What the head now, and the one before it, was fitted to beside the support.
+        nothing: tuple[list[Tensor], list[Tensor]] = ([], [])
+        before, now = nothing, nothing
         first: Tensor | None = None
         for number in range(self.rounds + 1):
             head = adapt(sample)
@@ -113,18 +115,18 @@ class JointSelfTraining:
             first = shares if first is None else first
             runaway = _runaway(shares, first, num_base, self.limit)
             if head.diverged or runaway is not None:
-                if len(choices) > 1:  # fitted to the last choice: back to the one before
-                    refit(*choices[-2])
-                nothing = torch.zeros(len(shares), dtype=torch.int64)
-                self.history.append(Round(shares, nothing, runaway))
+                if number > 0:
+                    refit(*before)
+                none_taken = torch.zeros(len(shares), dtype=torch.int64)
+                self.history.append(Round(shares, none_taken, runaway))
                 return
             if number == self.rounds:
                 return
             chosen = surest(sureness, labels, self.share)
-            choices.append(([sample[..., chosen]], [labels[chosen].unsqueeze(0)]))
+            before, now = now, ([sample[..., chosen]], [labels[chosen].unsqueeze(0)])
             taken = labels[chosen].bincount(minlength=len(shares))
             self.history.append(Round(shares, taken))
-            refit(*choices[-1])
+            refit(*now)
 
 
 def surest(sureness: Tensor, labels: Tensor, share: float) -> Tensor:

@@ -1,13 +1,13 @@
 """Any stage-2 method with guided novel logits."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from terrashot.adaptation.head import AdaptedHead, LinearHead
-from terrashot.adaptation.method import Method, Query
+from terrashot.adaptation.method import Method
+from terrashot.adaptation.methods.wrapped import WrappedMethod
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.papers.sg_one.guidance.cosine_guidance import CosineGuidance
 
@@ -37,7 +37,7 @@ class GuidedHead:
         return self._guidance.apply(self.head.logits(features), features)
 
 
-class GuidedMethod:
+class GuidedMethod(WrappedMethod):
     """Fits a method as it is, then guides what it makes; the descent knows nothing of it.
 
     Args:
@@ -46,14 +46,9 @@ class GuidedMethod:
     """
 
     def __init__(self, method: Method, guidance: CosineGuidance) -> None:
-        self.method = method
+        super().__init__(method)
         self.guidance = guidance
         self.name = f"{method.name}, guided"
-
-    @property
-    def similarity(self) -> Tensor | None:
-        """The base-to-novel similarity that the method started from, if any."""
-        return getattr(self.method, "similarity", None)
 
     def fit_support(
         self,
@@ -64,18 +59,12 @@ class GuidedMethod:
         base_counts: Tensor | None = None,
     ) -> None:
         """See ``Method``."""
-        self.method.fit_support(snapshot, support, seed=seed, base_counts=base_counts)
+        super().fit_support(snapshot, support, seed=seed, base_counts=base_counts)
         self.guidance.fit(support)
 
-    def adapt(
-        self, query_features: Tensor, query_valid: Tensor | None = None, *, seed: int = 0
-    ) -> Any:  # noqa: ANN401 - a head that can be asked for logits, as an AdaptedHead
-        """See ``Method``."""
-        return GuidedHead(self.method.adapt(query_features, query_valid, seed=seed), self.guidance)
-
-    def adapt_together(self, queries: Sequence[Query]) -> list[Any]:
-        """See ``Method``."""
-        return [GuidedHead(head, self.guidance) for head in self.method.adapt_together(queries)]
+    def changed(self, head: AdaptedHead) -> GuidedHead:
+        """The head, guided."""
+        return GuidedHead(head, self.guidance)
 
 
 def cosine_guided(method: Method, **options: Any) -> GuidedMethod:  # noqa: ANN401 - see CosineGuidance
