@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from terrashot.app.tasks.drawn_support import (
-    QUERIES,
     DrawnSettings,
     DrawnSupport,
     check_drawn,
@@ -19,6 +18,12 @@ from terrashot.app.tasks.novel_adaptation import (
     build_method,
     uses_query,
 )
+from terrashot.app.tasks.scene_input import (
+    InputSettings,
+    check_unlabelled,
+    input_joint,
+    unlabelled_tiles,
+)
 from terrashot.errors import ConfigError
 from terrashot.tasks.scenes import SCENES
 from terrashot.tasks.settings.field import setting
@@ -26,19 +31,7 @@ from terrashot.tasks.settings.runs import StageTwoSettings
 from terrashot.tasks.task import Bench, Run, taxonomy_of
 
 if TYPE_CHECKING:
-    from terrashot.adaptation.joint import JointSelfTraining
     from terrashot.data.datamodule import FewShotDataModule
-    from terrashot.model.adapt_once import Unlabelled
-    from terrashot.model.support_fit import SupportFit
-
-
-@dataclass
-class InputSettings:
-    """``input``: scenes to learn from; ``input=PATH`` sets the path."""
-
-    path: str | None = setting(None, path=True)
-    bands: list[int] | None = None
-    scale: Any = None
 
 
 @dataclass
@@ -82,7 +75,7 @@ class AdaptOnceTask(NovelAdaptationTask):
                 f"{settings.processes}. Set trainer.devices=1 trainer.num_nodes=1 strategy=single; "
                 "experiment=predict shares the windows of a scene over several devices."
             )
-        _check_unlabelled(settings, bench)
+        check_unlabelled(settings, bench)
         if drawn is not None:
             build_joint(settings)
             check_drawn(settings, drawn)
@@ -158,43 +151,6 @@ class AdaptOnceTask(NovelAdaptationTask):
             return
         run.write_results({}, {"method": model.provenance["method"], **extra})
         run.say(f"not scored: {why}\n{short_path(file)}\nnext: {following}")
-
-
-def _build_joint(settings: AdaptOnceSettings, bench: Bench) -> "JointSelfTraining | None":
-    """What learns from ``input``: joint self-training, unless the method itself does."""
-    from terrashot.adaptation.joint import JointSelfTraining
-
-    unused = settings.adaptation.joint is None and not uses_query(bench)
-    if settings.input.path is not None and unused:
-        return JointSelfTraining()
-    return build_joint(settings)
-
-
-def _check_unlabelled(settings: AdaptOnceSettings, bench: Bench) -> None:
-    """Raise a ConfigError where method and ``input`` do not go together."""
-    from terrashot.data.imagery import parse_scale
-    from terrashot.mapping.checks import check_scenes
-
-    transductive = uses_query(bench)
-    path, joint = settings.input.path, settings.adaptation.joint
-    if path is None and (transductive or joint):
-        what = "transduction" if transductive else "adaptation.joint"
-        off = "transduction=none" if transductive else "adaptation.joint=null"
-        raise ConfigError(
-            f"{what} learns from unlabelled tiles, but input has no value: one head for all maps "
-            "has no query of its own. Name some of the tiles that will be mapped with "
-            f"input=PATH (a file, folder or glob) or input={QUERIES} (the query "
-            f"tiles of the data), or set {off}."
-        )
-    if path not in (None, QUERIES):
-        scale = parse_scale(settings.input.scale, "input.scale")
-        check_scenes(path, bench.image_spec(), settings.input.bands, scale)
-    if transductive and (settings.transduction or {}).get("query_weights") == "support_validity":
-        raise ConfigError(
-            "transduction.query_weights=support_validity lays the support's labels over a query "
-            "tile, but experiment=adapt learns from a sample of pixels. Set "
-            "transduction.query_weights=query_mask, or use experiment=stage2."
-        )
 
 
 def _score(
@@ -281,8 +237,8 @@ def _adapt(
                 settings.seed,
                 sure=drawn.labels.sure_base(drawn.windows),
             )
-        unlabelled = _unlabelled_tiles(settings, fit, data)
-        joint = _build_joint(settings, run)
+        unlabelled = unlabelled_tiles(settings, fit, data)
+        joint = input_joint(settings, run)
         adapted = adapt_once(fit, unlabelled, uses_query(run), joint, settings.seed)
     head, seconds = adapted.head, time.perf_counter() - began
     inference, align = run.build("inference"), adaptation.align_corners
@@ -333,28 +289,3 @@ def _learned_from(
         "data": {"name": settings.data.name, "split": settings.data.split},
         "support": {c.name: [t.name for t in support[c.index]] for c in data.taxonomy.novel},
     }
-
-
-def _unlabelled_tiles(
-    settings: AdaptOnceSettings, fit: "SupportFit", data: "FewShotDataModule | None"
-) -> "Unlabelled | None":
-    """Query tiles of the data or windows of scenes; None where ``input`` is not given.
-
-    Raises:
-        DataError: a scene can't be read.
-    """
-    from terrashot.data.imagery import parse_scale
-    from terrashot.mapping.checks import check_scenes
-    from terrashot.mapping.scene_sample import SceneSample
-    from terrashot.model.adapt_once import Unlabelled
-
-    given, adapt = settings.input, settings.adapt
-    if given.path is None:
-        return None
-    if given.path == QUERIES:
-        assert data is not None
-        return Unlabelled(fit.query_tiles, len(data.layout.query), adapt.pixels)
-    scale = parse_scale(given.scale, "input.scale")
-    scenes = check_scenes(given.path, fit.network.segmenter.spec, given.bands, scale)
-    sample = SceneSample(scenes, adapt.sample, adapt.window, settings.seed)
-    return Unlabelled(lambda: fit.windows(sample), len(sample), adapt.pixels)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from terrashot.app.tasks.adapt_once import InputSettings
+from terrashot.app.tasks.scene_input import InputSettings
 from terrashot.errors import CheckpointError, ConfigError
 from terrashot.tasks.settings.field import setting
 from terrashot.tasks.settings.runs import RunSettings

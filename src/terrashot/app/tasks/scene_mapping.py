@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from terrashot.app.tasks.adapt_once import InputSettings
+from terrashot.app.tasks.scene_input import InputSettings
 from terrashot.errors import CheckpointError, ConfigError, DataError
 from terrashot.tasks.settings.field import setting
 from terrashot.tasks.settings.runs import RunSettings
