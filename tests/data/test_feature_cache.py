@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from terrashot.data.feature_cache import FeatureCache, TileFeatures
+from terrashot.data.feature_cache import FeatureCache, TileMaps
 
 
 @pytest.fixture
@@ -19,7 +19,8 @@ def image(tmp_path):
 def features(seed=0, channels=4):
     generator = torch.Generator().manual_seed(seed)
     content = torch.rand((9, 11), generator=generator) > 0.5
-    return TileFeatures(torch.randn((channels, 5, 7), generator=generator), content, 0.25)
+    maps = [torch.randn((channels, *size), generator=generator) for size in ((5, 7), (2, 3))]
+    return TileMaps(tuple(maps), content, 0.25)
 
 
 @pytest.fixture
@@ -31,7 +32,8 @@ def test_features_and_content_come_back_bit_by_bit(cache, image):
     assert cache.load(image) is None
     cache.save(image, features())
     found = cache.load(image)
-    assert torch.equal(found.features, features().features)
+    assert len(found.maps) == 2
+    assert all(map(torch.equal, found.maps, features().maps))
     assert torch.equal(found.content, features().content)
     assert found.content.dtype == torch.bool
     assert found.seconds == 0.25
@@ -61,7 +63,7 @@ def test_a_damaged_entry_is_told_and_computed_again(cache, image, damage):
     with pytest.warns(UserWarning, match=r"is damaged.*computed again"):
         assert cache.load(image) is None
     cache.save(image, features())
-    assert torch.equal(cache.load(image).features, features().features)
+    assert all(map(torch.equal, cache.load(image).maps, features().maps))
 
 
 def test_entries_unused_for_longest_go_first(tmp_path):
@@ -69,7 +71,7 @@ def test_entries_unused_for_longest_go_first(tmp_path):
     for index in range(4):
         images.append(tmp_path / f"{index}.tif")
         images[-1].write_bytes(b"x")
-    size = 1000 * 5 * 7 * 4
+    size = 1000 * (5 * 7 + 2 * 3) * 4
     cache = FeatureCache(tmp_path / "cache", 3.5 * size, {})
     for path in images[:3]:
         cache.save(path, features(channels=1000))
@@ -96,7 +98,7 @@ def test_many_writers_readers_and_evictions_at_once_never_give_a_wrong_tile(tmp_
     for index in range(6):
         images.append(tmp_path / f"{index}.tif")
         images[-1].write_bytes(b"x")
-    limit = 3.5 * 200 * 5 * 7 * 4  # half of the tiles: every writer evicts
+    limit = 3.5 * 200 * (5 * 7 + 2 * 3) * 4  # half of the tiles: every writer evicts
     wrong, errors = [], []
 
     def work(start):
@@ -107,7 +109,7 @@ def test_many_writers_readers_and_evictions_at_once_never_give_a_wrong_tile(tmp_
                 found = cache.load(images[index])
                 if found is None:
                     cache.save(images[index], features(index, 200))
-                elif not torch.equal(found.features, features(index, 200).features):
+                elif not all(map(torch.equal, found.maps, features(index, 200).maps)):
                     wrong.append(index)
         except BaseException as error:
             errors.append(error)

@@ -68,6 +68,29 @@ def test_features_of_every_pixel_are_refused():
         with_features(trained(decoder="unet"), "stages")
 
 
+def test_by_itself_it_takes_the_stages_where_they_fit():
+    fine, coarse = trained(decoder="unet"), trained()
+    assert with_features(fine, "auto") is fine
+    assert with_features(coarse, "auto").description["features"] == "stages"
+
+
+def test_coarse_stages_are_kept_as_they_are_and_joined_to_the_same_features():
+    wider = with_features(trained(), "stages")
+    image = torch.rand(2, 3, 70, 101)  # padded to 96 x 128
+    with torch.no_grad():
+        maps, features = wider.maps(image), wider.features(image)
+    assert [tuple(m.shape[1:]) for m in maps] == [
+        (128, 24, 32),
+        (16, 24, 32),
+        (24, 24, 32),
+        (32, 12, 16),
+        (96, 6, 8),
+        (320, 3, 4),
+    ]
+    one = wider.join([m[1] for m in maps], (70, 101))
+    assert torch.equal(one, features[1])
+
+
 def test_unknown_features_are_an_error():
-    with pytest.raises(ConfigError, match=r"adaptation\.features is 'both'.*decoder, stages"):
+    with pytest.raises(ConfigError, match=r"adaptation\.features is 'both'.*auto, decoder, stages"):
         with_features(trained(), "both")

@@ -184,7 +184,7 @@ def test_features_of_the_cache_give_the_very_same_numbers_and_read_no_image(
         raise AssertionError("neither image nor network is needed")
 
     monkeypatch.setattr(tiles, "read_tile", refuse)
-    monkeypatch.setattr(Segmenter, "features", refuse)
+    monkeypatch.setattr(Segmenter, "maps", refuse)
     assert run_here(logs, *run, "adaptation.panels=0") == 0
     second = results_of(logs)
     monkeypatch.undo()
@@ -205,7 +205,7 @@ def test_flipped_views_come_from_the_cache_as_well(stage2, monkeypatch):
 
     from terrashot.networks.segmenter import Segmenter
 
-    monkeypatch.setattr(Segmenter, "features", None)
+    monkeypatch.setattr(Segmenter, "maps", None)
     assert results_of(stage2(*run))["confusion"] == without["confusion"]
     plain = results_of(stage2("inference=plain", "solver.iterations=5", "data.eval_size=72"))
     assert plain["confusion"] != without["confusion"]

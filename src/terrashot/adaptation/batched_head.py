@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from terrashot.adaptation.head import AdaptedHead
 from terrashot.adaptation.support.scaling import FeatureScale
 from terrashot.adaptation.transition.base import Transition
 from terrashot.adaptation.transition.none import NoTransition
+from terrashot.networks.upsampling import enlarged
 
 _OWN = "own_"
 
@@ -55,22 +57,43 @@ class BatchedHead(nn.Module):
         scale = FeatureScale(self.factor, self.mean)
         return AdaptedHead(self._own(), self.transition, self.snapshot, scale)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Features ``[B, C, h, w]`` to logits ``[B, K, h, w]``, of the head's dtype."""
-        pixels = features.to(self.weight.dtype).flatten(2)  # [B, C, P]
-        # A matrix product and no convolution: those run in TF32 on a GPU by default.
-        values = torch.baddbmm(
-            self.bias.view(1, -1, 1), self.weight.expand(pixels.shape[0], -1, -1), pixels
-        )
+    def forward(self, *parts: Tensor) -> Tensor:
+        """Logits ``[B, K, h, w]``, of the head's dtype.
+
+        Args:
+            parts: Features ``[B, C, h, w]``, or maps ``[B, C_i, h_i, w_i]`` that they are joined
+                from, the finest first: linear maps may as well be taken of each where it is small,
+                and their values joined.
+        """
+        rows = self.weight
+        uses_scores = not isinstance(self.transition, NoTransition)
+        if uses_scores:
+            rows = torch.cat([self.weight, self.snapshot])
+        channels = [part.shape[1] for part in parts]
+        bias = F.pad(self.bias, (0, len(rows) - len(self.bias)))
+        values = _product(rows[:, : channels[0]], parts[0]) + bias[:, None, None]
+        size, done = (values.shape[2], values.shape[3]), channels[0]
+        for part, count in zip(parts[1:], channels[1:], strict=True):
+            values = values + enlarged(_product(rows[:, done : done + count], part), size)
+            done += count
         logits = values[:, : self.num_classes]
-        if not isinstance(self.transition, NoTransition):
-            scores = torch.matmul(self.snapshot, pixels)
-            maps = values[:, self.num_classes :]
-            logits = logits + self.transition.logits(self._own(), maps, scores)
-        return logits.unflatten(2, features.shape[2:])
+        if uses_scores:
+            maps = values[:, self.num_classes : len(self.bias)].flatten(2)
+            scores = values[:, len(self.bias) :].flatten(2)
+            added = self.transition.logits(self._own(), maps, scores)
+            logits = logits + added.unflatten(2, size)
+        return logits
 
     def _own(self) -> dict[str, Tensor]:
         return {name: getattr(self, _OWN + name) for name in self._names}
+
+
+def _product(rows: Tensor, maps: Tensor) -> Tensor:
+    """Rows ``[R, C]`` by maps ``[B, C, h, w]``: ``[B, R, h, w]``."""
+    pixels = maps.to(rows.dtype).flatten(2)  # [B, C, P]
+    # A matrix product and no convolution: those run in TF32 on a GPU by default.
+    found = torch.matmul(rows, pixels)
+    return found.unflatten(2, (maps.shape[2], maps.shape[3]))
 
 
 def head_from_state(state: Mapping[str, Tensor], transition: Transition) -> AdaptedHead:

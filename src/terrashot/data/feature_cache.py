@@ -19,23 +19,24 @@ from torch import Tensor
 
 from terrashot.files import atomic_write
 
-FORMAT = 3
-"""Raise it whenever a network computes other features from the same weights."""
+FORMAT = 4
+"""Raise it whenever a network computes other maps from the same weights, or a file holds others."""
 _SUFFIX = ".safetensors"
+_MAP = "map_"
 
 
 @dataclass(frozen=True)
-class TileFeatures:
+class TileMaps:
     """What the frozen network makes of one tile.
 
     Args:
-        features: float32 [C, h, w] at the network's own stride.
+        maps: float32 [C_i, h_i, w_i], what its features are joined from (``Segmenter.maps``).
         content: bool [H, W], which pixels of the transformed image are no padding; flipped with
             the image where the entry is of a flipped view.
         seconds: what the network took for them, also where they come from the cache.
     """
 
-    features: Tensor
+    maps: tuple[Tensor, ...]
     content: Tensor
     seconds: float
 
@@ -60,7 +61,7 @@ class FeatureCache:
         self.limit = limit
         self._context = json.dumps({"format": FORMAT, **context}, sort_keys=True, default=str)
 
-    def load(self, image: Path, view: tuple[int, ...] = ()) -> TileFeatures | None:
+    def load(self, image: Path, view: tuple[int, ...] = ()) -> TileMaps | None:
         """The features of a tile, or None where they have to be computed.
 
         Args:
@@ -71,11 +72,12 @@ class FeatureCache:
         try:
             with safe_open(path, framework="pt") as file:
                 notes = file.metadata() or {}
-                features, packed = file.get_tensor("features"), file.get_tensor("content")
-            if notes.get("checksum") != _checksum(features, packed):
+                maps = tuple(file.get_tensor(_MAP + str(i)) for i in range(len(file.keys()) - 1))
+                packed = file.get_tensor("content")
+            if notes.get("checksum") != _checksum(*maps, packed):
                 raise ValueError("its checksum is another one")
             content = _unpacked(packed, json.loads(notes["size"]))
-            found = TileFeatures(features, content, float(notes["seconds"]))
+            found = TileMaps(maps, content, float(notes["seconds"]))
             os.utime(path)  # used just now: the last to be evicted
         except FileNotFoundError:
             return None
@@ -87,15 +89,15 @@ class FeatureCache:
             return None
         return found
 
-    def save(self, image: Path, value: TileFeatures, view: tuple[int, ...] = ()) -> None:
+    def save(self, image: Path, value: TileMaps, view: tuple[int, ...] = ()) -> None:
         """Keep the features of a tile; a disk that takes no more is told, not an error."""
-        features = value.features.detach().cpu().contiguous()
+        maps = [each.detach().cpu().contiguous() for each in value.maps]
         packed = _packed(value.content.cpu())
-        if features.nbytes > self.limit:
+        if sum(each.nbytes for each in maps) > self.limit:
             return
         path = self._path(image, view)
         notes = {
-            "checksum": _checksum(features, packed),
+            "checksum": _checksum(*maps, packed),
             "size": json.dumps(list(value.content.shape)),
             "seconds": repr(value.seconds),
             "image": str(image),
@@ -103,7 +105,8 @@ class FeatureCache:
         }
         try:
             with atomic_write(path) as temporary:
-                save_file({"features": features, "content": packed}, temporary, metadata=notes)
+                tensors = {_MAP + str(i): each for i, each in enumerate(maps)}
+                save_file({**tensors, "content": packed}, temporary, metadata=notes)
             self._evict(keep=path)
         except (OSError, SafetensorError) as error:
             warnings.warn(

@@ -6,14 +6,14 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from terrashot.data.feature_cache import FeatureCache, TileFeatures
+from terrashot.data.feature_cache import FeatureCache, TileMaps
 from terrashot.data.tiles import TileDataset
 
 
 class QueryTiles(Dataset[dict[str, Any]]):
     """Samples of one tile: ``name``, ``path`` of the image, ``mask`` [H, W], and one of two.
 
-    Either ``image`` float32 [C, H, W], or ``features``, a ``TileFeatures`` of the cache for each
+    Either ``image`` float32 [C, H, W], or ``features``, a ``TileMaps`` of the cache for each
     view: then the image is not read at all.
 
     Args:
@@ -54,9 +54,9 @@ class QueryTiles(Dataset[dict[str, Any]]):
             "features": found,
         }
 
-    def _load(self, image: Path) -> list[TileFeatures]:
+    def _load(self, image: Path) -> list[TileMaps]:
         """The features of all views; empty where one of them is not kept."""
-        found: list[TileFeatures] = []
+        found: list[TileMaps] = []
         for view in self.views if self.cache is not None else ():
             kept = self.cache.load(image, view) if self.cache is not None else None
             if kept is None:
@@ -75,7 +75,7 @@ def collate_query(sample: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         ``mask`` [1, H, W], ``name`` and ``path`` lists, and either ``image`` [1, C, H, W] or
-        ``features``, a list of [C, h, w], one a view, with ``content`` [H, W] and
+        ``features``, the maps [C_i, h_i, w_i] of each view, with ``content`` [H, W] and
         ``feature_seconds``.
     """
     batch = {
@@ -85,10 +85,10 @@ def collate_query(sample: dict[str, Any]) -> dict[str, Any]:
     }
     if "image" in sample:
         return {**batch, "image": sample["image"].unsqueeze(0)}
-    found: list[TileFeatures] = sample["features"]
+    found: list[TileMaps] = sample["features"]
     return {
         **batch,
-        "features": [view.features for view in found],
+        "features": [view.maps for view in found],
         "content": found[0].content,
         "feature_seconds": sum(view.seconds for view in found),
     }

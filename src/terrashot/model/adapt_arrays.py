@@ -35,7 +35,7 @@ def adapt_arrays(
     method: str,
     stage1: Mapping[str, Any],
     *,
-    features: str = "decoder",
+    features: str | None = None,
     feature_stride: int | None = None,
     changes: Mapping[str, Any] | None = None,
     base_counts: Sequence[int] | None = None,
@@ -53,7 +53,7 @@ def adapt_arrays(
         taxonomy: Base and novel classes.
         method: Name of the method.
         stage1: ``name`` and ``sha256`` of the network's file, for the provenance.
-        features: What they are, see ``with_features``.
+        features: What they are, see ``with_features``; None: what the method sees.
         feature_stride: Of the features that are learned from; None: the network's.
         changes: See ``method_settings``.
         base_counts: Pixels of each base class in the training labels, where a loss counts them.
@@ -61,7 +61,7 @@ def adapt_arrays(
         sure: What the frozen head is trusted with where tiles have no labels; None: nothing.
         vectors: The layers that the tiles were cut for, for the provenance; None: arrays.
         calibrate: Whether the temperature of its probabilities is fitted too.
-        network: Makes the features with ``segmenter``; None: anew, none are kept.
+        network: Makes the features with ``segmenter`` as it is; None: anew, none are kept.
 
     Raises:
         ConfigError: unknown settings, or ones that do not go together.
@@ -73,7 +73,9 @@ def adapt_arrays(
     if taxonomy.complete:
         fitted = CompleteMethod(fitted)
     inference: Inference | None = build_part("inference", settings["inference"])
-    segmenter = with_features(segmenter, features)
+    if network is None:
+        seen = features or str(settings["adaptation"].get("features", "decoder"))
+        segmenter = with_features(segmenter, seen)
     factor = stride_factor(segmenter, feature_stride)
     device = segmenter.head.weight.device
     network = network or TileNetwork(segmenter, device, None, contextlib.nullcontext)

@@ -1,6 +1,6 @@
 """A network that has learned its novel classes: images in, probabilities of all classes out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -95,15 +95,23 @@ class AdaptedModel(nn.Module):
         and windows, which the caller forms. Under autocast the network runs in half precision, the
         head never does.
         """
-        features = self.segmenter.features(image).float()
+        maps = [each.float() for each in self.segmenter.maps(image)]
+        size = (image.shape[-2], image.shape[-1])
         # Looked at first, since an exported program holds no autocast.
         if torch.is_autocast_enabled(image.device.type):
             with torch.autocast(image.device.type, enabled=False):
-                return self.from_features(features, (image.shape[-2], image.shape[-1]))
-        return self.from_features(features, (image.shape[-2], image.shape[-1]))
+                return self.from_maps(maps, size)
+        return self.from_maps(maps, size)
 
-    def from_features(self, features: Tensor, size: tuple[int, int]) -> Tensor:
-        """Probabilities ``[B, K, H, W]`` of images of a size from their features, float32."""
-        probabilities = self.head(features).float().softmax(dim=1)
-        probabilities = smooth(probabilities, self.inference.smoothing, self.inference.window)
+    def from_maps(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Probabilities ``[B, K, H, W]``, float32, of images of a size.
+
+        Args:
+            maps: Float32, what ``Segmenter.maps`` gives, or the features joined from it.
+            size: Height and width.
+        """
+        height, width = (-(-side // self.stride) for side in size)
+        logits = self.head(*maps)[..., :height, :width].float()
+        how = self.inference
+        probabilities = smooth(logits.softmax(dim=1), how.smoothing, how.window)
         return upsample(probabilities, size, self.stride, self.align_corners)

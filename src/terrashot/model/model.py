@@ -114,7 +114,7 @@ class Model:
         support: Any,  # noqa: ANN401 - arrays by class, a vector file, or like a GeoDataFrame
         method: str = "terrashot",
         colors: Mapping[str, str] | None = None,
-        features: str = "decoder",
+        features: str | None = None,
         feature_stride: int | None = None,
         settings: Mapping[str, Any] | None = None,
         base_counts: Sequence[int] | None = None,
@@ -133,6 +133,8 @@ class Model:
             colors: ``#rrggbb`` of a novel class on a map, by its name; the others get one of a
                 palette that no class has yet.
             features: ``decoder``: the decoder's map; ``stages``: the encoder's stages beside it.
+                None: what the method sees, for ``terrashot`` the stages where the network's map is
+                coarse enough for them (``auto``).
             feature_stride: Image pixels between the features that are learned from, a multiple of
                 the network's stride: less memory and time. None: the network's.
             settings: Other settings of the method, such as ``{"solver.iterations": 50}``.

@@ -12,11 +12,10 @@ from terrashot.adaptation.pooling import pool_pixels
 from terrashot.adaptation.striding import labels_to_size, reduce_stride
 from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.data.datamodule import FewShotDataModule
-from terrashot.data.feature_cache import TileFeatures
 from terrashot.data.support import SupportTileSource
 from terrashot.model.support_tiles import SupportTiles
 from terrashot.model.sure_base import SureBase
-from terrashot.model.tile_network import TileNetwork
+from terrashot.model.tile_network import TileFeatures, TileNetwork
 from terrashot.taxonomy import Taxonomy
 
 Queries = Callable[[], Iterable[tuple[Tensor, Tensor]]]

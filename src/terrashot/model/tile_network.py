@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,27 @@ from torch import Tensor
 
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.inference import View, flip
-from terrashot.data.feature_cache import FeatureCache, TileFeatures
+from terrashot.data.feature_cache import FeatureCache, TileMaps
 from terrashot.data.support import SupportTileSource
 from terrashot.data.tiles import TileDataset
 from terrashot.errors import ConfigError
 from terrashot.networks.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class TileFeatures:
+    """What stage 2 sees of one tile.
+
+    Args:
+        features: float32 [C, h, w] at the network's own stride.
+        content: bool [H, W], which pixels of the transformed image are no padding; flipped with
+            the image where the features are of a flipped view.
+        seconds: what the network took for them, also where they come from the cache.
+    """
+
+    features: Tensor
+    content: Tensor
+    seconds: float
 
 
 class TileNetwork:
@@ -56,17 +73,15 @@ class TileNetwork:
         if self._cache is not None and path is not None:
             found = self._cache.load(path, view)
         if found is None:
-            found = self.extract(tiles[index]["image"].unsqueeze(0), path, view)
-        return self._here(found).features
+            return self.extract(tiles[index]["image"].unsqueeze(0), path, view).features
+        return self._joined(found).features
 
     def query(self, batch: dict[str, Any], views: Sequence[View]) -> list[TileFeatures]:
         """Features of the views of a query tile, from the batch or from the network."""
         if "features" in batch:
             each = batch["feature_seconds"] / len(batch["features"])
-            return [
-                self._here(TileFeatures(features, batch["content"], each))
-                for features in batch["features"]
-            ]
+            content = batch["content"]
+            return [self._joined(TileMaps(maps, content, each)) for maps in batch["features"]]
         path = Path(batch["path"][0])
         return [self.extract(batch["image"], path, view) for view in views]
 
@@ -75,12 +90,12 @@ class TileNetwork:
         began = self.now()
         image = flip(image.to(self.device), view)
         with torch.no_grad(), self._precision():
-            # [C, h, w], in the order of the cache, whose numbers are to be the very same ones.
-            features = self.segmenter.features(image)[0].float().contiguous()
-        found = TileFeatures(features, _content(image[0]), self.now() - began)
+            # In the order of the cache, whose numbers are to be the very same ones.
+            maps = tuple(m[0].float().contiguous() for m in self.segmenter.maps(image))
+        found = TileMaps(maps, _content(image[0]), self.now() - began)
         if self._cache is not None and path is not None:
             self._cache.save(path, found, view)
-        return found
+        return self._joined(found)
 
     def now(self) -> float:
         """Seconds; on a GPU, of work that is done and not only asked for."""
@@ -88,11 +103,12 @@ class TileNetwork:
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
 
-    def _here(self, found: TileFeatures) -> TileFeatures:
-        """The same on the network's device."""
-        return TileFeatures(
-            found.features.to(self.device), found.content.to(self.device), found.seconds
-        )
+    def _joined(self, found: TileMaps) -> TileFeatures:
+        """Features from their maps, on the network's device."""
+        maps = [each.to(self.device) for each in found.maps]
+        size = (found.content.shape[0], found.content.shape[1])
+        features = self.segmenter.join(maps, size)
+        return TileFeatures(features, found.content.to(self.device), found.seconds)
 
 
 def stride_factor(segmenter: Segmenter, feature_stride: int | None) -> int:

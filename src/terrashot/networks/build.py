@@ -11,11 +11,12 @@ from terrashot.errors import ConfigError, one_line
 from terrashot.image_spec import ImageSpec
 from terrashot.networks.decoders import build_decoder, decoder_options
 from terrashot.networks.encoder import build_encoder
-from terrashot.networks.encoder_stages import with_encoder_stages
+from terrashot.networks.encoder_stages import LEAST_STRIDE, with_encoder_stages
 from terrashot.networks.segmenter import PAD_MULTIPLE, Segmenter
 
-FEATURES = ("decoder", "stages")
-"""What a segmenter's features are: the decoder's map, or the encoder's stages beside it."""
+FEATURES = ("auto", "decoder", "stages")
+"""What a segmenter's features are: the decoder's map, or the encoder's stages beside it; ``auto``:
+the stages where the decoder's map is coarse enough for them."""
 # Where the weights come from says nothing about the network, so a description leaves it out.
 _WEIGHT_KEYS = {"weights", "source", "clip_model"}
 # Not square and larger than one padding step: a backbone for one fixed size fails on it.
@@ -100,7 +101,9 @@ def with_features(segmenter: Segmenter, features: str) -> Segmenter:
         raise ConfigError(
             f"adaptation.features is '{features}', but it must be one of {', '.join(FEATURES)}."
         )
-    return segmenter if features == "decoder" else with_encoder_stages(segmenter)
+    if features == "decoder" or (features == "auto" and segmenter.stride < LEAST_STRIDE):
+        return segmenter
+    return with_encoder_stages(segmenter)
 
 
 def described(spec: ImageSpec) -> dict[str, Any]:

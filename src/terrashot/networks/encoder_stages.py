@@ -13,13 +13,10 @@ LEAST_STRIDE = 4
 
 
 class StagesBeside(nn.Module):
-    """A decoder whose map has the maps of all encoder stages below it.
+    """A decoder that gives the maps of all encoder stages beside its own.
 
     A decoder keeps what tells the base classes apart. What tells a new class apart may have been
     there in the encoder, whose stages nobody has asked for it.
-
-    Finer stages are averaged to the decoder's stride, coarser ones interpolated bilinearly. Both
-    are linear, so a linear head may as well score each stage and bring the scores together.
 
     Args:
         decoder: Takes the encoder's maps, the image first, and returns one map.
@@ -29,13 +26,15 @@ class StagesBeside(nn.Module):
         super().__init__()
         self.decoder = decoder
 
-    def forward(self, maps: list[Tensor]) -> Tensor:
-        """Maps ``[B, C_i, h_i, w_i]`` of the stages to ``[B, C + sum C_i, h, w]``."""
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        """Maps ``[B, C_i, h_i, w_i]`` of the stages to the decoder's and theirs.
+
+        Finer stages are averaged to the decoder's stride; coarser ones come as they are, which
+        takes a fraction of the room.
+        """
         own = self.decoder(maps)
-        size = (own.shape[-2], own.shape[-1])
-        return torch.cat(
-            [own, *(_to_size(stage, size) for stage in maps[1:] if stage.shape[1])], dim=1
-        )
+        stages = [stage for stage in maps[1:] if stage.shape[1]]
+        return [own, *(_averaged(stage, own.shape[-2]) for stage in stages)]
 
 
 def with_encoder_stages(segmenter: Segmenter) -> Segmenter:
@@ -82,10 +81,7 @@ def with_encoder_stages(segmenter: Segmenter) -> Segmenter:
     return wider.train(segmenter.training).requires_grad_(head.weight.requires_grad)
 
 
-def _to_size(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bring a stage's map to the decoder's size; both cover the padded image."""
-    if maps.shape[-2] > size[0]:
-        return F.avg_pool2d(maps, maps.shape[-2] // size[0])
-    if maps.shape[-2:] == size:
-        return maps
-    return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+def _averaged(stage: Tensor, height: int) -> Tensor:
+    """Bring a stage's map to a height where it is finer; both cover the padded image."""
+    factor = max(1, stage.shape[-2] // height)
+    return F.avg_pool2d(stage, factor) if factor > 1 else stage

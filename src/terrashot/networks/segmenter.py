@@ -1,5 +1,6 @@
 """The segmenter: encoder and decoder give dense features, a 1x1 convolution gives logits."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from terrashot.image_spec import ImageSpec
-from terrashot.networks.upsampling import upsample
+from terrashot.networks.upsampling import enlarged, upsample
 
 # Every encoder halves the image five times at most.
 PAD_MULTIPLE = 32
@@ -21,9 +22,10 @@ class Segmenter(nn.Module):
 
     Args:
         encoder: returns a list of feature maps.
-        decoder: takes this list, returns one map [B, channels, H / stride, W / stride].
-        channels: channels of the decoder's map.
-        stride: stride of the decoder's map against the image, a divisor of 32.
+        decoder: takes this list, returns one map [B, channels, H / stride, W / stride], or a list
+            of such, the finest first, that have so many channels together.
+        channels: channels of the features.
+        stride: stride of the features against the image, a divisor of 32.
         num_classes: outputs of the head, background included.
         spec: channels of the images, with their means and standard deviations in 0..1.
         description: plain values from which ``build_segmenter`` builds the same network.
@@ -72,13 +74,35 @@ class Segmenter(nn.Module):
         The image is padded below and to the right with the mean colour, up to multiples of 32; the
         features of the padding are cut off again.
         """
+        return self.join(self.maps(image), (image.shape[-2], image.shape[-1]))
+
+    def maps(self, image: Tensor) -> list[Tensor]:
+        """What the features of ``image`` [B, C, H, W] are joined from.
+
+        Returns:
+            Maps [B, C_i, h_i, w_i] of the padded image, their channels in the order of the
+            features. The first has the network's stride, others may be coarser.
+        """
         height, width = image.shape[-2:]
         x = (image - self.mean) / self.std
         x = F.pad(x, (0, -width % PAD_MULTIPLE, 0, -height % PAD_MULTIPLE))
         if _gains_by_channels_last(x):
             x = x.contiguous(memory_format=torch.channels_last)
-        maps = self.decoder(self.encoder(x))  # [B, C, padded H / stride, padded W / stride]
-        return maps[..., : -(-height // self.stride), : -(-width // self.stride)]
+        found = self.decoder(self.encoder(x))
+        return [found] if isinstance(found, Tensor) else list(found)
+
+    def join(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Features [B, channels, ceil(H/stride), ceil(W/stride)] from maps of an image.
+
+        Args:
+            maps: See ``maps``; of a batch, or of one image without the first dimension.
+            size: Height and width of the image without its padding.
+        """
+        finest = (maps[0].shape[-2], maps[0].shape[-1])
+        spread = [enlarged(each, finest) for each in maps]
+        joined = spread[0] if len(spread) == 1 else torch.cat(spread, dim=-3)
+        height, width = (-(-side // self.stride) for side in size)
+        return joined[..., :height, :width]
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits [B, num_classes, H, W] of ``image`` [B, C, H, W] in 0..1."""

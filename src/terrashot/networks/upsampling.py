@@ -19,12 +19,21 @@ def upsample(
     """
     if stride == 1:
         return maps[..., : size[0], : size[1]]
-    covered = [side * stride for side in maps.shape[-2:]]
+    covered = (maps.shape[-2] * stride, maps.shape[-1] * stride)
+    large = enlarged(maps, size if align_corners else covered, align_corners)
+    return large[..., : size[0], : size[1]]
+
+
+def enlarged(maps: Tensor, size: tuple[int, int], align_corners: bool = False) -> Tensor:
+    """Bring ``maps`` ``[K, h, w]`` or ``[B, K, h, w]`` to ``size``, bilinearly.
+
+    Args:
+        maps: Of an area.
+        size: Height and width of the same area.
+        align_corners: Whether the outermost places lie on each other.
+    """
+    if tuple(maps.shape[-2:]) == size:
+        return maps
     batch = maps if maps.ndim == 4 else maps.unsqueeze(0)
-    large = F.interpolate(
-        batch,
-        size=list(size) if align_corners else covered,
-        mode="bilinear",
-        align_corners=align_corners,
-    )[..., : size[0], : size[1]]
+    large = F.interpolate(batch, size=size, mode="bilinear", align_corners=align_corners)
     return large if maps.ndim == 4 else large[0]

@@ -18,12 +18,11 @@ from terrashot.adaptation.support.storage import storage_type
 from terrashot.adaptation.temperature import Calibration
 from terrashot.adaptation.transition.mean_transition import mean_transition
 from terrashot.data.datamodule import FewShotDataModule
-from terrashot.data.feature_cache import TileFeatures
 from terrashot.evaluation.calibration import BINS, reliability
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import GfssScores, gfss_scores
 from terrashot.model.support_fit import SupportFit
-from terrashot.model.tile_network import TileNetwork, stride_factor
+from terrashot.model.tile_network import TileFeatures, TileNetwork, stride_factor
 from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.query_counts import QueryCounts, QueryStore
 from terrashot.tasks.query_maps import QueryMaps

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # torch and Lightning take seconds; the settings of a task ar
 
     from terrashot.data.feature_cache import FeatureCache
     from terrashot.image_spec import ImageSpec
+    from terrashot.networks.segmenter import Segmenter
     from terrashot.tasks.optimization import OptimizationPlan
     from terrashot.taxonomy import Taxonomy
 
@@ -131,7 +132,7 @@ class Run(Bench, Protocol):
         """Optimizer and schedule of the settings as checked plain numbers."""
         ...
 
-    def feature_cache(self, checkpoint: Path, stride: int) -> "FeatureCache | None":
+    def feature_cache(self, checkpoint: Path, segmenter: "Segmenter") -> "FeatureCache | None":
         """The cache for features of this checkpoint; None where it is switched off."""
         ...
 

@@ -17,6 +17,7 @@ from terrashot.errors import ConfigError
 from terrashot.files import file_digest
 from terrashot.image_spec import ImageSpec
 from terrashot.model.precision import resolve_precision
+from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.optimization import OptimizationPlan
 from terrashot.tasks.settings.data import TrainingData
 from terrashot.tasks.settings.groups import TrainerSettings, TrainingStrategy
@@ -69,7 +70,7 @@ def tile_options(settings: TileSettings, spec: ImageSpec) -> dict[str, Any]:
 
 
 def build_feature_cache(
-    settings: TileSettings, checkpoint: Path, stride: int
+    settings: TileSettings, checkpoint: Path, segmenter: Segmenter
 ) -> FeatureCache | None:
     """The cache for features of this checkpoint; None where ``adaptation.feature_cache`` is 0."""
     adaptation = getattr(settings, "adaptation", None)
@@ -80,8 +81,8 @@ def build_feature_cache(
         "checkpoint": file_digest(checkpoint),
         "eval_size": settings.data.eval_size,
         **({"bands": settings.data.bands} if settings.data.bands else {}),
-        "stride": stride,
-        **({"features": adaptation.features} if adaptation.features != "decoder" else {}),
+        "stride": segmenter.stride,
+        "features": segmenter.description.get("features", "decoder"),
         # Kernels of another device or version give other last digits.
         "precision": resolve_precision(settings.trainer.precision, accelerator),
         "device": torch.cuda.get_device_name() if accelerator == "cuda" else accelerator,

@@ -30,6 +30,7 @@ from terrashot.callbacks.first_checkpoint import FirstCheckpoint
 from terrashot.data.feature_cache import FeatureCache
 from terrashot.files import without_nan, write_json
 from terrashot.model.precision import resolve_precision
+from terrashot.networks.segmenter import Segmenter
 from terrashot.reporting.curves_figure import curves_figure
 from terrashot.reporting.figures import save_for_paper
 from terrashot.reporting.run_summary import print_run_summary
@@ -93,10 +94,10 @@ class FolderRun(SettingsBench):
         assert isinstance(self.settings, OptimizedSettings)
         return build_plan(self.settings)
 
-    def feature_cache(self, checkpoint: Path, stride: int) -> FeatureCache | None:
+    def feature_cache(self, checkpoint: Path, segmenter: Segmenter) -> FeatureCache | None:
         """See ``Run``."""
         assert isinstance(self.settings, TileSettings)
-        return build_feature_cache(self.settings, checkpoint, stride)
+        return build_feature_cache(self.settings, checkpoint, segmenter)
 
     def start(self, *callbacks: Callback, trains: bool = True, best: bool = True) -> Trainer:
         """See ``Run``."""

@@ -146,7 +146,7 @@ class AdaptOnceTask(NovelAdaptationTask):
         if not settings.adapt.evaluate:
             why = "adapt.evaluate=false"
         elif data is not None and data.layout.has_labelled_queries:
-            data.feature_cache = run.feature_cache(checkpoint, model.stride)
+            data.feature_cache = run.feature_cache(checkpoint, model.segmenter)
             _score(settings, run, data, model, following, extra)
             return
         run.write_results({}, {"method": model.provenance["method"], **extra})
@@ -210,7 +210,7 @@ def _adapt(
     run.say(f"stage-1 network: {base}")
     cache = None
     if data is not None:
-        cache = data.feature_cache = run.feature_cache(checkpoint, segmenter.stride)
+        cache = data.feature_cache = run.feature_cache(checkpoint, segmenter)
     device = run.trainer.strategy.root_device
     network = TileNetwork(
         segmenter.eval().requires_grad_(False).to(device),

@@ -86,7 +86,7 @@ class NovelAdaptationTask(Task[Any]):
         run.update_info(checkpoint=str(path.resolve()))
         base = load_base_model(path, taxonomy)
         segmenter = with_features(base.segmenter, adaptation.features)
-        data.feature_cache = run.feature_cache(path, segmenter.stride)
+        data.feature_cache = run.feature_cache(path, segmenter)
         rules = run.build("postprocess")
         maps = run.path / "maps" if adaptation.save_maps else None
         method, joint = build_method(run, taxonomy), build_joint(settings)

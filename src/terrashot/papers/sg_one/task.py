@@ -98,7 +98,7 @@ class SGOneTask(Task[SGOneSettings]):
                 base_weight=adaptation.base_weight,
                 novel_weight=adaptation.novel_weight,
             ),
-            run.feature_cache(stage1, base.segmenter.stride),
+            run.feature_cache(stage1, base.segmenter),
         )
         run.test(module, data)
         if run.is_first:

@@ -121,7 +121,7 @@ class LoggerSettings:
 class AdaptationSettings:
     """``configs/adaptation``: what holds for every stage-2 method."""
 
-    features: str = setting("decoder", choices=("decoder", "stages"))
+    features: str = setting("decoder", choices=("auto", "decoder", "stages"))
     feature_stride: int | None = setting(None, at_least=1)
     align_corners: bool | None = None
     panels: int = setting(8, at_least=0, neutral=True)

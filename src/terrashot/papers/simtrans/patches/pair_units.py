@@ -105,7 +105,7 @@ def _pixels(settings: SimNetSettings, run: Run, data: FewShotDataModule) -> Pair
     device = run.device
     exact = settings.trainer.precision == "32-true"
     # Features of another precision must not stand in the cache as those of this one.
-    cache = run.feature_cache(path, segmenter.stride) if exact else None
+    cache = run.feature_cache(path, segmenter) if exact else None
     network = TileNetwork(segmenter.to(device), device, cache, nullcontext)
     factor = stride_factor(segmenter, settings.adaptation.feature_stride)
 
