@@ -10,7 +10,7 @@ from terrashot.cli.main import main
 from terrashot.configs_folder import configs_folder
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.imagery import Imagery
-from terrashot.tasks.task import crop_of, taxonomy_of
+from terrashot.tasks.of_data import crop_of, taxonomy_of
 
 RNG = np.random.default_rng(0)
 

@@ -11,8 +11,9 @@ from terrashot.data.held_out import FILE, write_held_out
 from terrashot.data.layout import FewShotLayout, Tile
 from terrashot.data.twins import repeated_support, support_in_queries
 from terrashot.errors import ConfigError, DataError
+from terrashot.tasks.of_data import taxonomy_of
 from terrashot.tasks.settings.runs import LoggedSettings, TileSettings
-from terrashot.tasks.task import Task, taxonomy_of
+from terrashot.tasks.task import Task
 
 _MOST = 5
 

@@ -10,9 +10,10 @@ from terrashot.app.run.build import device_count, resolve_accelerator
 from terrashot.app.tasks.registry import find_task
 from terrashot.data.label_codes import LabelCodes
 from terrashot.errors import ConfigError
+from terrashot.tasks.of_data import names_classes, taxonomy_of
 from terrashot.tasks.settings.data import TrainingData
 from terrashot.tasks.settings.runs import RunSettings, TileSettings
-from terrashot.tasks.task import Task, names_classes, taxonomy_of
+from terrashot.tasks.task import Task
 
 
 def check_settings(settings: RunSettings) -> None:

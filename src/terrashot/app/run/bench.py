@@ -12,15 +12,16 @@ from terrashot.data.imagery import Imagery
 from terrashot.errors import CheckpointError, ConfigError
 from terrashot.image_spec import ImageSpec
 from terrashot.model.stage1_file import find_checkpoint, load_base_spec
+from terrashot.tasks.bench import FinishedRun
+from terrashot.tasks.of_data import training_images
 from terrashot.tasks.settings.data import TrainingData
 from terrashot.tasks.settings.runs import LoggedSettings, RunSettings, TileSettings
-from terrashot.tasks.task import FinishedRun, training_images
 
 STAGE1 = "base_segmentation"
 
 
 class SettingsBench:
-    """See ``terrashot.tasks.task.Bench``.
+    """See ``terrashot.tasks.bench.Bench``.
 
     Args:
         settings: Of the run.

@@ -18,11 +18,11 @@ from terrashot.files import file_digest
 from terrashot.image_spec import ImageSpec
 from terrashot.model.precision import resolve_precision
 from terrashot.networks.segmenter import Segmenter
+from terrashot.tasks.of_data import taxonomy_of
 from terrashot.tasks.optimization import OptimizationPlan
 from terrashot.tasks.settings.data import TrainingData
 from terrashot.tasks.settings.groups import TrainerSettings, TrainingStrategy
 from terrashot.tasks.settings.runs import OptimizedSettings, RunSettings, TileSettings
-from terrashot.tasks.task import taxonomy_of
 
 
 def loader_options(settings: TileSettings) -> dict[str, Any]:

@@ -45,7 +45,7 @@ from terrashot.taxonomy import Taxonomy
 
 
 class FolderRun(SettingsBench):
-    """See ``terrashot.tasks.task.Run``.
+    """See ``terrashot.tasks.bench.Run``.
 
     Args:
         settings: Of the run, checked.

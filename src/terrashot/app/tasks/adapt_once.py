@@ -25,10 +25,11 @@ from terrashot.app.tasks.scene_input import (
     unlabelled_tiles,
 )
 from terrashot.errors import ConfigError
+from terrashot.tasks.bench import Bench, Run
+from terrashot.tasks.of_data import taxonomy_of
 from terrashot.tasks.scenes import SCENES
 from terrashot.tasks.settings.field import setting
 from terrashot.tasks.settings.runs import StageTwoSettings
-from terrashot.tasks.task import Bench, Run, taxonomy_of
 
 if TYPE_CHECKING:
     from terrashot.data.datamodule import FewShotDataModule

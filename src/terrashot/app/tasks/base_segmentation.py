@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from terrashot.errors import ConfigError
 from terrashot.tasks.augmentation import build_augmentation
+from terrashot.tasks.bench import Bench, Run
+from terrashot.tasks.of_data import crop_of, following_data, taxonomy_of
 from terrashot.tasks.scenes import SCENES, name_classes, scene_source
 from terrashot.tasks.settings.data import CropData, SceneSettings
 from terrashot.tasks.settings.field import REQUIRED, setting
 from terrashot.tasks.settings.groups import CallbackSettings
 from terrashot.tasks.settings.runs import TrainingSettings
-from terrashot.tasks.task import Bench, Run, Task, crop_of, following_data, taxonomy_of
+from terrashot.tasks.task import Task
 
 if TYPE_CHECKING:
     from terrashot.data.datamodule import FewShotDataModule

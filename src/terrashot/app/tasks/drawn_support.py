@@ -5,9 +5,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from terrashot.errors import ConfigError
+from terrashot.tasks.bench import Bench, Run
+from terrashot.tasks.of_data import names_classes, taxonomy_of
 from terrashot.tasks.settings.field import setting
 from terrashot.tasks.settings.runs import StageTwoSettings
-from terrashot.tasks.task import Bench, Run, names_classes, taxonomy_of
 
 if TYPE_CHECKING:
     from terrashot.data.labels.layer import Layer

@@ -27,10 +27,11 @@ from terrashot.mapping.postprocess.chain import PostProcess
 from terrashot.mapping.postprocess.rule import Size
 from terrashot.reporting.class_table import class_table
 from terrashot.reporting.rule_table import rule_table
+from terrashot.tasks.bench import Bench, Run
 from terrashot.tasks.novel_adaptation import AdaptationResult
+from terrashot.tasks.of_data import taxonomy_of
 from terrashot.tasks.query_counts import QueryStore, average_transition
 from terrashot.tasks.settings.runs import StageTwoSettings
-from terrashot.tasks.task import Bench, Run, taxonomy_of
 from terrashot.taxonomy import Taxonomy
 
 

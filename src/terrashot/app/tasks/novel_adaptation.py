@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from terrashot.errors import ConfigError
 from terrashot.model.method_settings import PARTS
+from terrashot.tasks.bench import Bench, Run
+from terrashot.tasks.of_data import check_novel_classes, taxonomy_of
 from terrashot.tasks.settings.runs import StageTwoSettings
-from terrashot.tasks.task import Bench, Run, Task, check_novel_classes, taxonomy_of
+from terrashot.tasks.task import Task
 
 if TYPE_CHECKING:
     from terrashot.adaptation.joint import JointSelfTraining

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from terrashot.app.tasks.drawn_support import QUERIES
 from terrashot.app.tasks.novel_adaptation import build_joint, uses_query
 from terrashot.errors import ConfigError
+from terrashot.tasks.bench import Bench
 from terrashot.tasks.settings.field import setting
-from terrashot.tasks.task import Bench
 
 if TYPE_CHECKING:
     from terrashot.adaptation.joint import JointSelfTraining

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from terrashot.app.tasks.scene_input import InputSettings
 from terrashot.errors import CheckpointError, ConfigError, DataError
+from terrashot.tasks.bench import Bench, Run
 from terrashot.tasks.settings.field import setting
 from terrashot.tasks.settings.runs import RunSettings
-from terrashot.tasks.task import Bench, Run, Task
+from terrashot.tasks.task import Task
 
 if TYPE_CHECKING:
     from terrashot.data.remote.address import RasterPath

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from terrashot.errors import ConfigError, DataError
 from terrashot.tasks.augmentation import build_augmentation
+from terrashot.tasks.bench import Bench, Run
+from terrashot.tasks.of_data import following_data
 from terrashot.tasks.settings.data import TrainingData
 from terrashot.tasks.settings.field import REQUIRED, setting
 from terrashot.tasks.settings.groups import WatchedTraining
 from terrashot.tasks.settings.runs import TrainingSettings
-from terrashot.tasks.task import Bench, Run, Task, following_data
+from terrashot.tasks.task import Task
 
 if TYPE_CHECKING:
     from terrashot.data.layout import FewShotLayout

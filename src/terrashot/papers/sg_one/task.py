@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from terrashot.papers.sg_one.settings import SGOneSettings
 from terrashot.tasks.augmentation import build_augmentation
-from terrashot.tasks.task import Bench, Run, Task, check_novel_classes, crop_of, taxonomy_of
+from terrashot.tasks.bench import Bench, Run
+from terrashot.tasks.of_data import check_novel_classes, crop_of, taxonomy_of
+from terrashot.tasks.task import Task
 
 if TYPE_CHECKING:
     from terrashot.papers.sg_one.episodes.datamodule import EpisodeDataModule

@@ -13,7 +13,8 @@ from terrashot.papers.simtrans.sim_net_run import (
     start_window_encoder,
     train_sim_net,
 )
-from terrashot.tasks.task import Bench, Run, Task
+from terrashot.tasks.bench import Bench, Run
+from terrashot.tasks.task import Task
 
 
 class ImageSimNetTask(Task[ImageSimNetSettings]):

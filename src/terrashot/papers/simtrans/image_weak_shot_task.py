@@ -26,7 +26,8 @@ from terrashot.papers.simtrans.weak_shot_run import (
     save_weights_figure,
     unit_weights,
 )
-from terrashot.tasks.task import Bench, Run, Task
+from terrashot.tasks.bench import Bench, Run
+from terrashot.tasks.task import Task
 
 if TYPE_CHECKING:
     from terrashot.papers.simtrans.folders.image_sets import ImageSets

@@ -11,7 +11,7 @@ from terrashot.papers.simtrans.settings import (
     PairSettings,
     SimNetSettings,
 )
-from terrashot.tasks.task import Run
+from terrashot.tasks.bench import Run
 
 if TYPE_CHECKING:
     from terrashot.papers.simtrans.network.sim_net import SimNet
@@ -162,7 +162,7 @@ def _report(
     from terrashot.papers.simtrans.figures.pair_figure import pair_figure
     from terrashot.papers.simtrans.figures.value_table import value_table
     from terrashot.reporting.figures import figure_to_array, save_figure
-    from terrashot.tasks.task import following_data
+    from terrashot.tasks.of_data import following_data
 
     scores, options = module.scores, settings.units
     every = [class_names[i] for i in scores.classes]

@@ -13,7 +13,9 @@ from terrashot.papers.simtrans.sim_net_run import (
     start_window_encoder,
     train_sim_net,
 )
-from terrashot.tasks.task import Bench, Run, Task, taxonomy_of
+from terrashot.tasks.bench import Bench, Run
+from terrashot.tasks.of_data import taxonomy_of
+from terrashot.tasks.task import Task
 
 if TYPE_CHECKING:
     from terrashot.papers.simtrans.patches.pair_units import PairUnits

@@ -11,7 +11,7 @@ from terrashot.papers.simtrans.weak_shot_options import (
     is_alternate,
     weighting_of,
 )
-from terrashot.tasks.task import Run
+from terrashot.tasks.bench import Run
 
 if TYPE_CHECKING:
     import numpy as np

@@ -24,7 +24,9 @@ from terrashot.papers.simtrans.weak_shot_run import (
     save_weights_figure,
     unit_weights,
 )
-from terrashot.tasks.task import Bench, Run, Task, check_novel_classes
+from terrashot.tasks.bench import Bench, Run
+from terrashot.tasks.of_data import check_novel_classes
+from terrashot.tasks.task import Task
 
 if TYPE_CHECKING:
     from terrashot.papers.simtrans.network.sim_net import TrainedSimNet

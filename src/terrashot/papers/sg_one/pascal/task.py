@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 from terrashot.errors import ConfigError
 from terrashot.papers.sg_one.pascal.settings import FoldSettings
 from terrashot.tasks.augmentation import build_augmentation
-from terrashot.tasks.task import Bench, Run, Task, crop_of, taxonomy_of
+from terrashot.tasks.bench import Bench, Run
+from terrashot.tasks.of_data import crop_of, taxonomy_of
+from terrashot.tasks.task import Task
 
 if TYPE_CHECKING:
     from terrashot.papers.sg_one.pascal.datamodule import FoldDataModule

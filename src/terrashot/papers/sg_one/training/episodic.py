@@ -23,8 +23,9 @@ from terrashot.papers.sg_one.network.network import SGOneNetwork
 from terrashot.papers.sg_one.settings import EpisodicSettings
 from terrashot.papers.sg_one.training.optimizer import FAITHFUL, FaithfulPlan
 from terrashot.papers.sg_one.training.segmentation import SGOneSegmentation
+from terrashot.tasks.bench import Bench, Run
+from terrashot.tasks.of_data import crop_of
 from terrashot.tasks.optimization import OptimizationPlan
-from terrashot.tasks.task import Bench, Run, crop_of
 
 
 def check_episodic(settings: EpisodicSettings, bench: Bench) -> None:

@@ -6,8 +6,8 @@ from terrashot.errors import CheckpointError
 from terrashot.files import file_digest
 from terrashot.model.stage1_file import find_checkpoint
 from terrashot.papers.simtrans.network.sim_net import PIXELS, load_sim_net
+from terrashot.tasks.bench import Bench
 from terrashot.tasks.settings.runs import LoggedSettings
-from terrashot.tasks.task import Bench
 
 TASK = "sim_net"
 

@@ -10,7 +10,7 @@ from terrashot.papers.simtrans.bridges.find_sim_net import pixel_sim_net
 from terrashot.papers.simtrans.network.sim_net import PIXELS, load_sim_net
 from terrashot.similarity.estimator import FeatureBank, as_shares, present_classes
 from terrashot.similarity.options import checked_temperature
-from terrashot.tasks.task import Bench
+from terrashot.tasks.bench import Bench
 
 
 class SimNetSimilarity:
@@ -50,7 +50,7 @@ class SimNetSimilarity:
 
     @classmethod
     def find_file(cls, given: str | None, bench: Bench) -> Path:
-        """The SimNet that fits the run; see ``terrashot.tasks.task.PartOfFile``."""
+        """The SimNet that fits the run; see ``terrashot.tasks.bench.PartOfFile``."""
         return pixel_sim_net(bench, given)
 
     @torch.no_grad()

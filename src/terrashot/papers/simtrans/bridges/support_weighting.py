@@ -11,7 +11,7 @@ from terrashot.papers.simtrans.bridges.find_sim_net import pixel_sim_net
 from terrashot.papers.simtrans.network.sim_net import PIXELS, load_sim_net
 from terrashot.papers.simtrans.training.sample_weights import less_base, mean_one, positive
 from terrashot.ranges import check_range
-from terrashot.tasks.task import Bench
+from terrashot.tasks.bench import Bench
 
 
 class SimNetWeighting:
@@ -65,7 +65,7 @@ class SimNetWeighting:
 
     @classmethod
     def find_file(cls, given: str | None, bench: Bench) -> Path:
-        """The SimNet that fits the run; see ``terrashot.tasks.task.PartOfFile``."""
+        """The SimNet that fits the run; see ``terrashot.tasks.bench.PartOfFile``."""
         return pixel_sim_net(bench, given)
 
     @torch.no_grad()

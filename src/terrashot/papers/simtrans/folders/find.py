@@ -6,7 +6,7 @@ from terrashot.errors import CheckpointError
 from terrashot.model.stage1_file import find_checkpoint
 from terrashot.papers.simtrans.folders.image_sets import ImageSets
 from terrashot.papers.simtrans.settings import ImageWeakShotSettings
-from terrashot.tasks.task import Bench
+from terrashot.tasks.bench import Bench
 
 TASK = "image_sim_net"
 

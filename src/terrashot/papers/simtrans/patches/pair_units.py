@@ -25,7 +25,7 @@ from terrashot.papers.simtrans.patches.units import UnitSet, held_out_classes
 from terrashot.papers.simtrans.patches.vectors import VectorDataset
 from terrashot.papers.simtrans.settings import SimNetSettings, UnitSettings, WindowTaskSettings
 from terrashot.tasks.augmentation import build_augmentation
-from terrashot.tasks.task import Run
+from terrashot.tasks.bench import Run
 from terrashot.taxonomy import Taxonomy
 
 _ANCHORS = 64
