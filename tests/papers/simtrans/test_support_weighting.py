@@ -131,6 +131,19 @@ def test_the_same_seed_gives_the_same_weights(sim_net):
     assert not torch.equal(weights[0], weights[2])
 
 
+def test_of_features_with_stages_beside_it_compares_the_decoders_map(sim_net):
+    features, labels = scene(tiles=2)
+    wider = [torch.cat([f, 9 * torch.rand(3, *f.shape[1:])]) for f in features]
+    weighting = SimNetWeighting(sim_net, anchors=8)
+    alone = weighting.weigh(SupportPixels(features, labels, 3, 2))
+    beside = weighting.weigh(SupportPixels(wider, labels, 3, 2, parts=(CHANNELS, 3)))
+    for one, other in zip(alone.blocks, beside.blocks, strict=True):
+        assert other.pixels.shape[0] == CHANNELS + 3
+        assert (one.weights is None) == (other.weights is None)
+        if one.weights is not None:
+            torch.testing.assert_close(one.weights, other.weights)
+
+
 @pytest.mark.parametrize(
     "bad", [{"anchors": 0}, {"minimum": 2.0}, {"maximum": 0.5}, {"rescale": "exp"}]
 )

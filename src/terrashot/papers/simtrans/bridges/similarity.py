@@ -65,8 +65,9 @@ class SimNetSimilarity:
             raise CheckpointError(
                 f"similarity: the SimNet {self.trained.path} compares features of length "
                 f"{network.head.channels}, but those of the stage-1 network have "
-                f"{novel.sums.shape[1]}. Train it on this network: python run.py "
-                "experiment=simnet units=pixels checkpoint=..."
+                f"{novel.sums.shape[1]}. Train it on this network (python run.py "
+                "experiment=simnet units=pixels checkpoint=...), and set "
+                "adaptation.features=decoder: it compares the decoder's map."
             )
         present = present_classes(base)
         own = [self._drawn(base, i) for i, there in enumerate(present.tolist()) if there]

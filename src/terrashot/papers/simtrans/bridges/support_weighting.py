@@ -70,17 +70,17 @@ class SimNetWeighting:
 
     @torch.no_grad()
     def weigh(self, support: SupportPixels, seed: int = 0) -> SupportPixels:
-        """See ``SupportWeighting``.
+        """See ``SupportWeighting``; of features with several parts the decoder's map is compared.
 
         Raises:
             CheckpointError: the SimNet was trained on features of another length.
         """
         self._network = self.trained.network.to(support.like.device)
         channels = self._network.head.channels
-        if channels != support.channels:
+        if channels != support.parts[0]:
             raise CheckpointError(
                 f"support_weighting: the SimNet {self.trained.path} compares features of length "
-                f"{channels}, but those of the stage-1 network have {support.channels}. Train it "
+                f"{channels}, but those of the stage-1 network have {support.parts[0]}. Train it "
                 "on this network: python run.py experiment=simnet units=pixels checkpoint=..."
             )
         weights: dict[tuple[int, int | None], Tensor] = {}
@@ -92,7 +92,7 @@ class SimNetWeighting:
     def _of_class(self, support: SupportPixels, label: int, seed: int) -> Tensor:
         """Weights ``[n]`` of the mask pixels of a class."""
         blocks = [b.pixels for b in support.blocks if (b.label, b.tile_class) == (label, label)]
-        pixels = torch.cat([b.T.float() for b in blocks])  # [n, C]
+        pixels = torch.cat([b[: support.parts[0]].T.float() for b in blocks])  # [n, C]
         tiles = support.tiles_of(label, label).to(pixels.device)
         generator = torch.Generator().manual_seed(seed)
         numbers = tiles.unique().tolist()
