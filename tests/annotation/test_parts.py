@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+import rasterio
 import torch
 from tests.fixtures.ground import UTM, grid
 
@@ -80,6 +81,18 @@ def test_pixels_without_data_have_no_class(network, write_raster):
     assert (ids[:, 50:] == 255).all()
     assert (ids[:, :50] < 3).all()
     assert confidence[:, 50:].max() == 0
+
+
+def test_a_large_scene_without_overviews_says_how_to_make_them(write_raster, monkeypatch):
+    path = write_raster("my city.tif", np.full((3, 64, 64), 90, np.uint8))
+    assert ScenePicture(inspect_scene(path)).advice == ""
+    monkeypatch.setattr("terrashot.annotation.picture._LARGE", 1000)
+    advice = ScenePicture(inspect_scene(path)).advice
+    assert "64 x 64 pixels and no overviews" in advice
+    assert f"`gdaladdo -ro '{path}'`" in advice
+    with rasterio.open(path, "r+") as target:
+        target.build_overviews([2])
+    assert ScenePicture(inspect_scene(path)).advice == ""
 
 
 def test_a_large_scene_is_shown_from_a_small_picture(write_raster):

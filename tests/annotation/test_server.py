@@ -46,7 +46,8 @@ def draw(client, stroke, name="pool", **more):
 
 def test_a_session_from_the_first_stroke_to_the_map(client):
     found = client.get("/api/session").json()
-    assert found["scenes"] == [{"name": "city.tif", "height": 150, "width": 200, "lowest": 0}]
+    scene = {"name": "city.tif", "height": 150, "width": 200, "lowest": 0, "advice": ""}
+    assert found["scenes"] == [scene]
     assert [c["name"] for c in found["classes"]] == ["background", "tree", "road", "pool"]
     assert found["head"]["number"] == 0
     drawn = draw(client, box(30, 20, 90, 60)).json()

@@ -14,6 +14,7 @@ from terrashot.annotation.teacher import Teaching
 from terrashot.data.labels.layer import read_layer
 from terrashot.errors import ConfigError, DataError
 from terrashot.mapping.scene import inspect_scene
+from terrashot.model.model import load
 
 
 def draw(session, stroke, name="pool", scene=0):
@@ -92,7 +93,8 @@ def test_labels_of_known_classes_alone_teach_nothing_and_say_so(session):
 
 def test_finish_writes_what_the_overlay_showed(open_session, base, scene_file, tmp_path):
     session = open_session(side=128, margin=128)  # the network sees as much as in a map
-    session.store.add_class(session.store.version, "pool")
+    session.store.add_class(session.store.version, "pool", "#0102fe")
+    session.store.add_class(session.store.version, "nothing drawn", "#0102ff")
     draw(session, box(30, 20, 90, 60))
     shown = whole_after(session)
     sources = Sources(tmp_path / "stage1.ckpt", str(scene_file), tmp_path / "out")
@@ -106,6 +108,8 @@ def test_finish_writes_what_the_overlay_showed(open_session, base, scene_file, t
     assert told[-1] == ("mapping", 1.0)
     with rasterio.open(tmp_path / "out/maps/city.tif") as source:
         mapped = source.read(1)
+    made = load(tmp_path / "out/adapted.ckpt").taxonomy.novel
+    assert [(c.name, c.color) for c in made] == [("pool", "#0102fe")]
     # Only in the map are four views averaged; the network is one of random weights.
     assert (mapped == shown).mean() > 0.85
     assert (mapped[25:55, 35:85] == 3).mean() > 0.9

@@ -135,7 +135,7 @@ def test_the_commands_make_the_same_model_again(stage1, scene, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     model, teaching = load(stage1), Teaching(window=64)
     store = LabelStore(tmp_path / "my city.gpkg", model.taxonomy.classes, UTM)
-    store.add_class(store.version, "pool, deep")
+    store.add_class(store.version, "pool, deep", "#0102fe")
     for name, shape in {"pool, deep": (5, 5, 30, 30), "road": (50, 5, 90, 40)}.items():
         store.draw(store.version, name, on_ground(shapely.box(*shape)), "rectangle")
     sources = Sources(stage1, str(scene), tmp_path / "out")
@@ -147,6 +147,7 @@ def test_the_commands_make_the_same_model_again(stage1, scene, tmp_path, monkeyp
     first, second = (
         load_adapted_model(tmp_path / "out" / part / FILE_NAME) for part in ("", "again")
     )
-    assert first.taxonomy.names == second.taxonomy.names
+    assert first.taxonomy == second.taxonomy
+    assert first.taxonomy.novel[0].color == "#0102fe"
     for name, value in first.state_dict().items():
         torch.testing.assert_close(value, second.state_dict()[name])

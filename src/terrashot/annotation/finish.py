@@ -77,13 +77,9 @@ def finish(
         DataError: likewise.
     """
     tell("adapting", 0.0)
-    names = model.taxonomy.names
-    colors = {c.name: c.color for c in store.classes if not c.is_base}
-    drawn = {label.name for label in store.labels} - set(names)
     adapted = model.adapt(
         store.path,
         teaching.method,
-        colors={name: color for name, color in colors.items() if name in drawn},
         seed=teaching.seed,
         images=sources.scenes,
         bands=sources.bands,

@@ -12,10 +12,11 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.crs import CRS
 
 from terrashot.annotation.geometry_blob import add_index_functions
+from terrashot.data.labels.colors import CLASSES
 from terrashot.errors import ConfigError, DataError, one_line
 
 LAYER = "labels"
-CLASSES, HISTORY = "terrashot_classes", "terrashot_history"
+HISTORY = "terrashot_history"
 _OWN_COLUMNS = {"author": "TEXT", "time": "DATETIME", "tool": "TEXT"}
 _KINDS = ("POLYGON", "MULTIPOLYGON", "GEOMETRY", "CURVEPOLYGON")
 _WAIT = 5.0

@@ -1,6 +1,7 @@
 """The scene as a person sees it, in square pictures of every zoom."""
 
 import io
+import shlex
 import threading
 
 import numpy as np
@@ -9,12 +10,15 @@ from PIL import Image
 from rasterio.windows import Window
 
 from terrashot.data.raster import read_pixels, sample_pixels
+from terrashot.data.remote.address import RemoteFile
 from terrashot.data.remote.patience import patiently
 from terrashot.image_spec import as_unit
 from terrashot.mapping.scene import Scene, opened
 
 SIDE = 256
 """Of a tile in pixels of the screen."""
+_LARGE = 2**26
+"""Pixels of a scene that takes seconds to read."""
 _SMALL = 2048
 """Longer side of the picture that tiles of the whole scene are cut from."""
 
@@ -26,10 +30,14 @@ class ScenePicture:
 
     Args:
         scene: The scene.
+
+    Attributes:
+        advice: What makes a slow scene a quick one; empty where it is quick.
     """
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
+        self.advice = _advice(scene)
         self._lock = threading.Lock()
         self._stretch: tuple[float, float] | None = None
         self._small: tuple[np.ndarray, np.ndarray] | None = None
@@ -100,6 +108,26 @@ class ScenePicture:
         raw, valid = patiently(read)
         image = as_unit(torch.from_numpy(scene.spec.pixels(raw)))
         return scene.spec.picture(image, self._stretch), valid
+
+
+def _advice(scene: Scene) -> str:
+    """How to make overviews of a large scene that has none: nothing is written beside it unasked.
+
+    Raises:
+        DataError: the scene can't be opened.
+    """
+    if scene.pixels <= _LARGE:
+        return ""
+    with opened(scene.path) as source:
+        if source.overviews(scene.raster.bands[0]):
+            return ""
+    found = (
+        f"{scene.path} has {scene.width} x {scene.height} pixels and no overviews, so its first "
+        "picture takes as long as reading all of it."
+    )
+    if isinstance(scene.path, RemoteFile):
+        return found
+    return f"{found} `gdaladdo -ro {shlex.quote(str(scene.path))}` makes them, in a file beside it."
 
 
 def _encoded(colors: np.ndarray, valid: np.ndarray) -> bytes:

@@ -121,20 +121,25 @@ class PlacesToGo:
             known = {cell: blocks for cell, blocks in self._blocks.items() if len(blocks.middles)}
         if not known or network.num_classes < 2:
             return []
-        features = torch.cat([blocks.features for blocks in known.values()], dim=1).float()
-        middles = np.concatenate([blocks.middles for blocks in known.values()])
+        blocks = list(known.values())
+        middles = np.concatenate([b.middles for b in blocks])
         scenes = np.concatenate([np.full(len(b.middles), c.scene) for c, b in known.items()])
-        device = network.segmenter.head.weight.device
-        logits = network.head(features.to(device)[None, :, :, None])[0, :, :, 0].float()
-        top, which = logits.softmax(dim=0).topk(2, dim=0)
-        doubt = (1 - (top[0] - top[1])).cpu().numpy()
+        # A cell at a time: all blocks of a large scene in float32 would take a gigabyte.
+        asked = [_two_likeliest(b.features, network) for b in blocks]
+        doubt = np.concatenate([1 - margin for margin, _ in asked])
+        pair = np.concatenate([which for _, which in asked], axis=1)
         doubt[_covered(middles, scenes, labelled)] = -1.0
         first = np.argsort(-doubt, kind="stable")[:_CANDIDATES]
         first = first[doubt[first] >= 0]
-        chosen = _unlike(
-            features[:, torch.from_numpy(first)], doubt[first], middles[first], scenes[first], count
-        )
-        names, pair = network.taxonomy.names, which.cpu().numpy()
+        ends = np.cumsum([len(b.middles) for b in blocks])
+        cells = np.searchsorted(ends, first, side="right")
+        # From the end of its cell, so a negative column.
+        own = [blocks[c].features[:, i - ends[c]] for c, i in zip(cells, first, strict=True)]
+        if not own:
+            return []
+        features = torch.stack(own, dim=1).float()
+        chosen = _unlike(features, doubt[first], middles[first], scenes[first], count)
+        names = network.taxonomy.names
         return [
             PlaceToGo(
                 int(scenes[i]), int(middles[i, 0]), int(middles[i, 1]), float(doubt[i]),
@@ -145,6 +150,14 @@ class PlacesToGo:
 
 
 _NONE = np.empty((0, 2), dtype=np.int64)
+
+
+def _two_likeliest(features: Tensor, network: AdaptedModel) -> tuple[np.ndarray, np.ndarray]:
+    """The margin between the two likeliest classes of blocks [n], and their ids [2, n]."""
+    device = network.segmenter.head.weight.device
+    logits = network.head(features.to(device).float()[None, :, :, None])[0, :, :, 0].float()
+    top, which = logits.softmax(dim=0).topk(2, dim=0)
+    return (top[0] - top[1]).cpu().numpy(), which.cpu().numpy()
 
 
 def _covered(
@@ -168,8 +181,6 @@ def _unlike(
     features: Tensor, doubt: np.ndarray, middles: np.ndarray, scenes: np.ndarray, count: int
 ) -> list[int]:
     """Places one after the other, each in doubt and unlike all before it, with some way between."""
-    if not len(doubt):
-        return []
     centred = features - features.mean(dim=1, keepdim=True)
     unit = functional.normalize(centred, dim=0)
     alike = np.zeros(len(doubt))

@@ -14,12 +14,12 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from terrashot.annotation.edited import Edited
 from terrashot.annotation.errors import RefusedError, StaleError, UnsavedError
 from terrashot.annotation.finish import Finisher
 from terrashot.annotation.guard import Guard
 from terrashot.annotation.overlay import Cell
 from terrashot.annotation.session import Head, Session
-from terrashot.annotation.store import Edited
 from terrashot.errors import TerrashotError
 
 PAGE = Path(__file__).resolve().parent / "page"
@@ -85,6 +85,7 @@ class _Api:
                 "height": scene.height,
                 "width": scene.width,
                 "lowest": picture.lowest,
+                "advice": picture.advice,
             }
             for scene, picture in zip(session.scenes, session.pictures, strict=True)
         ]

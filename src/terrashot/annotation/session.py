@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import shapely
 
+from terrashot.annotation.edited import Edited
 from terrashot.annotation.errors import RefusedError
 from terrashot.annotation.feature_memory import FeatureMemory
 from terrashot.annotation.label_rows import Label
 from terrashot.annotation.overlay import Cell, Overlay
 from terrashot.annotation.picture import ScenePicture
 from terrashot.annotation.places import PlacesToGo, PlaceToGo
-from terrashot.annotation.store import Edited, LabelStore
+from terrashot.annotation.store import LabelStore
 from terrashot.annotation.strokes import as_polygon
 from terrashot.annotation.teacher import Taught, Teacher, Teaching
 from terrashot.annotation.turns import Rank, Turns

@@ -3,33 +3,19 @@
 import getpass
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
 from terrashot.annotation.classes import PageClass, check_color, clean_name, free_color
+from terrashot.annotation.edited import Edited
 from terrashot.annotation.errors import RefusedError, StaleError
-from terrashot.annotation.geopackage import CLASSES, open_layer
+from terrashot.annotation.geopackage import open_layer
 from terrashot.annotation.journal import Change, Journal, Row
 from terrashot.annotation.label_rows import Label, LabelRows, polygons
+from terrashot.data.labels.colors import CLASSES
 from terrashot.taxonomy import PALETTE, LandClass
-
-
-@dataclass(frozen=True)
-class Edited:
-    """What an edit has changed.
-
-    Args:
-        name: What was done, in a word or two.
-        gone: Rows that are no more.
-        labels: Labels that are new or other than before.
-    """
-
-    name: str
-    gone: Sequence[int]
-    labels: Sequence[Label]
 
 
 class LabelStore:

@@ -172,7 +172,8 @@ def drawn_taxonomy(
         known: The network's classes.
         layer: Novel classes, in the order of their names, and objects that correct known ones.
         like: Where it has the same classes, it is taken as it is: its order, its colours.
-        colors: ``#rrggbb`` by name; a class without one gets the next of a palette.
+        colors: ``#rrggbb`` by name; a class without one keeps that of its file, or gets the next
+            of a palette.
 
     Raises:
         ConfigError: see ``with_novel``.
@@ -190,7 +191,8 @@ def drawn_taxonomy(
         and sorted(c.name for c in like.novel) == names
     ):
         return like
-    return with_novel(known, names, colors or {})
+    own = {name: color for name, color in layer.colors.items() if name in names}
+    return with_novel(known, names, {**own, **(colors or {})})
 
 
 def _called(source: Any, layer: str | None) -> str:  # noqa: ANN401 - a path, or like a GeoDataFrame

@@ -52,3 +52,14 @@ def test_every_object_is_in_a_window_and_there_are_few(seed):
     for shape in shapes:
         assert any(p.box.covers(shape) for p in places)
     assert len(places) <= 30  # a grid of windows without overlap would need 16
+
+
+def test_windows_stay_as_they_are_when_something_is_drawn_beside():
+    first, second = box(130, 140, 150, 150), box(170, 130, 190, 150)
+    alone = places_around(np.array([first]), 400, 400, 100)
+    assert alone == [Place(100, 100, 100, 100)]  # of four, the one that has it in its middle
+    assert places_around(np.array([first, second]), 400, 400, 100) == alone
+    elsewhere = places_around(np.array([first, box(300, 300, 320, 320)]), 400, 400, 100)
+    assert alone[0] in elsewhere
+    large = places_around(np.array([box(30, 30, 120, 95)]), 400, 400, 100)
+    assert large == [Place(0, 25, 100, 100)]  # too large for a multiple of 50 across

@@ -17,6 +17,7 @@ from terrashot.tasks.task import Task
 if TYPE_CHECKING:
     from terrashot.annotation.session import Session
     from terrashot.annotation.teacher import Teaching
+    from terrashot.image_spec import ImageSpec
     from terrashot.mapping.scene import Scene
 
 _ANY = ("0.0.0.0", "::")
@@ -95,7 +96,7 @@ class AnnotationTask(Task[AnnotationSettings]):
                 "input=SCENES labels=FILE.gpkg."
             )
         method_settings(settings.annotate.method)
-        _scenes(settings)
+        _scenes(settings, _stage1_spec(_checkpoint(settings)))
 
     def metrics(self, settings: AnnotationSettings) -> list[str]:
         """None: nothing is scored."""
@@ -122,6 +123,9 @@ class AnnotationTask(Task[AnnotationSettings]):
 
         page = settings.annotate
         session, teaching = open_session(settings, run)
+        for picture in session.pictures:
+            if picture.advice:
+                run.say(picture.advice, style="yellow")
         sources = Sources(
             _checkpoint(settings),
             str(settings.input.path),
@@ -175,7 +179,7 @@ def open_session(settings: AnnotationSettings, run: Run) -> "tuple[Session, Teac
 
     page = settings.annotate
     model = load(_checkpoint(settings), run.device)
-    scenes = _scenes(settings)
+    scenes = _scenes(settings, model.imagery)
     teaching = Teaching(page.method, page.window, page.sure, settings.seed)
     store = LabelStore(
         Path(str(settings.labels.path)),
@@ -199,30 +203,39 @@ def _checkpoint(settings: AnnotationSettings) -> Path:
     return find_model_file(settings.checkpoint, Path(settings.paths.logs))
 
 
-def _scenes(settings: AnnotationSettings) -> "list[Scene]":
+def _stage1_spec(file: Path) -> "ImageSpec":
+    """The images that the network takes; its weights are left for ``run``.
+
+    Raises:
+        CheckpointError: no checkpoint, or the network has learned novel classes already.
+    """
+    from terrashot.model.adapted_file import load_adapted_model
+    from terrashot.model.checkpoints import ADAPTED, STAGE1, kind_of
+    from terrashot.model.stage1_file import load_base_spec
+
+    if kind_of(file, (STAGE1, ADAPTED)) == STAGE1:
+        return load_base_spec(file)
+    learned = ", ".join(c.name for c in load_adapted_model(file).taxonomy.novel)
+    raise CheckpointError(
+        f"{file} has learned {learned} already. The page teaches a stage-1 network, with the "
+        "labels of all new classes together: ckpt=logs/stage1/latest."
+    )
+
+
+def _scenes(settings: AnnotationSettings, spec: "ImageSpec") -> "list[Scene]":
     """The scenes, looked at.
 
     Raises:
-        CheckpointError: the network has learned novel classes already.
         ConfigError: scenes that do not go together.
         DataError: there is none, or one can't be read.
     """
     from terrashot.annotation.session import check_systems
     from terrashot.data.imagery import parse_scale
     from terrashot.mapping.checks import check_scenes
-    from terrashot.model.base_head import load_network
 
-    file = _checkpoint(settings)
-    network = load_network(file)
-    if network.taxonomy.novel:
-        raise CheckpointError(
-            f"{file} has learned {', '.join(c.name for c in network.taxonomy.novel)} already. The "
-            "page teaches a stage-1 network, with the labels of all new classes together: "
-            "ckpt=logs/stage1/latest."
-        )
     given = settings.input
     scale = parse_scale(given.scale, "input.scale")
-    scenes = check_scenes(str(given.path), network.spec, given.bands, scale)
+    scenes = check_scenes(str(given.path), spec, given.bands, scale)
     check_systems(scenes)
     return scenes
 

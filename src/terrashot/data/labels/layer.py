@@ -2,8 +2,8 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.crs import CRS
 
+from terrashot.data.labels.colors import class_colors
 from terrashot.data.labels.shapes import cleaned
 from terrashot.errors import DataError, one_line
 
@@ -31,6 +32,7 @@ class Layer:
         classes: The class of each of them [n]; empty words where no attribute was asked for.
         crs: Reference system; None where the layer names none.
         notes: What was mended or left out.
+        colors: ``#rrggbb`` of classes whose colour is known.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Layer:
     classes: np.ndarray
     crs: CRS | None
     notes: tuple[str, ...] = ()
+    colors: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -70,8 +73,9 @@ def read_layer(
     Raises:
         DataError: no such file, layer or attribute, or no object is left.
     """
+    colors: dict[str, str] = {}
     if isinstance(source, str | Path):
-        name, geometry, values, crs = _from_file(Path(source), attribute, layer, key)
+        name, geometry, values, crs, colors = _from_file(Path(source), attribute, layer, key)
     elif all(hasattr(source, part) for part in ("geometry", "crs", "columns")):
         name, geometry, values, crs = _from_frame(source, attribute, key)
     else:
@@ -92,13 +96,14 @@ def read_layer(
             f"{'; ' + '; '.join(notes) if notes else ''}). Draw at least one polygon, line or "
             "point, or name another layer."
         )
-    return Layer(name, shapes, rows, words[rows], crs, tuple(notes))
+    own = {name: color for name, color in colors.items() if name in words[rows]}
+    return Layer(name, shapes, rows, words[rows], crs, tuple(notes), own)
 
 
 def _from_file(
     path: Path, attribute: str | None, layer: str | None, key: str
-) -> tuple[str, np.ndarray, np.ndarray, CRS | None]:
-    """Name, geometries [n], values of the attribute [n] and reference system."""
+) -> tuple[str, np.ndarray, np.ndarray, CRS | None, dict[str, str]]:
+    """Name, geometries [n], values of the attribute [n], reference system, colours of classes."""
     if not path.exists():
         raise DataError(
             f"{key}={path}: there is no such file. Give a GeoPackage, GeoJSON, Shapefile or "
@@ -111,6 +116,7 @@ def _from_file(
         fields = [str(field) for field in pyogrio.read_info(path, layer=layer)["fields"]]
         wanted = [] if attribute is None else [_known(attribute, fields, f"{path}", key)]
         meta, _, wkb, columns = pyogrio.raw.read(path, layer=layer, columns=wanted)
+        colors = class_colors(path)
     except (DataSourceError, DataLayerError) as error:
         raise DataError(
             f"{key}={path} cannot be read as a vector file: {one_line(error)}. A whole "
@@ -122,7 +128,7 @@ def _from_file(
     values = columns[0] if wanted else np.full(count, "", dtype=object)
     crs = CRS.from_user_input(meta["crs"]) if meta["crs"] else None
     name = path.name if len(layers) == 1 else f"{path.name}:{layer}"
-    return name, geometry, values, crs
+    return name, geometry, values, crs, colors
 
 
 def _from_frame(

@@ -29,9 +29,11 @@ class Place:
 def places_around(shapes: np.ndarray, height: int, width: int, side: int) -> list[Place]:
     """Windows in which every shape can be seen, those near each other in the same one.
 
-    Windows have ``side`` pixels where the image is as large, and never reach beyond it. A shape
-    that is larger than a window is shown in pieces. The outcome depends on the shapes alone, not
-    on their order.
+    Windows have ``side`` pixels where the image is as large, never reach beyond it, and begin at
+    multiples of half a side unless a shape is too large for that: so most of them stay as they are
+    when something is drawn beside, and what the network has seen of them is known. A shape that is
+    larger than a window is shown in pieces. The outcome depends on the shapes alone, not on their
+    order.
 
     Args:
         shapes: Polygons in pixel coordinates (column, row).
@@ -43,18 +45,42 @@ def places_around(shapes: np.ndarray, height: int, width: int, side: int) -> lis
     boxes = _pieces(shapes, height, width, rows, columns)
     places = []
     while len(boxes):
-        left, top, right, bottom = _grouped(boxes, rows, columns)
-        place = Place(
-            top=min(max((top + bottom - rows) // 2, 0), height - rows),
-            left=min(max((left + right - columns) // 2, 0), width - columns),
-            height=rows,
-            width=columns,
+        left, top, right, bottom = (int(v) for v in boxes[0])
+        choice = [
+            Place(y, x, rows, columns)
+            for y in _starts(top, bottom, rows, height)
+            for x in _starts(left, right, columns, width)
+        ]
+        shown = [_shown(boxes, place) for place in choice]
+        # The one that shows most, and among these the one that has the first shape in its middle.
+        best = max(
+            range(len(choice)),
+            key=lambda i: (shown[i].sum(), -_off_middle(boxes[0], choice[i])),
         )
-        places.append(place)
-        shown = (boxes[:, 0] >= place.left) & (boxes[:, 2] <= place.left + columns)
-        shown &= (boxes[:, 1] >= place.top) & (boxes[:, 3] <= place.top + rows)
-        boxes = boxes[~shown]
+        places.append(choice[best])
+        boxes = boxes[~shown[best]]
     return places
+
+
+def _starts(first: int, last: int, side: int, length: int) -> list[int]:
+    """Where windows may begin that show all from ``first`` to ``last``, along a side."""
+    lattice = {min(start, length - side) for start in range(0, length, max(side // 2, 1))}
+    fitting = sorted(start for start in lattice if start <= first and last <= start + side)
+    return fitting or [min(max((first + last - side) // 2, 0), length - side)]
+
+
+def _shown(boxes: np.ndarray, place: Place) -> np.ndarray:
+    """Boxes [n] that lie wholly in a window."""
+    shown: np.ndarray = (boxes[:, 0] >= place.left) & (boxes[:, 2] <= place.left + place.width)
+    shown &= (boxes[:, 1] >= place.top) & (boxes[:, 3] <= place.top + place.height)
+    return shown
+
+
+def _off_middle(box: np.ndarray, place: Place) -> int:
+    """How far a box is from the middle of a window, in half pixels."""
+    left, top, right, bottom = (int(v) for v in box)
+    across = abs(left + right - 2 * place.left - place.width)
+    return max(across, abs(top + bottom - 2 * place.top - place.height))
 
 
 def _pieces(shapes: np.ndarray, height: int, width: int, rows: int, columns: int) -> np.ndarray:
@@ -79,15 +105,3 @@ def _pieces(shapes: np.ndarray, height: int, width: int, rows: int, columns: int
                     found.add((int(y0), int(x0), int(y1), int(x1)))
     boxes = np.array(sorted(found), dtype=np.int64).reshape(-1, 4)
     return boxes[:, [1, 0, 3, 2]]
-
-
-def _grouped(boxes: np.ndarray, rows: int, columns: int) -> tuple[int, int, int, int]:
-    """Extent of the first box and of all that fit into one window with it, the nearest first."""
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    order = np.argsort(np.abs(centres - centres[0]).max(axis=1), kind="stable")
-    left, top, right, bottom = (int(v) for v in boxes[0])
-    for x0, y0, x1, y1 in boxes[order]:
-        wider = (min(left, x0), min(top, y0), max(right, x1), max(bottom, y1))
-        if wider[2] - wider[0] <= columns and wider[3] - wider[1] <= rows:
-            left, top, right, bottom = (int(v) for v in wider)
-    return left, top, right, bottom

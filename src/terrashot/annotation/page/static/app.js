@@ -4,12 +4,12 @@ import { ClassList } from "./classes.js";
 import { byId, icon, make, toast } from "./dom.js";
 import { Drawing, TOOLS } from "./draw.js";
 import { setUpFinish } from "./finish.js";
+import { setUpKeys } from "./keys.js";
 import { Places } from "./places.js";
 import { SceneMap } from "./scene.js";
 
 const PAUSE = 500; // milliseconds after a stroke until it teaches
 const WATCH = 4000;
-const LOOK = 3000;
 
 const state = { scene: 0, version: "", head: -1, asked: 0, selected: null };
 const scene = new SceneMap("map");
@@ -90,6 +90,7 @@ async function open(index) {
   byId("scene").value = String(index);
   drawing.cancel();
   scene.open(index, session.scenes[index], session.cell);
+  if (session.scenes[index].advice) toast(session.scenes[index].advice, "note");
   scene.cells.on("unknownhead", async () => learned((await get("/api/session")).head));
   scene.cells.on("trouble", ({ error }) => toast(error.message));
   scene.cells.on("painted", ({ head }) => (byId("map").dataset.painted = head));
@@ -234,49 +235,6 @@ function fold() {
   clip();
 }
 
-const KEYS = [
-  ["1 … 9", "Choose a class"], ["A", "Add a class"], ["Enter", "Close the polygon"],
-  ["Backspace", "Take the last corner back"], ["Esc", "Drop what is being drawn"],
-  ["[ ]", "Narrower, wider brush"], ["Ctrl Z", "Undo"], ["Ctrl Shift Z", "Redo"],
-  ["Delete", "Remove the label that was clicked"], ["L", "Labels"], ["T", "Prediction"],
-  ["C", "Classes or confidence"], ["S", "Swipe"], ["N", "Next place"], ["0", "Whole scene"],
-  ["\\", "Panel"], ["Space", "Move while held"], ["?", "These keys"],
-];
-
-function press(event) {
-  const typing = event.target.closest("input:not([type=range], [type=checkbox], [type=radio]), select, dialog");
-  if (typing || event.altKey) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const control = event.ctrlKey || event.metaKey;
-  const onMap = byId("map").contains(document.activeElement); // Leaflet has seen to it then
-  const tool = TOOLS.find((t) => t.key === key);
-  const acts = {
-    a: () => classes.ask(), l: () => flip("show-labels"), t: () => flip("show-prediction"),
-    s: () => flip("show-swipe"), n: () => places.go(), 0: () => scene.whole(), "\\": fold,
-    "?": () => byId("keys").showModal(), "[": () => widen(drawing.width / 1.25 - 1),
-    "]": () => widen(drawing.width * 1.25 + 1), Enter: () => drawing.close(),
-    Backspace: () => drawing.back(), "+": () => onMap || scene.map.zoomIn(), "-": () => onMap || scene.map.zoomOut(),
-    Escape: () => drawing.cancel(),
-    Delete: () => state.selected !== null && edit({ act: "remove", keys: [state.selected] }),
-    c: () => {
-      document.querySelector("input[name=what]:not(:checked)").checked = true;
-      showLayers();
-    },
-  };
-  if (control && key === "z") edit({ act: event.shiftKey ? "redo" : "undo" });
-  else if (control && key === "y") edit({ act: "redo" });
-  else if (control) return;
-  else if (key === " ") drawing.pan(true);
-  else if (tool) use(tool.name);
-  else if (/^[1-9]$/.test(key)) classes.chooseNumber(Number(key));
-  else if (acts[key]) {
-    if (key === "Enter" && event.target.closest("button")) return;
-    acts[key]();
-  } else return;
-  event.preventDefault();
-  hint();
-}
-
 // What other pages and programs have changed meanwhile.
 async function watch() {
   try {
@@ -292,16 +250,6 @@ async function watch() {
   setTimeout(watch, WATCH);
 }
 
-async function lookAround() {
-  let share = 0;
-  try {
-    share = await places.look();
-  } catch {
-    share = 0; // the next look tells
-  }
-  if (share < 1) setTimeout(lookAround, LOOK);
-}
-
 async function start() {
   for (const { name, title, key } of TOOLS) {
     const button = make("button", { className: "icon", title: `${title} (${key.toUpperCase()})`, ariaLabel: title }, icon(name));
@@ -309,20 +257,8 @@ async function start() {
     button.onclick = () => use(name);
     byId("tools").append(button);
   }
-  byId("tools").onkeydown = (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    const all = [...byId("tools").children];
-    all.at((all.indexOf(document.activeElement) + step) % all.length).focus();
-    event.preventDefault();
-  };
-  const keys = [...TOOLS.map((t) => [t.key.toUpperCase(), t.title]), ...KEYS];
-  byId("keys-list").append(...keys.flatMap(([key, what]) => [
-    make("dt", {}, make("kbd", { textContent: key })), make("dd", { textContent: what }),
-  ]));
   byId("undo").onclick = () => edit({ act: "undo" });
   byId("redo").onclick = () => edit({ act: "redo" });
-  byId("help").onclick = () => byId("keys").showModal();
   byId("fold").onclick = fold;
   byId("closer").onclick = () => scene.map.zoomIn();
   byId("farther").onclick = () => scene.map.zoomOut();
@@ -333,8 +269,10 @@ async function start() {
   for (const id of ["show-labels", "show-prediction", "show-swipe", "automatic"]) byId(id).onchange = showLayers;
   byId("opacity").oninput = showLayers;
   for (const choice of document.querySelectorAll("input[name=what]")) choice.onchange = showLayers;
-  document.addEventListener("keydown", press);
-  document.addEventListener("keyup", (event) => event.key === " " && drawing.pan(false));
+  setUpKeys({
+    scene, classes, drawing, places, edit, use, widen, flip, fold, showLayers, hint,
+    selected: () => state.selected,
+  });
   scene.map.on("move zoom resize", clip).on("zoomend", hint);
 
   session = await get("/api/session");
@@ -349,7 +287,7 @@ async function start() {
   if (classes.classes.some((c) => c.labels)) teach();
   if (!classes.active) classes.ask();
   setTimeout(watch, WATCH);
-  lookAround();
+  places.watch();
   document.body.dataset.ready = "true";
 }
 

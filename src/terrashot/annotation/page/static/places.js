@@ -4,6 +4,7 @@ import { byId, make } from "./dom.js";
 import { at } from "./scene.js";
 
 const CLOSE = 0; // the zoom at which a pixel of the screen is one of the scene
+const EVERY = 3000;
 
 export class Places {
   // hooks: scene() number of the scene that is shown, open(number) shows another.
@@ -22,6 +23,12 @@ export class Places {
     this.next = before ? places.findIndex((p) => p.x === before.x && p.y === before.y) + 1 : 0;
     this._draw();
     return share;
+  }
+
+  // Look again until the whole of the scenes was looked at.
+  async watch() {
+    const share = await this.look().catch(() => 0); // the next look tells
+    if (share < 1) setTimeout(() => this.watch(), EVERY);
   }
 
   go(index = this.next) {
