@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 
+from terrashot.app.run.launch import Launch
 from terrashot.callbacks.checkpoint_io import AtomicCheckpointIO
 from terrashot.data.feature_cache import FeatureCache
 from terrashot.demo import make_demo
@@ -172,6 +173,8 @@ def build_trainer(
     settings: RunSettings, folder: Path, loggers: list[Logger], callbacks: list[Callback]
 ) -> Trainer:
     """The trainer of any task; what a task's settings lack stands at its default."""
+    environment = Launch.of_process().environment()
+    plugins: list[Any] = [] if environment is None else [environment]
     trainer = TrainerSettings(**{"max_epochs": 1, **vars(settings.trainer)})
     accelerator = resolve_accelerator(trainer.accelerator)
     strategy = settings.strategy
@@ -200,7 +203,7 @@ def build_trainer(
         benchmark=accelerator == "cuda" and not trainer.deterministic,
         inference_mode=False,  # stage 2 computes gradients while it evaluates
         use_distributed_sampler=False,  # ours neither repeats a query nor forgets an epoch's seed
-        plugins=[AtomicCheckpointIO()] if strategy.name != "fsdp" else None,
+        plugins=plugins + ([AtomicCheckpointIO()] if strategy.name != "fsdp" else []),
         sync_batchnorm=synchronised and accelerator == "cuda",
         default_root_dir=folder,
     )

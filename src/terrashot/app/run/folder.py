@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,10 +82,13 @@ class RunFolder:
         write_json(self.path / "run.json", {**self.read_info(), **values})
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[bool]:
+    def locked(self, patience: float = 0.0) -> Iterator[bool]:
         """Hold the folder for this process; yields False where another one that lives holds it.
 
         The system lets go of the lock when the process ends, however it ends.
+
+        Args:
+            patience: Seconds to wait for the other one.
         """
         try:
             import fcntl
@@ -92,13 +96,18 @@ class RunFolder:
             yield True
             return
         with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                # Some network filesystems know no locks; a run on one is simply not guarded.
-                yield error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
-            else:
-                yield True
+            limit, held = time.monotonic() + patience, True
+            while held:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    held = False
+                except OSError as error:
+                    # Some network filesystems know no locks; a run on one is simply not guarded.
+                    held = error.errno in (errno.EWOULDBLOCK, errno.EACCES)
+                    if not held or time.monotonic() >= limit:
+                        break
+                    time.sleep(1)
+            yield not held
 
     def check_free(self) -> None:
         """Raise a ConfigError where another process is at work in the folder."""
@@ -133,8 +142,15 @@ class RunFolder:
         )
 
     def finish(self, status: str) -> None:
-        """Say how the run ended; a finished one becomes ``latest``. Later processes say nothing."""
+        """Say how the run ended; a finished one becomes ``latest``.
+
+        Later processes say nothing, unless the first one has died and cannot say it any more.
+        """
         if not self.is_of_first_process:
+            if status == FAILED:
+                with self.locked() as free:
+                    if free and self.read_info().get("status") == RUNNING:
+                        self.update_info(status=status, ended=now())
             return
         self.update_info(status=status, ended=now())
         if status == FINISHED:
@@ -209,6 +225,12 @@ def runs_of_jobs(logs: Path, experiment: str) -> dict[str, list[RunFolder]]:
         if job:
             found.setdefault(job, []).append(run)
     return found
+
+
+def runs_of_launch(logs: Path, experiment: str, launch: str) -> list[RunFolder]:
+    """The runs of an experiment that a job of SLURM or a torchrun began, the oldest first."""
+    runs = [r for r in _runs_of(logs / experiment) if r.read_info().get("launch") == launch]
+    return sorted(runs, key=_age)
 
 
 def git_revision() -> str | None:

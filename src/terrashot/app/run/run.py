@@ -27,6 +27,7 @@ from terrashot.app.tasks.registry import find_task
 from terrashot.callbacks.console_progress import console_progress
 from terrashot.callbacks.epoch_seed import EpochSeed
 from terrashot.callbacks.first_checkpoint import FirstCheckpoint
+from terrashot.callbacks.prompt_stop import PromptStop
 from terrashot.data.feature_cache import FeatureCache
 from terrashot.files import without_nan, write_json
 from terrashot.model.precision import resolve_precision
@@ -101,7 +102,7 @@ class FolderRun(SettingsBench):
 
     def start(self, *callbacks: Callback, trains: bool = True, best: bool = True) -> Trainer:
         """See ``Run``."""
-        kept: list[Callback] = [console_progress(), *callbacks]
+        kept: list[Callback] = [PromptStop(), console_progress(), *callbacks]
         if trains:
             kept = [EpochSeed(self.settings.seed), FirstCheckpoint(self._last), *kept]
             kept += checkpoint_callbacks(self.settings, self.folder.checkpoints, best)

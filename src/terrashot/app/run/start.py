@@ -6,19 +6,22 @@ import logging
 import math
 import os
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 
 from terrashot.app.config.checks import check_settings
-from terrashot.app.config.fields import scored_values
-from terrashot.app.config.signatures import without_signatures
 from terrashot.app.config.typed import load_settings, save_settings, to_yaml
+from terrashot.app.run.choose import choose_folder
 from terrashot.app.run.folder import FAILED, FINISHED, RunFolder, find_run
+from terrashot.app.run.launch import Launch
+from terrashot.app.run.meeting import Meeting
+from terrashot.app.run.signals import AGAIN, heed_signals
 from terrashot.app.tasks.registry import find_task
 from terrashot.data.remote.address import without_secrets
 from terrashot.errors import ConfigError, StoppedError, TerrashotError
@@ -26,7 +29,7 @@ from terrashot.tasks.settings.runs import RunSettings
 
 # What may differ between a run and its continuation: the machine, not the experiment.
 _RESUMABLE = ("trainer.devices", "trainer.accelerator", "data.num_workers", "data.cache")
-_WRITTEN = ("run.json", "results.json", "adapted.ckpt", "checkpoints", "queries", "maps")
+_LOCK_SECONDS = 180.0
 _FREE = ("experiment", "resume", "paths.logs", "print_config")
 
 
@@ -38,62 +41,50 @@ def start_run(settings: RunSettings, arguments: list[str], console: Console) -> 
         arguments: the command line, without the program.
         console: where ``print_config`` goes.
     """
+    launch = Launch.of_process()
     if settings.resume is not None:
         folder = find_run(settings.resume, Path(settings.paths.logs), settings.name)
         settings = load_settings(folder.config, _resumable(arguments))
         check_settings(settings)
+        launch.check(settings.trainer)
     else:
+        launch.check(settings.trainer)
+        # Held until the end: Lightning uses it as well.
+        meeting = Meeting(launch) if launch.starter and launch.processes > 1 else None
         check_settings(settings)
-        if _started_outside() and settings.paths.run_folder is None:
-            raise ConfigError(
-                "The processes of this run were started from outside (torchrun or SLURM), and they "
-                "must agree on one run folder. Name it: paths.run_folder=logs/"
-                f"{settings.name}/NAME."
-            )
-        if settings.print_config:
+        if settings.print_config and launch.rank == 0:
             console.print(to_yaml(settings), highlight=False, markup=False, soft_wrap=True)
-        if settings.paths.run_folder is not None:
-            _check_fixed_folder(RunFolder(Path(settings.paths.run_folder)), settings)
-        folder = RunFolder.create(
-            Path(settings.paths.logs), settings.name, settings.paths.run_folder
-        )
-        if folder.is_of_first_process:
-            save_settings(settings, folder.config)
+        folder, finished = _agree(settings, launch, meeting)
+        if finished:
+            _say_finished(folder, launch, console)
+            return optimized_metric(settings, folder)
     command = without_secrets(shlex.join(["terrashot", *arguments]))
     return run_prepared(settings, folder, command)
 
 
-def _check_fixed_folder(folder: RunFolder, settings: RunSettings) -> None:
-    """Hold what is in ``paths.run_folder`` against the run: the same one again, or none of a run.
+def _agree(
+    settings: RunSettings, launch: Launch, meeting: Meeting | None
+) -> tuple[RunFolder, bool]:
+    """The folder of the run, the same for all its processes, and whether it has finished."""
+    if launch.rank > 0 and meeting is not None:
+        path, finished = meeting.hear()
+        return RunFolder(path), finished
+    folder = choose_folder(settings, launch)
+    restarted = settings.paths.run_folder is None and launch.restarts > 0
+    finished = restarted and folder.read_info().get("status") == FINISHED
+    if not finished:
+        save_settings(settings, folder.config)
+    if meeting is not None:
+        meeting.tell(folder.path, finished)
+    return folder, finished
 
-    Raises:
-        ConfigError: its files are those of another run, or of none.
-    """
-    if not folder.is_of_first_process or not folder.path.is_dir():
-        return
-    taken = f"paths.run_folder={folder.path} holds"
-    remedy = "Name a folder of its own; it is made."
-    if not folder.config.is_file():
-        there = [name for name in _WRITTEN if (folder.path / name).exists()]
-        if there:
-            raise ConfigError(
-                f"{taken} {there[0]}, but no config.yaml, so it is no run's folder, and this run "
-                f"would replace that file or take it for its own. {remedy}"
-            )
-        return
-    try:
-        other = scored_values(load_settings(folder.config))
-    except (TerrashotError, yaml.YAMLError, AttributeError) as error:
-        raise ConfigError(
-            f"{taken} a config.yaml that is no run's, which this run would replace. {remedy}"
-        ) from error
-    other, own = without_signatures(other), without_signatures(scored_values(settings))
-    key = next((k for k in {**own, **other} if own.get(k) != other.get(k)), None)
-    if key is not None:
-        raise ConfigError(
-            f"{taken} another run, whose {key} is {other.get(key)} and not {own.get(key)}, and "
-            f"whose files this run would replace. {remedy} `resume={folder.path}` goes on with "
-            "that run."
+
+def _say_finished(folder: RunFolder, launch: Launch, console: Console) -> None:
+    if launch.rank == 0:
+        console.print(
+            f"{launch.name} was started again, and its run in {folder.path} has finished already",
+            highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -116,13 +107,16 @@ def run_prepared(
     Raises:
         ConfigError: another process is at work in the folder.
     """
+    launch = Launch.of_process()
     with contextlib.ExitStack() as stack:
         if folder.is_of_first_process:
-            if not stack.enter_context(folder.locked()):
+            # Where a node has died, its file server lets go of the lock after a while.
+            patience = _LOCK_SECONDS if launch.restarts else 0.0
+            if not stack.enter_context(folder.locked(patience)):
                 raise folder.at_work()
             data = getattr(settings, "data", None)
             folder.start(settings.task, data.name if data else "", command, sweep, job)
-        if settings.processes > 1 and not _started_outside():
+        if settings.processes > 1 and launch.starter is None:
             _run_processes(settings, folder)
         else:
             run_in_folder(settings, folder.path)
@@ -134,6 +128,8 @@ def _run_processes(settings: RunSettings, folder: RunFolder) -> None:
     # same config.yaml. Inside a multirun job, ranks would see the sweep's command line instead
     # and each run other hyper-parameters, silently.
     command = [sys.executable, "-m", "terrashot", "--run-folder"]
+    if AGAIN is not None:
+        signal.signal(AGAIN, signal.SIG_IGN)  # the first of them heeds it
     done = subprocess.run([*command, str(folder.path.resolve())], check=False)
     if done.returncode != 0:
         raise TerrashotError(
@@ -145,15 +141,17 @@ def _run_processes(settings: RunSettings, folder: RunFolder) -> None:
 
 def run_in_folder(settings: RunSettings, path: Path) -> None:
     """Run in a prepared folder and say in ``run.json`` how it ended."""
-    folder = RunFolder(path)
+    folder, launch = RunFolder(path), Launch.of_process()
     try:
-        _run(settings, folder)
+        with heed_signals(folder, launch):
+            _run(settings, folder, launch)
     except SystemExit as error:
-        # Lightning turns Ctrl-C and SIGTERM into an exit whose code can be that of success.
+        # Ctrl-C and SIGTERM become an exit, by Lightning even one whose code is that of success.
         folder.finish(FAILED)
+        again = " A job that SLURM starts again goes on by itself." if launch.job else ""
         raise StoppedError(
             f"The run in {folder.path} was stopped before its end. Go on with `python run.py "
-            f"experiment={settings.name} resume={folder.path}`."
+            f"experiment={settings.name} resume={folder.path}`.{again}"
         ) from error
     except BaseException:
         folder.finish(FAILED)
@@ -161,7 +159,7 @@ def run_in_folder(settings: RunSettings, path: Path) -> None:
     folder.finish(FINISHED)
 
 
-def _run(settings: RunSettings, folder: RunFolder) -> None:
+def _run(settings: RunSettings, folder: RunFolder, launch: Launch) -> None:
     """Seeds, the task, wandb's end however it goes."""
     import torch
     from lightning import seed_everything
@@ -174,7 +172,8 @@ def _run(settings: RunSettings, folder: RunFolder) -> None:
     torch.set_num_threads(default_threads(torch.get_num_threads()))
     if folder.is_of_first_process:
         # Times of parallel jobs mean little without these.
-        folder.update_info(pid=os.getpid(), threads=torch.get_num_threads())
+        threads, host = torch.get_num_threads(), socket.gethostname()
+        folder.update_info(host=host, pid=os.getpid(), launch=launch.name, threads=threads)
     seed_everything(settings.seed, workers=True, verbose=False)
     failed = True
     try:
@@ -223,11 +222,3 @@ def optimized_metric(settings: RunSettings, folder: RunFolder) -> float | None:
     metrics = json.loads(folder.results.read_text(encoding="utf-8"))["metrics"]
     value = metrics.get(settings.optimized_metric)
     return math.nan if value is None else float(value)
-
-
-def _started_outside() -> bool:
-    """Whether torchrun or SLURM started this process beside others."""
-    torchrun = "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", 1)) > 1
-    slurm = "SLURM_JOB_ID" in os.environ and int(os.environ.get("SLURM_NTASKS", 1)) > 1
-    interactive = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
-    return torchrun or (slurm and not interactive)

@@ -20,6 +20,7 @@ from terrashot.app.config.paths import literal
 from terrashot.app.config.typed import load_settings, save_settings
 from terrashot.app.run.bench import STAGE1
 from terrashot.app.run.folder import FINISHED, RunFolder, finished_runs, git_revision, runs_of_jobs
+from terrashot.app.run.launch import Launch
 from terrashot.app.run.start import optimized_metric, run_prepared
 from terrashot.app.sweep.grid import split_overrides
 from terrashot.app.sweep.plan import Sweep, SweepJob, describe_network, job_file, plan_sweep
@@ -68,6 +69,8 @@ def run_sweep(configs: Path, arguments: list[str], console: Console) -> int:
         except Exception as error:
             # A worker that the system has killed, a queue that refuses: what has finished counts.
             said = f"{type(error).__name__}: {error}"
+            if "generic resource" in said:  # as sbatch has it
+                said += ". A cluster without GPUs: launcher=slurm_cpu."
             console.print(f"[bold red]The launcher failed:[/] {escape(said)}", soft_wrap=True)
     from terrashot.app.sweep.report import show_results
 
@@ -104,7 +107,13 @@ def _launched(config: DictConfig) -> float | None:
     hydra_config = HydraConfig.get()
     threads = threads_of_job(dict(hydra_config.launcher), available_cores())
     torch.set_num_threads(min(threads, torch.get_num_threads()))
-    return run_sweep_job(Path(hydra_config.sweep.dir), str(config.sweep.job))
+    try:
+        return run_sweep_job(Path(hydra_config.sweep.dir), str(config.sweep.job))
+    except StoppedError as error:
+        if Launch.of_process().job is not None and isinstance(error.__cause__, SystemExit):
+            # submitit has put the job back in line; an error would be taken for its result.
+            raise error.__cause__ from None
+        raise
 
 
 def threads_of_job(launcher: Mapping[str, Any], cores: int) -> int:
@@ -194,6 +203,7 @@ def _run(settings: RunSettings, command: str, sweep: str, identity: str) -> floa
     folder = None if settings.sweep.fresh else _interrupted(runs)
     if folder is None:
         folder = RunFolder.create(Path(settings.paths.logs), settings.name)
+    Launch.of_process().check(settings.trainer)
     save_settings(settings, folder.config)
     return run_prepared(settings, folder, command, sweep, identity)
 

@@ -1,0 +1,89 @@
+"""What a scheduler says by signals: end now (SIGTERM), or the time is up, come again (SIGUSR1)."""
+
+import contextlib
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from terrashot.app.run.folder import RunFolder
+from terrashot.app.run.launch import Launch
+
+AGAIN = getattr(signal, "SIGUSR1", None)  # Windows has none
+"""What ``--signal=USR1@120`` of sbatch sends 120 seconds before the end of the time limit."""
+
+
+@contextlib.contextmanager
+def heed_signals(folder: RunFolder, launch: Launch) -> Iterator[None]:
+    """Let SIGTERM end the run as an exit, and in a SLURM job SIGUSR1 put the job back in line.
+
+    SIGTERM keeps a handler that stands already (submitit's, in a sweep). Nothing is written at
+    that moment: a run goes on with the checkpoint of its last whole epoch.
+
+    Args:
+        folder: of the run.
+        launch: what has started this process.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {}
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, _end)
+    if AGAIN is not None and launch.job is not None:
+        begun = _step(folder.checkpoints / "last.ckpt") or 0
+
+        def again(number: int, frame: FrameType | None) -> None:
+            _come_again(folder, str(launch.job), begun)
+
+        own = folder.is_of_first_process
+        before[AGAIN] = signal.signal(AGAIN, again if own else signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _come_again(folder: RunFolder, job: str, begun: int) -> None:
+    """Put the job back in line, unless it would do the same work once more.
+
+    Args:
+        folder: of the run.
+        job: SLURM's number.
+        begun: the step that this start of the job began at.
+    """
+    step = _step(folder.checkpoints / "last.ckpt")
+    if step is not None and step <= begun:
+        print(
+            f"The time of SLURM job {job} is nearly up, and not one epoch of the run in "
+            f"{folder.path} was finished in it. Started again, it would get no further, so it is "
+            "not: give the job more time (--time).",
+            flush=True,
+        )
+        return
+    done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)
+    said = " ".join((done.stdout + done.stderr).split())
+    print(
+        f"SLURM job {job} is put back in line; the run in {folder.path} goes on by itself."
+        if done.returncode == 0
+        else f"SLURM job {job} could not be put back in line: {said}",
+        flush=True,
+    )
+
+
+def _step(checkpoint: Path) -> int | None:
+    """Optimizer steps in a checkpoint; None: there is none to be read."""
+    import torch
+
+    try:
+        return int(torch.load(checkpoint, weights_only=True, mmap=True)["global_step"])
+    except Exception:  # whatever is wrong with it is said where the run reads it
+        return None
