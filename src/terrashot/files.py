@@ -1,5 +1,6 @@
 """Writing files: never half of one, and never over one that is still read."""
 
+import errno
 import hashlib
 import json
 import math
@@ -37,6 +38,31 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold a lock file for this process; yields False where another one that lives holds it.
+
+    The system lets go of the lock when the process ends, however it ends.
+
+    Args:
+        path: The file; it stays.
+        wait: For the other process, so that True is yielded in the end.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield True
+        return
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError as error:
+            # Some network filesystems know no locks; what lies on one is simply not guarded.
+            yield error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+        else:
+            yield True
 
 
 class FileIndex:

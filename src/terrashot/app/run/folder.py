@@ -1,12 +1,11 @@
 """The folder of a run: logs/<experiment>/<date_time>/, its status, and the pointer `latest`."""
 
 import contextlib
-import errno
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from terrashot.errors import ConfigError
-from terrashot.files import write_json
+from terrashot.files import locked, write_json
 
 RUNNING, FINISHED, FAILED = "running", "finished", "failed"
 
@@ -80,25 +79,9 @@ class RunFolder:
         """Add values to ``run.json``."""
         write_json(self.path / "run.json", {**self.read_info(), **values})
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[bool]:
-        """Hold the folder for this process; yields False where another one that lives holds it.
-
-        The system lets go of the lock when the process ends, however it ends.
-        """
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            yield True
-            return
-        with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                # Some network filesystems know no locks; a run on one is simply not guarded.
-                yield error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
-            else:
-                yield True
+    def locked(self) -> AbstractContextManager[bool]:
+        """Hold the folder for this process; yields False where another one that lives holds it."""
+        return locked(self.path / ".lock", wait=False)
 
     def check_free(self) -> None:
         """Raise a ConfigError where another process is at work in the folder."""
