@@ -32,12 +32,12 @@ class ClusterSettings:
 
 
 def check_cluster(cluster: ClusterSettings | None, processes: int) -> None:
-    """Raise a ConfigError where Ray is missing, or processes are asked for in two ways."""
+    """Raise a ConfigError where Ray is not there, or processes are asked for in two ways."""
     from terrashot.mapping.cluster.ray_crew import check_ray
 
     if cluster is None:
         return
-    check_ray()
+    check_ray(cluster.address)
     if processes > 1:
         raise ConfigError(
             f"cluster=ray maps with cluster.workers={cluster.workers}, but trainer.devices and "

@@ -1,6 +1,7 @@
 """The process of a worker under Ray."""
 
 import os
+import socket
 import sys
 
 from terrashot import __version__
@@ -22,8 +23,8 @@ class RayMapWorker:
         threads: int,
         folder: str,
         version: str,
-    ) -> None:
-        """Make ready for work.
+    ) -> str:
+        """Make ready for work; returns which process it is, and where.
 
         Args:
             request: See ``MapWorker``.
@@ -53,6 +54,7 @@ class RayMapWorker:
             ) from error
         torch.set_num_threads(threads)
         self._worker = MapWorker(request, precision, device)
+        return f"process {os.getpid()} on {socket.gethostname()}"
 
     def do(self, work: Work, job: SceneJob) -> Outcome:
         """See ``MapWorker.do``."""

@@ -3,6 +3,8 @@
 import importlib.util
 import logging
 import os
+import re
+import socket
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +23,8 @@ from terrashot.mapping.request import MapRequest
 
 _LONGEST = 300
 """Characters of why a worker ended."""
+_ANSWERS = 10.0
+"""Seconds within which something has to answer at an address."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,40 @@ class RayOptions:
     restarts: int
 
 
-def check_ray() -> None:
-    """Raise a ConfigError where Ray is not installed."""
+def check_ray(address: str | None) -> None:
+    """Find what can't work before any work.
+
+    Args:
+        address: Of a Ray cluster, ``auto`` or None.
+
+    Raises:
+        ConfigError: Ray is not installed, or nothing answers at the address.
+    """
     if importlib.util.find_spec("ray") is None:
         raise ConfigError(
             "cluster=ray needs ray, which is not installed. Run `pip install 'terrashot[cluster]'` "
             "on every node, or leave cluster out: one process then maps all scenes."
         )
+    if address in (None, "auto"):
+        return
+    place = re.fullmatch(r"(?:ray://)?\[?([^\s/\]]+)\]?:(\d{1,5})", str(address))
+    if place is None or int(place[2]) > 65_535:
+        raise ConfigError(
+            f"cluster.address is '{address}', but it must be HOST:PORT as `ray start --head` "
+            "prints it, auto for the Ray that runs on this machine, or null for one of its own."
+        )
+    try:  # Ray itself would try for minutes
+        socket.create_connection((place[1], int(place[2])), _ANSWERS).close()
+    except OSError as error:
+        raise _unreachable(str(address), error) from error
+
+
+def _unreachable(address: str, error: BaseException) -> ConfigError:
+    return ConfigError(
+        f"cluster.address: no Ray could be reached at {address} ({one_line(error, _LONGEST)}). "
+        "`ray start --head` starts one on its first node and prints the address; `auto` is the one "
+        "that runs on this machine."
+    )
 
 
 class RayCrew:
@@ -72,6 +103,7 @@ class RayCrew:
         self._jobs = jobs
         self._precision = precision
         self._options = options
+        self.places: dict[int, str] = {}  # where each worker runs
         self._actors: dict[int, Any] = {}
         self._waiting: dict[Any, tuple[int, bool]] = {}  # what is awaited: of whom, a start?
         self._failed_starts: Counter[int] = Counter()
@@ -107,11 +139,7 @@ class RayCrew:
             )
         except Exception as error:  # Ray raises what it likes
             where = options.address or "this machine (cluster.address=null)"
-            raise ConfigError(
-                f"cluster.address: no Ray could be reached at {where} "
-                f"({one_line(error, _LONGEST)}). `ray start --head` starts one on its first node, "
-                "and prints the address; `auto` is the one that runs on this machine."
-            ) from error
+            raise _unreachable(where, error) from error
         try:
             self._check_resources()
             self._shared = ray.put(replace(self._request, scenes=()))
@@ -153,10 +181,12 @@ class RayCrew:
         try:
             result = self._ray.get(awaited)
         except Exception as error:  # the worker's own, or one of Ray's that says how it ended
-            return self._replace(worker, _reason(error), starting)
+            where = self.places.pop(worker, "at its start")
+            return self._replace(worker, f"{where}: {_reason(error)}", starting)
         if not starting:
             return Done(worker, result)
         self._failed_starts[worker] = 0
+        self.places[worker] = result
         return Ready(worker)
 
     def _replace(self, worker: int, why: str, starting: bool) -> Lost:
@@ -198,4 +228,5 @@ class RayCrew:
 
 def _reason(error: BaseException) -> str:
     """Why a worker ended, in one line: what was raised there, not how it came here."""
-    return without_secrets(one_line(getattr(error, "cause", None) or error, _LONGEST))
+    said = one_line(getattr(error, "cause", None) or error, 10 * _LONGEST)
+    return without_secrets(said.rpartition("Worker exit detail: ")[2][:_LONGEST])
