@@ -1,8 +1,8 @@
 """Mapping scenes with one worker and with several: the same maps, and how much faster.
 
-    python scripts/benchmark_cluster.py --ckpt logs/adapt/latest --scenes 40 --size 512 --workers 1 2
+    python scripts/benchmark_cluster.py --ckpt logs/adapt/latest --scenes 40 --workers 1 2
 
-The scenes are made by the demo generator. Every number of workers maps all of them with one thread
+A scene is made by the demo generator, and copied. Every number of workers maps all of them with one thread
 each, under a Ray of as many nodes of one processor each, all on this machine. Time counts from the
 moment at which all workers have loaded the model; rounds take turns. The last column is what the
 machine has left for two busy processes at the same moment: more than that no cluster can show.
@@ -10,6 +10,7 @@ machine has left for two busy processes at the same moment: more than that no cl
 
 import argparse
 import multiprocessing
+import shutil
 import statistics
 import tempfile
 import time
@@ -153,9 +154,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "scenes").mkdir()
+        scene = make_large_scene(folder / "scene.tif", options.size, options.size)
         for number in range(options.scenes):
-            path = folder / "scenes" / f"{number:04d}.tif"
-            make_large_scene(path, options.size, options.size, seed=number)
+            shutil.copy(scene, folder / "scenes" / f"{number:04d}.tif")
         checkpoint = find_model_file(options.ckpt, Path("logs"))
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0})
         for _ in range(max(options.workers) - 1):
