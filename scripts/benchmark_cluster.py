@@ -2,10 +2,10 @@
 
     python scripts/benchmark_cluster.py --ckpt logs/adapt/latest --scenes 40 --workers 1 2
 
-A scene is made by the demo generator, and copied. Every number of workers maps all of them with one thread
-each, under a Ray of as many nodes of one processor each, all on this machine. Time counts from the
-moment at which all workers have loaded the model; rounds take turns. The last column is what the
-machine has left for two busy processes at the same moment: more than that no cluster can show.
+A scene is made by the demo generator, and copied. Every number of workers maps all of them with one
+thread each, under a Ray of nodes of one processor each, all on this machine. Time counts from the
+moment at which all workers have loaded the model; rounds take turns. The last column says how much
+more as many busy processes got done there than one, just before: no cluster can show more.
 """
 
 import argparse

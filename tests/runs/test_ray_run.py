@@ -15,7 +15,7 @@ from terrashot.model.adapted_file import save_adapted_model
 pytest.importorskip("ray", reason="the extra `cluster` is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
-SCENES, BROKEN = 200, 77
+SCENES, BROKEN = 40, 17
 SMALL = ["mapping.window=64", "mapping.overlap=32", "mapping.views=plain"]
 SMALL += ["output.picture=false", "output.style=false", "output.project=false"]
 
