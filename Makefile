@@ -22,7 +22,7 @@ setup: $(STAMP) ## make .venv and install terrashot with everything for developm
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[dev,docs,sweeps,export,stac,annotate]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[dev,docs,sweeps,export,stac,annotate,cluster]'
 	@touch $@
 
 demo: setup ## both stages and a map on a synthetic set that makes itself; about 8 minutes on 2 cores

@@ -1,17 +1,22 @@
 """Writing files: never half of one, and never over one that is still read."""
 
+import errno
 import hashlib
 import json
 import math
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from terrashot.errors import ConfigError
+
+_BETWEEN_TRIES = 0.1
+"""Seconds between two looks at a lock that another process holds."""
 
 
 @contextmanager
@@ -37,6 +42,37 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, patience: float = 0.0) -> Iterator[bool]:
+    """Hold a lock file for this process; yields False where another one that lives holds it.
+
+    The system lets go of the lock when the process ends, however it ends.
+
+    Args:
+        path: The file; it stays.
+        patience: Seconds to wait for the other process; ``math.inf``: until it lets go.
+    """
+    with path.open("w") as file:
+        limit = time.monotonic() + patience
+        while not (own := _lock(file)) and time.monotonic() < limit:
+            time.sleep(_BETWEEN_TRIES)
+        yield own
+
+
+def _lock(file: IO[str]) -> bool:
+    """Lock a file, and say whether no other process has; what can't be locked is not guarded."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # Some network filesystems know no locks.
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
 
 
 class FileIndex:

@@ -83,10 +83,19 @@ class WriteBehind:
         self._queue.join()
         self._raise()
 
+    def stop(self) -> None:
+        """End the thread after what was submitted; the next ``submit`` starts another one."""
+        if self._thread is not None:
+            self._queue.put(_END)
+            self._thread.join()
+            self._thread = None
+
     def _work(self) -> None:
         while True:
             call = self._queue.get()
             try:
+                if call is _END:
+                    return
                 if self._error is None:
                     call()
             except BaseException as error:  # raised where it can be seen

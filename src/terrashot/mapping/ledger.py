@@ -2,18 +2,19 @@
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from terrashot.data.remote.address import RasterPath, RemoteFile
-from terrashot.files import write_json
+from terrashot.files import locked, write_json
 from terrashot.mapping.scene import Scene
 from terrashot.mapping.vrt import check_vrt
 
 FOLDER = ".mapping"
-_CLAIMS = ".mapping.json"
+_CLAIMS, _LOCK = ".mapping.json", ".mapping.lock"
 """Beside the folder, in which any name may be a scene's."""
 
 
@@ -38,9 +39,16 @@ class Ledger:
         A run that is killed between a file and the note of its map has left no stranger.
         """
         new = {str(path.relative_to(self.output)): stem for path, stem in files.items()}
-        claims = self._claims()
-        if new.items() - claims.items():
-            write_json(self.output / _CLAIMS, claims | new)
+        if not new.items() - self._claims().items():
+            return
+        self.output.mkdir(parents=True, exist_ok=True)
+        with locked(self.output / _LOCK, math.inf):  # other runs may begin at the same moment
+            write_json(self.output / _CLAIMS, self._claims() | new)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run has said which files are coming."""
+        return (self.output / _CLAIMS).is_file()
 
     def owners(self) -> dict[str, str]:
         """The scene (its stem) of each file that a run has made, or was about to, by name."""

@@ -4,10 +4,9 @@ import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
-
 from terrashot.data.imagery import parse_scale
 from terrashot.image_spec import Band
+from terrashot.mapping.alone import map_alone
 from terrashot.mapping.blending import Layers
 from terrashot.mapping.checks import check_scenes, class_ids
 from terrashot.mapping.ledger import Ledger
@@ -92,7 +91,7 @@ def map_scene(
     options = WindowOptions(window, overlap, norm_side, views, batch_size, engine=engine)
     precision = map_precision(precision, model.device.type)
     check_engine(engine, precision, model.device.type)
-    context = network_context(precision, model.device)
+    network_context(precision, model.device)  # refuses what only a trainer knows
     own = copy.deepcopy(model.network)  # prepared for windows, which `model.predict` does without
     prepare_model(own, options)
     request = MapRequest(
@@ -115,14 +114,7 @@ def map_scene(
     request.begin(ledger, left)
     request.products.complete([job for job in jobs if job not in left], ledger, lambda _: None)
     mapper = request.mapper(left, ledger)
-    stream = mapper.share()
-    with torch.no_grad(), context:
-        for number, batch in enumerate(stream, start=1):
-            batch["images"] = batch["images"].to(model.device)
-            batch["valid"] = batch["valid"].to(model.device)
-            mapper.step(batch)
-            if progress is not None:
-                progress(min(number, len(stream)), len(stream))
+    map_alone(mapper, mapper.share(), model.device, precision, progress)
     if project:
         folder_project(ledger)
     missing = [j.scene.path for j in jobs if not ledger.is_finished(j.output.stem, j.digest)]

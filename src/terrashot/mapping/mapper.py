@@ -71,12 +71,14 @@ class SceneMapper:
         self.requests = requests
         self.calibration = calibration
         self.clock = Clock()
+        self._barrier: Barrier = _alone
         self.failures: dict[RasterPath, str] = {}
         self._writer = WriteBehind()
         self._blender: Blender | None = None
         self._place = (-1, -1)  # run and row of the last batch
         self._out = torch.empty(0)
         self._began: dict[int, float] = {}
+        self._rows_left: list[int] = []
 
     def share(self, rank: int = 0, processes: int = 1, barrier: Barrier = _alone) -> WindowStream:
         """Divide the rows that are left among the processes; returns this one's windows.
@@ -104,6 +106,40 @@ class SceneMapper:
         last = {run.job: number for number, run in enumerate(self.runs)}
         self._closing = {number for job, number in last.items() if len(held[job]) == 1}
         self._rows_left = [len(left) for left in pending]
+        return self._stream()
+
+    def part(self, rows: range) -> WindowStream:
+        """The windows of what is left of some rows of the only scene; its files are not written.
+
+        Others compute other rows at the same time; who calls ``share`` after all of them writes
+        the files.
+        """
+        (job,) = self.jobs
+        pending = [row for row in job.store.pending() if row in rows]
+        (self.runs,) = share_rows(self.jobs, [pending], 1)
+        self._mine, self._closing, self._rows_left = [], set(), [len(pending)]
+        return self._stream()
+
+    @property
+    def rows_computed(self) -> int:
+        """Rows of this run: those that ``share`` or ``part`` found left, and those credited."""
+        return sum(self._rows_left)
+
+    def credit(self, rows: int, seconds: float) -> None:
+        """Let the note of the only scene count what others have computed of it in this run.
+
+        Args:
+            rows: How many, beside those that ``share`` found left.
+            seconds: That they took.
+        """
+        self._rows_left[0] += rows
+        self._began[0] = time.perf_counter() - seconds
+
+    def stop(self) -> None:
+        """End the thread that writes; what is submitted is still written."""
+        self._writer.stop()
+
+    def _stream(self) -> WindowStream:
         return WindowStream(
             self.jobs, self.runs, self.batch_size, self.ahead, self.requests, self.clock
         )

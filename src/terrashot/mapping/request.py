@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from terrashot.errors import ConfigError
 from terrashot.mapping.blending import Layers
@@ -106,6 +109,11 @@ class MapRequest:
         """The views, the model's own where none are asked for."""
         return self.options.views or own_views(self.model.inference)
 
+    @cached_property
+    def network(self) -> nn.Module:
+        """What computes the maps, made when it is first needed."""
+        return OnnxModel(self.model) if self.options.engine == "onnxruntime" else self.model
+
     def check(self) -> None:
         """Look at the folder and at what goes beside the maps, before anything is computed.
 
@@ -163,7 +171,7 @@ class MapRequest:
             self.model.taxonomy, self.layers, tags, self.products.makers, self.products.mend, marks
         )
         return SceneMapper(
-            OnnxModel(self.model) if self.options.engine == "onnxruntime" else self.model,
+            self.network,
             jobs,
             ledger,
             finish,

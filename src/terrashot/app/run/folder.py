@@ -1,13 +1,11 @@
 """The folder of a run: logs/<experiment>/<date_time>/, its status, and the pointer `latest`."""
 
 import contextlib
-import errno
 import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from terrashot.errors import ConfigError
-from terrashot.files import write_json
+from terrashot.files import locked, write_json
 
 RUNNING, FINISHED, FAILED = "running", "finished", "failed"
 
@@ -81,33 +79,13 @@ class RunFolder:
         """Add values to ``run.json``."""
         write_json(self.path / "run.json", {**self.read_info(), **values})
 
-    @contextlib.contextmanager
-    def locked(self, patience: float = 0.0) -> Iterator[bool]:
+    def locked(self, patience: float = 0.0) -> AbstractContextManager[bool]:
         """Hold the folder for this process; yields False where another one that lives holds it.
-
-        The system lets go of the lock when the process ends, however it ends.
 
         Args:
             patience: Seconds to wait for the other one.
         """
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            yield True
-            return
-        with (self.path / ".lock").open("w") as file:
-            limit, held = time.monotonic() + patience, True
-            while held:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    held = False
-                except OSError as error:
-                    # Some network filesystems know no locks; a run on one is simply not guarded.
-                    held = error.errno in (errno.EWOULDBLOCK, errno.EACCES)
-                    if not held or time.monotonic() >= limit:
-                        break
-                    time.sleep(1)
-            yield not held
+        return locked(self.path / ".lock", patience)
 
     def check_free(self) -> None:
         """Raise a ConfigError where another process is at work in the folder."""

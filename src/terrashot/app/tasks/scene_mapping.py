@@ -4,19 +4,21 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from terrashot.app.tasks.cluster_mapping import (
+    ClusterSettings,
+    check_cluster,
+    cluster_accelerator,
+    map_on_cluster,
+)
+from terrashot.app.tasks.mapping_report import announce, report, write_project
 from terrashot.app.tasks.scene_input import InputSettings
-from terrashot.errors import CheckpointError, ConfigError, DataError
+from terrashot.errors import CheckpointError, ConfigError
 from terrashot.tasks.bench import Bench, Run
 from terrashot.tasks.settings.field import setting
 from terrashot.tasks.settings.runs import RunSettings
 from terrashot.tasks.task import Task
 
 if TYPE_CHECKING:
-    from terrashot.data.remote.address import RasterPath
-    from terrashot.mapping.job import SceneJob
-    from terrashot.mapping.ledger import Ledger
-    from terrashot.mapping.mapper import SceneMapper
-    from terrashot.mapping.postprocess.chain import PostProcess
     from terrashot.mapping.request import MapRequest
 
 
@@ -62,6 +64,7 @@ class SceneMappingSettings(RunSettings):
     output: OutputSettings = field(default_factory=OutputSettings)
     mapping: MappingSettings = field(default_factory=MappingSettings)
     postprocess: dict[str, Any] | None = setting(None, path=("rules.*.folder",))
+    cluster: ClusterSettings | None = setting(None, neutral=True)
 
 
 class SceneMappingTask(Task[SceneMappingSettings]):
@@ -76,6 +79,7 @@ class SceneMappingTask(Task[SceneMappingSettings]):
         """Engine, checkpoint, all scenes and the output folder, before anything is computed."""
         from terrashot.mapping.request import check_engine
 
+        check_cluster(settings.cluster, settings.processes)
         accelerator, precision = _hardware(settings)
         check_engine(settings.mapping.engine, precision, accelerator)
         _request(settings, bench)
@@ -106,22 +110,32 @@ class SceneMappingTask(Task[SceneMappingSettings]):
         ledger = Ledger(request.output)
         jobs = request.jobs(ledger, precision)
         left = [j for j in jobs if not ledger.is_finished(j.output.stem, j.digest)]
-        mapper = request.mapper(left, ledger)
-        trainer = run.start(trains=False)
-        if run.is_first:
+        cluster = settings.cluster
+        trainer = None if cluster is not None else run.start(trains=False)
+        first = cluster is not None or run.is_first
+        if first:
             request.begin(ledger, left)
-        device = f"{settings.processes} x {accelerator}, {precision}, {settings.mapping.engine}"
-        _announce(run, str(settings.checkpoint), device, request, jobs, left)
-        if run.is_first:
+        processes = settings.processes if cluster is None else cluster.workers
+        device = f"{processes} x {accelerator}, {precision}, {settings.mapping.engine}"
+        announce(run, str(settings.checkpoint), device, request, jobs, left)
+        if first:
             finished = [j for j in jobs if j not in left]
             request.products.complete(finished, ledger, run.console.print)
-        trainer.predict(SceneMapping(mapper), return_predictions=False, weights_only=True)
-        if trainer.interrupted:
-            raise KeyboardInterrupt
-        if run.is_first:
+        if trainer is None:
+            assert cluster is not None
+            failures, seconds = map_on_cluster(run, cluster, request, left, accelerator, precision)
+        else:
+            mapper = request.mapper(left, ledger)
+            trainer.predict(SceneMapping(mapper), return_predictions=False, weights_only=True)
+            if trainer.interrupted:
+                raise KeyboardInterrupt
+            failures, seconds = mapper.failures, mapper.clock.seconds()
+        if first:
             if settings.output.project and ledger.finished():
-                _write_project(run, ledger)
-            _report(run, ledger, jobs, left, mapper, request.products.rules)
+                write_project(run, ledger)
+            rules = request.products.rules
+            outside = rules is not None and rules.external_masks
+            report(run, ledger, jobs, left, failures, seconds, outside)
 
 
 def _hardware(settings: SceneMappingSettings) -> tuple[str, str]:
@@ -129,7 +143,10 @@ def _hardware(settings: SceneMappingSettings) -> tuple[str, str]:
     from terrashot.app.run.build import resolve_accelerator
     from terrashot.model.precision import map_precision
 
-    accelerator = resolve_accelerator(settings.trainer.accelerator)
+    if settings.cluster is not None:
+        accelerator = cluster_accelerator(settings.cluster, settings.trainer.accelerator)
+    else:
+        accelerator = resolve_accelerator(settings.trainer.accelerator)
     return accelerator, map_precision(settings.trainer.precision, accelerator)
 
 
@@ -181,95 +198,3 @@ def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
     )
     request.check()
     return request
-
-
-def _write_project(run: Run, ledger: "Ledger") -> None:
-    """Write the QGIS project of the folder, and say what came of it; the maps are whole already."""
-    from terrashot.mapping.qgis_project import PROJECT_NAME, folder_project
-    from terrashot.reporting.run_summary import short_path
-
-    try:
-        project = folder_project(ledger)
-    except DataError as error:
-        run.say(str(error), style="yellow")
-        return
-    if project is not None:
-        run.say(f"QGIS project of all maps in the folder: {short_path(project)}")
-    elif (ledger.output / PROJECT_NAME).exists():
-        left = "was saved since, or is not of terrashot: it is left as it is"
-        run.say(f"{PROJECT_NAME} {left}", style="yellow")
-    else:
-        run.say("no QGIS project: no name of a map can stand in it", style="yellow")
-
-
-def _announce(
-    run: Run,
-    checkpoint: str,
-    device: str,
-    request: "MapRequest",
-    jobs: "list[SceneJob]",
-    left: "list[SceneJob]",
-) -> None:
-    pixels = sum(job.scene.pixels for job in left)
-    done = f", {len(jobs) - len(left)} of them finished already" if len(left) < len(jobs) else ""
-    run.say(
-        f"{len(jobs)} scene(s){done}; {pixels / 1e6:.1f} Mpx to map with {checkpoint} on {device}, "
-        f"views: {request.views}"
-    )
-    model = request.model
-    if not model.taxonomy.novel:
-        origin = model.provenance.get("origin")
-        found = f": {origin}" if origin else ""
-        run.say(f"a stage-1 network{found}; the maps show its base classes alone")
-    rules = request.products.describe()
-    if rules is not None:
-        run.say(rules)
-    for job in left:
-        name, rows = job.scene.path.name, len(job.plan.rows)
-        kept = rows - len(job.store.pending())
-        if kept:
-            run.say(f"{name}: goes on, {kept} of {rows} rows of windows are done")
-        for note in job.scene.raster.notes:
-            run.say(f"{name} {note}", style="yellow")
-        if job.scene.crs is None:
-            run.say(
-                f"{name} has no reference system: its map keeps pixel coordinates", style="yellow"
-            )
-
-
-def _report(
-    run: Run,
-    ledger: "Ledger",
-    jobs: "list[SceneJob]",
-    left: "list[SceneJob]",
-    mapper: "SceneMapper",
-    rules: "PostProcess | None",
-) -> None:
-    from terrashot.files import write_json
-    from terrashot.mapping.mapper import describe_failures
-    from terrashot.reporting.map_table import map_table
-    from terrashot.reporting.run_summary import short_path
-
-    notes: list[dict[str, Any]] = []
-    missing: list[RasterPath] = []
-    for job in jobs:
-        stem = job.output.stem
-        if not ledger.is_finished(stem, job.digest):
-            missing.append(job.scene.path)
-            continue
-        note = ledger.note(stem) or {}
-        notes.append({**note, "skipped": job not in left})
-    results: dict[str, Any] = {
-        "output": str(ledger.output),
-        "scenes": notes,
-        "stage_seconds": {k: round(v, 2) for k, v in mapper.clock.seconds().items()},
-        "external_masks": rules is not None and rules.external_masks,
-    }
-    if missing:
-        results["missing"] = {str(p): mapper.failures.get(p, "see the log") for p in missing}
-    write_json(run.path / "results.json", results)
-    run.console.print(map_table(notes))
-    run.say(f"maps in {short_path(ledger.output)}")
-    if missing:
-        failed = describe_failures(mapper.failures, missing, len(jobs))
-        raise DataError(f"{failed}\nTo go on: {run.read_info()['command']}")

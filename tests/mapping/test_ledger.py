@@ -1,0 +1,27 @@
+import threading
+
+from terrashot.mapping.ledger import Ledger
+
+
+def test_runs_that_begin_at_the_same_moment_in_one_folder_lose_no_claim(tmp_path):
+    together = threading.Barrier(8)
+
+    def claim(number):
+        together.wait()
+        for scene in range(5):
+            stem = f"{number}_{scene}"
+            Ledger(tmp_path).claim({tmp_path / f"{stem}.tif": stem})
+
+    threads = [threading.Thread(target=claim, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(Ledger(tmp_path).owners()) == 40
+
+
+def test_a_folder_is_begun_when_files_are_claimed(tmp_path):
+    ledger = Ledger(tmp_path / "maps")
+    assert not ledger.is_begun
+    ledger.claim({ledger.output / "a.tif": "a"})
+    assert ledger.is_begun
