@@ -66,7 +66,7 @@ def test_a_cell_says_the_same_whatever_is_kept_of_its_window(network, write_rast
         features = small._network(image)
         head = copy.copy(network)
         head.align_corners = False  # as maps are made
-        whole = head.from_features(features, (224, 288))[0].max(dim=0)
+        whole = head.from_maps([features], (224, 288))[0].max(dim=0)
     cut = np.s_[64:128, 128:192]
     assert (ids == whole.indices.numpy()[cut]).mean() > 0.99  # kept in half precision
     np.testing.assert_allclose(confidence, whole.values.numpy()[cut] * 100, atol=1.5)

@@ -91,17 +91,18 @@ def test_labels_of_known_classes_alone_teach_nothing_and_say_so(session):
     assert "Draw a new class first" in head.taught.notes[0]
 
 
-def test_finish_writes_what_the_overlay_showed(open_session, base, scene_file, tmp_path):
-    session = open_session(side=128, margin=128)  # the network sees as much as in a map
+@pytest.mark.parametrize("features", ["decoder", "stages"])
+def test_finish_writes_what_the_overlay_showed(open_session, base, scene_file, tmp_path, features):
+    teaching = Teaching(window=64, features=features)
+    # The network sees as much as in a map.
+    session = open_session(side=128, margin=128, teaching=teaching)
     session.store.add_class(session.store.version, "pool", "#0102fe")
     session.store.add_class(session.store.version, "nothing drawn", "#0102ff")
     draw(session, box(30, 20, 90, 60))
     shown = whole_after(session)
     sources = Sources(tmp_path / "stage1.ckpt", str(scene_file), tmp_path / "out")
     told = []
-    files = finish(
-        base, session.store, Teaching(window=64), sources, lambda *state: told.append(state)
-    )
+    files = finish(base, session.store, teaching, sources, lambda *state: told.append(state))
     names = sorted(path.name for path in files)
     assert names == ["adapted.ckpt", "city.tif", "commands.txt"]
     assert told[0] == ("adapting", 0.0)
@@ -113,7 +114,7 @@ def test_finish_writes_what_the_overlay_showed(open_session, base, scene_file, t
     # Only in the map are four views averaged; the network is one of random weights.
     assert (mapped == shown).mean() > 0.85
     assert (mapped[25:55, 35:85] == 3).mean() > 0.9
-    finish(base, session.store, Teaching(window=64), sources, lambda *state: None)  # once more
+    finish(base, session.store, teaching, sources, lambda *state: None)  # once more
 
 
 def test_the_commands_name_everything_that_makes_the_model(session, tmp_path):
@@ -123,6 +124,7 @@ def test_the_commands_name_everything_that_makes_the_model(session, tmp_path):
     for word in ("'support.images=scenes/*.tif'", "'support.bands=[3,2,1]'", "support.window=64",
                  "support.layer=labels", "method=terrashot", "support.sure=null"):  # fmt: skip
         assert word in first.split(" ")
+    assert "adaptation.features=decoder" in first.split(" ")  # not what the method would see
     assert "experiment=predict" in second
     assert f"ckpt={tmp_path}/out/again/adapted.ckpt" in second
 

@@ -61,6 +61,14 @@ def test_the_decoders_own_features_are_the_network_itself():
     assert with_features(network, "decoder") is network
 
 
+def test_features_that_are_there_are_not_put_beside_themselves():
+    wider = with_features(trained(), "stages")
+    assert with_features(wider, "stages") is wider
+    assert with_features(wider, "auto") is wider
+    with pytest.raises(ConfigError, match="stages already"):
+        with_features(wider, "decoder")
+
+
 def test_features_of_every_pixel_are_refused():
     with pytest.raises(
         ConfigError, match=r"decoder=unet has stride 1.*adaptation\.features=decoder"

@@ -80,6 +80,7 @@ def finish(
     adapted = model.adapt(
         store.path,
         teaching.method,
+        features=teaching.features,
         seed=teaching.seed,
         images=sources.scenes,
         bands=sources.bands,
@@ -122,6 +123,7 @@ def command_lines(store: LabelStore, teaching: Teaching, sources: Sources) -> li
         "checkpoint": sources.checkpoint,
         "method": teaching.method,
         "seed": teaching.seed,
+        "adaptation.features": teaching.features,
         "adaptation.feature_stride": "null",  # the network's own, as at the page
         "paths.run_folder": made,
         **{f"support.{key}": value for key, value in support.items()},

@@ -179,7 +179,7 @@ class Overlay:
         seen = self.features(cell)
         head = copy.copy(network)
         head.align_corners = False  # as maps of scenes are upsampled
-        probabilities = head.from_features(seen.features.unsqueeze(0), seen.size)[0]
+        probabilities = head.from_maps([seen.features.unsqueeze(0)], seen.size)[0]
         height, width = seen.valid.shape
         own = probabilities[:, seen.top : seen.top + height, seen.left : seen.left + width]
         confidence, likeliest = own.max(dim=0)

@@ -23,6 +23,7 @@ from terrashot.data.labels.place import PixelGrid
 from terrashot.data.labels.scenes import LabelledImage
 from terrashot.errors import ConfigError, DataError, TerrashotError
 from terrashot.mapping.scene import Scene
+from terrashot.model.base_head import seeing
 from terrashot.model.model import Model
 
 _PLACES = 12
@@ -67,6 +68,7 @@ class Session:
 
     Raises:
         DataError: labels and scenes name places that can't be compared.
+        ConfigError: features that do not go with the network.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Session:
         memory: int = 1024,
         **overlay: Any,  # noqa: ANN401 - handed on
     ) -> None:
+        model = Model(seeing(model.network, teaching.features), model.path)
         self.model, self.scenes, self.store = model, list(scenes), store
         self._grids = [_grid(scene, store) for scene in self.scenes]
         self.pictures = [ScenePicture(scene) for scene in self.scenes]

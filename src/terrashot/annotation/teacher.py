@@ -32,12 +32,14 @@ class Teaching:
         window: Side of the windows around labels, in pixels.
         sure: Least probability at which the frozen head's say of a base class counts.
         seed: Of everything random.
+        features: What the head sees, see ``with_features``.
     """
 
     method: str = "terrashot"
     window: int = 512
     sure: float | None = 0.0
     seed: int = 0
+    features: str = "decoder"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from terrashot.model.adapted_file import load_adapted_model
 from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.checkpoints import ADAPTED, STAGE1, kind_of
 from terrashot.model.stage1_file import load_base_model
+from terrashot.networks.build import with_features
 from terrashot.networks.segmenter import Segmenter
 from terrashot.taxonomy import Taxonomy
 
@@ -52,3 +53,21 @@ def as_adapted(segmenter: Segmenter, taxonomy: Taxonomy) -> AdaptedModel:
     }
     adapted = AdaptedHead(parameters, NoTransition(), weight, FeatureScale(torch.ones(())))
     return AdaptedModel(segmenter, adapted, taxonomy.base_only())
+
+
+def seeing(network: AdaptedModel, features: str) -> AdaptedModel:
+    """A stage-1 network with the features that ``adaptation.features`` names; it maps as before.
+
+    Args:
+        network: A network without novel classes.
+        features: See ``with_features``.
+
+    Raises:
+        ConfigError: features that do not go with the network.
+    """
+    segmenter = with_features(network.segmenter, features)
+    if segmenter is network.segmenter:
+        return network
+    found = as_adapted(segmenter, network.taxonomy)
+    found.calibration, found.provenance = network.calibration, network.provenance
+    return found

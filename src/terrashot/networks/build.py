@@ -94,6 +94,8 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
 def with_features(segmenter: Segmenter, features: str) -> Segmenter:
     """The network with the features that ``adaptation.features`` names.
 
+    A network that has them already is handed back.
+
     Raises:
         ConfigError: an unknown name, or one that does not go with the network.
     """
@@ -101,7 +103,14 @@ def with_features(segmenter: Segmenter, features: str) -> Segmenter:
         raise ConfigError(
             f"adaptation.features is '{features}', but it must be one of {', '.join(FEATURES)}."
         )
-    if features == "decoder" or (features == "auto" and segmenter.stride < LEAST_STRIDE):
+    has_stages = segmenter.description.get("features") == "stages"
+    if has_stages and features == "decoder":
+        raise ConfigError(
+            "adaptation.features is 'decoder', but the network's features hold the encoder's "
+            "stages already. Start from the stage-1 checkpoint."
+        )
+    too_fine = features == "auto" and segmenter.stride < LEAST_STRIDE
+    if features == "decoder" or has_stages or too_fine:
         return segmenter
     return with_encoder_stages(segmenter)
 

@@ -44,6 +44,7 @@ class PageSettings:
     """``annotate``: how labels teach, and where the page is served."""
 
     method: str = "terrashot"
+    features: str = setting("decoder", choices=("auto", "decoder", "stages"))
     window: int = setting(512, at_least=32, at_most=4096, why="the side of a window in pixels")
     sure: float | None = setting(
         0.0, at_least=0, at_most=1, why="a probability; null trusts the frozen head with nothing"
@@ -180,7 +181,7 @@ def open_session(settings: AnnotationSettings, run: Run) -> "tuple[Session, Teac
     page = settings.annotate
     model = load(_checkpoint(settings), run.device)
     scenes = _scenes(settings, model.imagery)
-    teaching = Teaching(page.method, page.window, page.sure, settings.seed)
+    teaching = Teaching(page.method, page.window, page.sure, settings.seed, page.features)
     store = LabelStore(
         Path(str(settings.labels.path)),
         model.taxonomy.classes,
