@@ -43,7 +43,7 @@ from terrashot.taxonomy import IGNORE
 VIEW = 768, 1024
 STROKES = 10
 SCORED = 1, 2, 5, 10
-POLYGONS = 3, 5, 10, 20, 30
+POLYGONS = 3, 10, 30
 PARTS = "saving", "teaching", "overlay"
 MEASURES = "weighted", "novel", "base"
 
@@ -120,8 +120,10 @@ def measure_strokes(model: Model, options: argparse.Namespace, folder: Path) -> 
             for number in range(1, STROKES + 1):
                 name = scorer.novel[(number - 1) % len(scorer.novel)]
                 strokes.append(stroke_to_overlay(page, view, *truth.random(rng, name, view)))
+                Console().print(strokes[-1])
                 if number in SCORED:
                     scores[number] = scorer.score(page)
+                    Console().print(scores[number])
         runs.append({"seed": seed, "view": before[0], "strokes": strokes, "scores": scores})
     return {"runs": runs}
 

@@ -1,7 +1,10 @@
 """The parts of a session by themselves."""
 
 import copy
+import functools
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -33,22 +36,32 @@ def test_the_memory_forgets_what_was_not_used_for_longest():
     assert memory.megabytes == pytest.approx(0.33, abs=0.01)
 
 
-def test_what_is_urgent_comes_first():
-    turns, order, waiting = Turns(), [], []
+def test_what_is_urgent_comes_first_and_all_in_one_thread():
+    turns, order, threads, begun = Turns(), [], set(), threading.Event()
+    full = threading.Barrier(2, timeout=60)
 
-    def wait(rank):
-        with turns.take(rank):
-            order.append(rank)
+    def note(rank):
+        order.append(rank)
+        threads.add(threading.get_ident())
 
-    with turns.take(Rank.BACKGROUND):
+    def hold():
+        begun.set()
+        full.wait()
+
+    with ThreadPoolExecutor(5) as callers:
+        callers.submit(turns.run, Rank.BACKGROUND, hold)
+        assert begun.wait(60)
         for rank in (Rank.BACKGROUND, Rank.VIEW, Rank.STROKE, Rank.VIEW):
-            waiting.append(threading.Thread(target=wait, args=(rank,)))
-            waiting[-1].start()
-        while sum(turns._waiting.values()) < 4:
-            pass
-    for thread in waiting:
-        thread.join()
+            callers.submit(turns.run, rank, functools.partial(note, rank))
+        while turns._waiting.qsize() < 4:
+            time.sleep(0.001)
+        full.wait()
     assert order == [Rank.STROKE, Rank.VIEW, Rank.VIEW, Rank.BACKGROUND]
+    assert len(threads) == 1
+    assert turns.run(Rank.VIEW, lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        turns.run(Rank.VIEW, lambda: 1 / 0)
+    turns.close()
 
 
 def test_a_cell_says_the_same_whatever_is_kept_of_its_window(network, write_raster):

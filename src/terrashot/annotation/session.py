@@ -1,5 +1,6 @@
 """One session at the page: scenes, labels, and the head that they teach."""
 
+import functools
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -105,6 +106,7 @@ class Session:
         self._stopped.set()
         if self._scan.is_alive():
             self._scan.join(timeout=60)
+        self._turns.close()
         self.store.close()
 
     @property
@@ -156,10 +158,7 @@ class Session:
             DataError: see ``Teacher.teach``.
             ConfigError: likewise.
         """
-        with self._turns.take(Rank.STROKE):
-            if self._head.taught.version != self.store.version:
-                self._head = Head(self._head.number + 1, self._teacher.teach())
-            return self._head
+        return self._turns.run(Rank.STROKE, self._learn)
 
     def cell(self, cell: Cell) -> tuple[int, np.ndarray, np.ndarray]:
         """Number of the head, class ids and confidence of a cell, see ``Overlay.predict``.
@@ -170,11 +169,7 @@ class Session:
         """
         if not self.overlay.has(cell):
             raise RefusedError("There is no such part of the scene.")
-        with self._turns.take(Rank.VIEW):
-            head = self._head
-            ids, confidence = self.overlay.predict(cell, head.taught.network)
-            self._remember(cell)
-        return head.number, ids, confidence
+        return self._turns.run(Rank.VIEW, lambda: self._predict(cell))
 
     def places(self) -> tuple[float, list[PlaceToGo]]:
         """The share of the scenes that was looked at, and where a label would help most."""
@@ -194,6 +189,17 @@ class Session:
         if not 0 <= scene < len(self.scenes):
             raise RefusedError("There is no such scene.")
 
+    def _learn(self) -> Head:
+        if self._head.taught.version != self.store.version:
+            self._head = Head(self._head.number + 1, self._teacher.teach())
+        return self._head
+
+    def _predict(self, cell: Cell) -> tuple[int, np.ndarray, np.ndarray]:
+        head = self._head
+        ids, confidence = self.overlay.predict(cell, head.taught.network)
+        self._remember(cell)
+        return head.number, ids, confidence
+
     def _remember(self, cell: Cell, keep: bool = True) -> None:
         if cell not in self._places:
             self._places.add(cell, self.overlay.features(cell, keep))
@@ -206,9 +212,10 @@ class Session:
                 if cell in self._places:
                     continue
                 try:
-                    with self._turns.take(Rank.BACKGROUND):
-                        # The background leaves room for what is on the screen.
-                        self._remember(cell, keep=not self._memory.is_half_full)
+                    # The background leaves room for what is on the screen.
+                    keep = not self._memory.is_half_full
+                    look = functools.partial(self._remember, cell, keep)
+                    self._turns.run(Rank.BACKGROUND, look)
                 except TerrashotError as error:  # a scene that has gone; the page says so
                     self.trouble = str(error)
                     break

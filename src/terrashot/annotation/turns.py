@@ -1,9 +1,14 @@
 """Who may use the network next: a stroke before a view, and both before the background."""
 
+import itertools
+import queue
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future
 from enum import IntEnum
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 
 class Rank(IntEnum):
@@ -15,28 +20,36 @@ class Rank(IntEnum):
 
 
 class Turns:
-    """A lock that is taken only while nothing more urgent waits for it."""
+    """Works one after the other, the most urgent first, all in one thread.
+
+    The memory allocator keeps hundreds of megabytes for each thread that has run the network once,
+    and a server has dozens of threads.
+    """
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._busy = False
-        self._waiting = dict.fromkeys(Rank, 0)
+        self._numbers = itertools.count()
+        self._waiting: queue.PriorityQueue[tuple[float, int, Future[Any], Any]] = (
+            queue.PriorityQueue()
+        )
+        threading.Thread(target=self._serve, name="network", daemon=True).start()
 
-    @contextmanager
-    def take(self, rank: Rank) -> Iterator[None]:
-        """Hold it, once whoever has it is done and nothing more urgent waits."""
+    def run(self, rank: Rank, work: Callable[[], Result]) -> Result:
+        """What a work returns, once nothing more urgent waits; what it raises is raised here."""
+        future: Future[Result] = Future()
+        self._waiting.put((rank, next(self._numbers), future, work))
+        return future.result()
 
-        def free() -> bool:
-            return not self._busy and not any(self._waiting[r] for r in Rank if r < rank)
+    def close(self) -> None:
+        """End the thread after all that waits; nothing may be run any more."""
+        self._waiting.put((float("inf"), next(self._numbers), Future(), None))
 
-        with self._condition:
-            self._waiting[rank] += 1
-            self._condition.wait_for(free)
-            self._waiting[rank] -= 1
-            self._busy = True
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._busy = False
-                self._condition.notify_all()
+    def _serve(self) -> None:
+        while True:
+            _, _, future, work = self._waiting.get()
+            if work is None:
+                return
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+            del future, work  # what they hold is let go before the next one comes
