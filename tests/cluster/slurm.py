@@ -138,7 +138,9 @@ class SlurmCluster:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         limit = time.monotonic() + 60
-        while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < limit:
+        while any(_status(pid, "State")[:1] not in ("", "Z") for pid in pids):
+            if time.monotonic() > limit:
+                raise RuntimeError(f"daemons in {self.folder} are still at work: {pids}")
             time.sleep(0.2)
 
     def run(self, *command: str, check: bool = True) -> str:

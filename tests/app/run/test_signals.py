@@ -59,7 +59,7 @@ def test_a_job_whose_time_is_up_is_put_back_in_line(folder, scontrol, capsys):
         reach(folder, 24)
         signal.raise_signal(AGAIN)
     assert scontrol() == ["requeue 7"]
-    assert "SLURM job 7 is put back in line" in capsys.readouterr().out
+    assert "SLURM job 7 is nearly up: it is put back in line" in capsys.readouterr().out
     assert signal.getsignal(AGAIN) is signal.SIG_DFL
 
 

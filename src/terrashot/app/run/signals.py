@@ -69,14 +69,15 @@ def _come_again(folder: RunFolder, job: str, begun: int) -> None:
             flush=True,
         )
         return
-    done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)
-    said = " ".join((done.stdout + done.stderr).split())
     print(
-        f"SLURM job {job} is put back in line; the run in {folder.path} goes on by itself."
-        if done.returncode == 0
-        else f"SLURM job {job} could not be put back in line: {said}",
-        flush=True,
+        f"The time of SLURM job {job} is nearly up: it is put back in line, and the run in "
+        f"{folder.path} goes on by itself.",
+        flush=True,  # SLURM ends this process before scontrol has answered
     )
+    done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = " ".join((done.stdout + done.stderr).split())
+        print(f"SLURM job {job} could not be put back in line: {said}", flush=True)
 
 
 def _step(checkpoint: Path) -> int | None:

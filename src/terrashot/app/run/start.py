@@ -24,7 +24,7 @@ from terrashot.app.run.meeting import Meeting
 from terrashot.app.run.signals import AGAIN, heed_signals
 from terrashot.app.tasks.registry import find_task
 from terrashot.data.remote.address import without_secrets
-from terrashot.errors import ConfigError, StoppedError, TerrashotError
+from terrashot.errors import ConfigError, StoppedError, TerrashotError, one_line
 from terrashot.tasks.settings.runs import RunSettings
 
 # What may differ between a run and its continuation: the machine, not the experiment.
@@ -148,15 +148,33 @@ def run_in_folder(settings: RunSettings, path: Path) -> None:
     except SystemExit as error:
         # Ctrl-C and SIGTERM become an exit, by Lightning even one whose code is that of success.
         folder.finish(FAILED)
-        again = " A job that SLURM starts again goes on by itself." if launch.job else ""
         raise StoppedError(
             f"The run in {folder.path} was stopped before its end. Go on with `python run.py "
-            f"experiment={settings.name} resume={folder.path}`.{again}"
+            f"experiment={settings.name} resume={folder.path}`.{_again(launch)}"
         ) from error
-    except BaseException:
+    except BaseException as error:
         folder.finish(FAILED)
+        if settings.processes > 1 and _lost_another(error):
+            raise TerrashotError(
+                f"The run in {path} has lost another of its {settings.processes} processes: its "
+                "own message says why, or its node has died. Go on with `python run.py "
+                f"experiment={settings.name} resume={path}`.{_again(launch)} ({one_line(error)})"
+            ) from error
         raise
     folder.finish(FINISHED)
+
+
+def _again(launch: Launch) -> str:
+    return " A job that SLURM starts again goes on by itself." if launch.job else ""
+
+
+def _lost_another(error: BaseException) -> bool:
+    """Whether a process misses another one; gloo has no error class of its own."""
+    import torch.distributed
+
+    return isinstance(error, torch.distributed.DistError) or (
+        isinstance(error, RuntimeError) and "gloo/transport" in str(error)
+    )
 
 
 def _run(settings: RunSettings, folder: RunFolder, launch: Launch) -> None:

@@ -1,0 +1,85 @@
+"""How a run ends, and what it says then."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from terrashot.app.config.compose import compose_settings
+from terrashot.app.run import start
+from terrashot.app.run.folder import RunFolder
+from terrashot.errors import ConfigError, StoppedError, TerrashotError
+
+CLOSED = "[gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:422"
+
+
+@pytest.fixture(scope="module")
+def settings(repository):
+    return compose_settings(repository / "configs", ["experiment=stage1", "strategy=ddp"])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.update_info(status="running")
+    return folder
+
+
+def end_with(error, monkeypatch):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(start, "_run", fail)
+
+
+def status(folder):
+    return json.loads((folder.path / "run.json").read_text())["status"]
+
+
+def test_a_process_that_misses_another_one_says_so(settings, folder, monkeypatch):
+    end_with(RuntimeError(CLOSED), monkeypatch)
+    two = replace(settings, trainer=replace(settings.trainer, num_nodes=2))
+    with pytest.raises(TerrashotError, match=r"lost another of its 2 processes.*resume=.*gloo"):
+        start.run_in_folder(two, folder.path)
+    assert status(folder) == "failed"
+
+
+def test_an_error_of_a_run_of_one_process_stays_what_it_is(settings, folder, monkeypatch):
+    end_with(RuntimeError(CLOSED), monkeypatch)
+    with pytest.raises(RuntimeError):
+        start.run_in_folder(settings, folder.path)
+
+
+@pytest.mark.parametrize("job", [None, "7"])
+def test_a_run_that_was_stopped_says_how_it_goes_on(settings, folder, monkeypatch, job):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    if job:
+        monkeypatch.setenv("SLURM_JOB_ID", job)
+    end_with(SystemExit(143), monkeypatch)
+    with pytest.raises(StoppedError, match=f"resume={folder.path}") as error:
+        start.run_in_folder(settings, folder.path)
+    assert ("goes on by itself" in str(error.value)) == (job is not None)
+    assert status(folder) == "failed"
+
+
+def test_a_later_process_says_that_the_run_failed_only_where_the_first_cannot(folder, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    with folder.locked():
+        folder.finish("failed")
+        assert status(folder) == "running"
+    folder.finish("finished")
+    assert status(folder) == "running"
+    folder.finish("failed")
+    assert status(folder) == "failed"
+
+
+def test_several_nodes_without_who_starts_them_are_refused_before_any_work(
+    settings, tmp_path, monkeypatch
+):
+    for name in ("SLURM_JOB_ID", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    trainer = replace(settings.trainer, num_nodes=2)
+    logs = replace(settings.paths, logs=str(tmp_path / "logs"))
+    with pytest.raises(ConfigError, match=r"started alone.*srun.*torchrun"):
+        start.start_run(replace(settings, trainer=trainer, paths=logs), [], console=None)
+    assert not (tmp_path / "logs").exists()
