@@ -158,7 +158,8 @@ def main() -> None:
         for number in range(options.scenes):
             shutil.copy(scene, folder / "scenes" / f"{number:04d}.tif")
         checkpoint = find_model_file(options.ckpt, Path("logs"))
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0})
+        head = {"num_cpus": 1, "num_gpus": 0, "include_dashboard": False}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
         for _ in range(max(options.workers) - 1):
             cluster.add_node(num_cpus=1, num_gpus=0)
         try:

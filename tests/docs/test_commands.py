@@ -76,6 +76,8 @@ def test_the_pages_show_commands():
 @pytest.mark.parametrize("command", RUNS, ids=str)
 def test_a_command_of_a_run_composes_and_passes_the_checks(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    if "cluster=ray" in command.arguments:
+        pytest.importorskip("ray", reason="the extra `cluster` is not installed")
     assert check_run(command.arguments) >= 1
 
 

@@ -1,9 +1,12 @@
 import threading
 
+import pytest
+
 from terrashot.mapping.ledger import Ledger
 
 
 def test_runs_that_begin_at_the_same_moment_in_one_folder_lose_no_claim(tmp_path):
+    pytest.importorskip("fcntl", reason="Windows has no such locks")
     together = threading.Barrier(8)
 
     def claim(number):

@@ -15,7 +15,7 @@ from terrashot.model.adapted_file import save_adapted_model
 pytest.importorskip("ray", reason="the extra `cluster` is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
-SCENES, BROKEN = 40, 17
+SCENES, BROKEN = 24, 11
 SMALL = ["mapping.window=64", "mapping.overlap=32", "mapping.views=plain"]
 SMALL += ["output.picture=false", "output.style=false", "output.project=false"]
 
@@ -26,7 +26,8 @@ def cluster():
     import ray
     from ray.cluster_utils import Cluster
 
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0})
+    head = {"num_cpus": 1, "num_gpus": 0, "include_dashboard": False}
+    found = Cluster(initialize_head=True, head_node_args=head)
     found.add_node(num_cpus=1, num_gpus=0)
     yield found
     ray.shutdown()
