@@ -129,8 +129,13 @@ class SlurmCluster:
     def stop(self) -> None:
         """End the daemons, by the ids that they have written, jobs first."""
         if (self.folder / "slurmctld.pid").exists():
-            for job in self.run("squeue", "--noheader", "--format=%A", check=False).split():
+            limit = time.monotonic() + 60
+            jobs = ("squeue", "--noheader", "--format=%A")
+            for job in self.run(*jobs, check=False).split():
                 self.run("scancel", job, check=False)
+            # A node's daemon waits for its steps, which nobody would end after this.
+            while self.run(*jobs, check=False).split() and time.monotonic() < limit:
+                time.sleep(0.5)
         names = [*(f"slurmd_{n}" for n in self.nodes), "slurmctld", "munge"]
         files = [self.folder / f"{name}.pid" for name in names]
         pids = [self._pid(file) for file in files if file.exists()]

@@ -35,10 +35,24 @@ def reach(folder, step):
     torch.save({"global_step": step}, folder.checkpoints / "last.ckpt")
 
 
-def test_sigterm_ends_the_run_as_an_exit(folder):
+@pytest.fixture
+def plain_sigterm():
+    yield
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def test_sigterm_ends_the_run_as_an_exit_and_a_second_one_does_not_cut_that_short(
+    folder, plain_sigterm
+):
     with pytest.raises(SystemExit) as error, heed_signals(folder, Launch()):
         signal.raise_signal(signal.SIGTERM)
     assert error.value.code == 143
+    signal.raise_signal(signal.SIGTERM)  # SLURM's for the job, after that for the step
+
+
+def test_a_run_that_nobody_ended_leaves_sigterm_as_it_was(folder):
+    with heed_signals(folder, Launch()):
+        pass
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
 
 from terrashot.app.run.folder import RunFolder
 from terrashot.app.run.launch import Launch
@@ -30,9 +29,9 @@ def heed_signals(folder: RunFolder, launch: Launch) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {}
+    before, end = {}, _End()
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, _end)
+        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, end)
     if AGAIN is not None and launch.job is not None:
         begun = _step(folder.checkpoints / "last.ckpt") or 0
 
@@ -45,11 +44,23 @@ def heed_signals(folder: RunFolder, launch: Launch) -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if number != signal.SIGTERM or not end.asked:
+                signal.signal(number, handler)
 
 
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
+class _End:
+    """End the process at the first SIGTERM; SLURM sends several, for the step and for the job.
+
+    The others must not cut short what the process still has to say, so this handler stays.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if not self.asked:
+            self.asked = True
+            raise SystemExit(128 + number)
 
 
 def _come_again(folder: RunFolder, job: str, begun: int) -> None:
