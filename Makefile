@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadfile
 unexport PYTHONDONTWRITEBYTECODE  # started processes need the bytecode of src/ too
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build test test-slow lint format typecheck docs clean
+.PHONY: help setup demo build test test-slow test-cluster lint format typecheck docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,7 +39,10 @@ test: setup ## the tests; WORKERS=N processes, one a core without it
 	$(PYTEST) -m "not slow"
 
 test-slow: setup ## the tests that start processes, kill them, or build the largest network
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not cluster"
+
+test-cluster: setup ## a cluster of Ray, and one of SLURM where slurm-wlm and munge are installed (root); minutes
+	$(PYTEST) -m cluster
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .
