@@ -28,6 +28,8 @@ from terrashot.model.base_head import seeing
 from terrashot.model.model import Model
 
 _PLACES = 12
+_QUIET = 2.0
+"""Seconds that the background lets pass after somebody has used the network."""
 _ROUNDED = 2
 """Digits of a pixel that a label's corners are told with."""
 
@@ -207,10 +209,13 @@ class Session:
     def _look_around(self) -> None:
         for scene in range(len(self.scenes)):
             for cell in self.overlay.cells(scene):
-                if self._stopped.is_set():
-                    return
                 if cell in self._places:
                     continue
+                while (left := _QUIET - self._turns.quiet) > 0:
+                    if self._stopped.wait(left):
+                        break
+                if self._stopped.is_set():
+                    return
                 try:
                     # The background leaves room for what is on the screen.
                     keep = not self._memory.is_half_full

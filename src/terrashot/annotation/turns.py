@@ -3,6 +3,7 @@
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from enum import IntEnum
@@ -31,13 +32,31 @@ class Turns:
         self._waiting: queue.PriorityQueue[tuple[float, int, Future[Any], Any]] = (
             queue.PriorityQueue()
         )
+        self._lock = threading.Lock()
+        self._asking = 0  # who is more urgent than the background, waiting or at work
+        self._last = time.monotonic()
         threading.Thread(target=self._serve, name="network", daemon=True).start()
+
+    @property
+    def quiet(self) -> float:
+        """For how many seconds nobody but the background has wanted the network."""
+        with self._lock:
+            return 0.0 if self._asking else time.monotonic() - self._last
 
     def run(self, rank: Rank, work: Callable[[], Result]) -> Result:
         """What a work returns, once nothing more urgent waits; what it raises is raised here."""
         future: Future[Result] = Future()
+        urgent = rank < Rank.BACKGROUND
+        with self._lock:
+            self._asking += urgent
         self._waiting.put((rank, next(self._numbers), future, work))
-        return future.result()
+        try:
+            return future.result()
+        finally:
+            with self._lock:
+                self._asking -= urgent
+                if urgent:
+                    self._last = time.monotonic()
 
     def close(self) -> None:
         """End the thread after all that waits; nothing may be run any more."""
