@@ -28,7 +28,8 @@ def test_a_terminal_has_the_line_live_and_the_last_one_stays():
     with LiveLine(Console(file=out, width=60, force_terminal=True)) as line:
         line.show("1 [of] 2")
         line.show("2 [of] 2")
-    assert out.getvalue().count("2 [of] 2\n") == 1
+    erased = "\x1b[2K"
+    assert out.getvalue().endswith(f"{erased}2 [of] 2\n")
 
 
 def test_nothing_is_printed_where_nothing_was_shown():

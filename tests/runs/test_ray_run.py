@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from terrashot.app.main import main
 from terrashot.mapping.cluster import ray_crew
 from terrashot.mapping.cluster.crew import Done, Lost
 from terrashot.model.adapted_file import save_adapted_model
@@ -15,7 +16,7 @@ from terrashot.model.adapted_file import save_adapted_model
 pytest.importorskip("ray", reason="the extra `cluster` is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
-SCENES, BROKEN = 24, 11
+SCENES, BROKEN = 200, 77
 SMALL = ["mapping.window=64", "mapping.overlap=32", "mapping.views=plain"]
 SMALL += ["output.picture=false", "output.style=false", "output.project=false"]
 
@@ -58,7 +59,7 @@ def maps(folder):
 
 
 def test_a_killed_worker_and_a_broken_scene_change_no_byte_of_the_other_maps(
-    run_here, cluster, scenes, make_adapted, tmp_path, monkeypatch, capsys
+    repository, cluster, scenes, make_adapted, tmp_path, monkeypatch, capsys
 ):
     import torch
 
@@ -66,8 +67,9 @@ def test_a_killed_worker_and_a_broken_scene_change_no_byte_of_the_other_maps(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     save_adapted_model(tmp_path / "adapted.ckpt", make_adapted(), {"method": "none"})
     command = ["experiment=predict", f"ckpt={tmp_path / 'adapted.ckpt'}", f"input={scenes}", *SMALL]
+    command += ["trainer.accelerator=cpu", f"paths.logs={tmp_path / 'logs'}"]
     single, shared = tmp_path / "single", tmp_path / "shared"
-    assert run_here(tmp_path / "logs", *command, f"output={single}") == 1
+    assert main(repository / "configs", [*command, f"output={single}"]) == 1
     expected = maps(single)
     assert len([name for name in expected if name.endswith(".tif")]) == SCENES - 1
     capsys.readouterr()
@@ -89,7 +91,7 @@ def test_a_killed_worker_and_a_broken_scene_change_no_byte_of_the_other_maps(
 
     monkeypatch.setattr(ray_crew, "RayCrew", Watched)
     ray = ["cluster=ray", f"cluster.address={cluster.address}", "cluster.patience=1800"]
-    assert run_here(tmp_path / "logs", *command, f"output={shared}", *ray) == 1
+    assert main(repository / "configs", [*command, f"output={shared}", *ray]) == 1
     out, err = (" ".join(text.split()) for text in capsys.readouterr())
     assert f"{SCENES - 1} done, 1 failed, 0 left" in out
     assert f"{BROKEN:03d}.tif is damaged" in err
