@@ -19,8 +19,8 @@ from terrashot.model.export import (
 
 @pytest.fixture(scope="module")
 def program(make_adapted):
-    """A transition, a feature scale, the encoder's stages: everything that a graph could lose."""
-    return MapProgram(make_adapted("rank_one", features="stages"))
+    """A transition and a feature scale: everything that a graph could lose."""
+    return MapProgram(make_adapted("rank_one"))
 
 
 @pytest.fixture(scope="module")
