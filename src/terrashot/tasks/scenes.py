@@ -30,8 +30,6 @@ def scene_source(data: Any) -> "SceneSource | None":  # noqa: ANN401 - settings 
     Raises:
         ConfigError: settings that do not go together.
     """
-    from terrashot.data.scenes.source import SceneSource
-
     scenes = getattr(data, "scenes", None)
     if data.kind != SCENES or not isinstance(scenes, SceneSettings):
         return None
@@ -40,6 +38,9 @@ def scene_source(data: Any) -> "SceneSource | None":  # noqa: ANN401 - settings 
             "data.scenes.labels has no value, so there is nothing to learn from. Name the vector "
             "file with data.scenes.labels=FILE, or choose a dataset of tiles with data=NAME."
         )
+    # Late: a run of tiles that is refused waits for no torch.
+    from terrashot.data.scenes.source import SceneSource
+
     return SceneSource(**{**asdict(scenes), "images": scenes.images or data.root})
 
 
