@@ -25,7 +25,7 @@ class BatchedHead(nn.Module):
         head: What a method made.
     """
 
-    weight: Tensor
+    rows: Tensor
     bias: Tensor
     snapshot: Tensor
     factor: Tensor
@@ -47,9 +47,15 @@ class BatchedHead(nn.Module):
         bias = torch.cat([own["base_bias"], own["novel_bias"], map_bias])
         weight, bias = head.scale.to_raw(weight.detach(), bias.detach())
         self.num_classes = len(bias) - len(map_bias)
+        # Logits, maps and, for a transition, scores of the frozen head: one product for all.
+        rows, self._uses_scores = [weight], not isinstance(head.transition, NoTransition)
+        self._scored = len(weight)
+        if self._uses_scores:
+            rows.append(head.snapshot_weight.detach())
+            bias = F.pad(bias, (0, len(rows[1])))
         # Not in the state dict: they follow from what is.
-        self.register_buffer("weight", weight, persistent=False)
-        self.register_buffer("bias", bias, persistent=False)
+        self.register_buffer("rows", torch.cat(rows), persistent=False)
+        self.register_buffer("bias", bias[:, None], persistent=False)
 
     @property
     def adapted(self) -> AdaptedHead:
@@ -65,21 +71,16 @@ class BatchedHead(nn.Module):
                 from, the finest first: linear maps may as well be taken of each where it is small,
                 and their values joined.
         """
-        rows = self.weight
-        uses_scores = not isinstance(self.transition, NoTransition)
-        if uses_scores:
-            rows = torch.cat([self.weight, self.snapshot])
         channels = [part.shape[1] for part in parts]
-        bias = F.pad(self.bias, (0, len(rows) - len(self.bias)))
-        values = _product(rows[:, : channels[0]], parts[0]) + bias[:, None, None]
+        values = _product(self.rows[:, : channels[0]], parts[0], self.bias)
         size, done = (values.shape[2], values.shape[3]), channels[0]
         for part, count in zip(parts[1:], channels[1:], strict=True):
-            values = values + enlarged(_product(rows[:, done : done + count], part), size)
+            values = values + enlarged(_product(self.rows[:, done : done + count], part), size)
             done += count
         logits = values[:, : self.num_classes]
-        if uses_scores:
-            maps = values[:, self.num_classes : len(self.bias)].flatten(2)
-            scores = values[:, len(self.bias) :].flatten(2)
+        if self._uses_scores:
+            maps = values[:, self.num_classes : self._scored].flatten(2)
+            scores = values[:, self._scored :].flatten(2)
             added = self.transition.logits(self._own(), maps, scores)
             logits = logits + added.unflatten(2, size)
         return logits
@@ -88,11 +89,14 @@ class BatchedHead(nn.Module):
         return {name: getattr(self, _OWN + name) for name in self._names}
 
 
-def _product(rows: Tensor, maps: Tensor) -> Tensor:
-    """Rows ``[R, C]`` by maps ``[B, C, h, w]``: ``[B, R, h, w]``."""
+def _product(rows: Tensor, maps: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Rows ``[R, C]`` by maps ``[B, C, h, w]``, and a bias ``[R, 1]``: ``[B, R, h, w]``."""
     pixels = maps.to(rows.dtype).flatten(2)  # [B, C, P]
     # A matrix product and no convolution: those run in TF32 on a GPU by default.
-    found = torch.matmul(rows, pixels)
+    if bias is None:
+        found = torch.matmul(rows, pixels)
+    else:
+        found = torch.baddbmm(bias, rows.expand(len(pixels), -1, -1), pixels)
     return found.unflatten(2, (maps.shape[2], maps.shape[3]))
 
 

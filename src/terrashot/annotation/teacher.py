@@ -21,6 +21,7 @@ from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.drawn_labels import IMAGE, drawn_taxonomy
 from terrashot.model.model import Model
 from terrashot.model.sure_base import SureBase
+from terrashot.networks.features import DECODER
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Teaching:
     window: int = 512
     sure: float | None = 0.0
     seed: int = 0
-    features: str = "decoder"
+    features: str = DECODER
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from terrashot.model.support_fit import SupportFit
 from terrashot.model.sure_base import SureBase
 from terrashot.model.tile_network import TileNetwork, stride_factor
 from terrashot.networks.build import with_features
+from terrashot.networks.features import DECODER
 from terrashot.networks.segmenter import Segmenter
 from terrashot.taxonomy import Taxonomy
 
@@ -74,7 +75,7 @@ def adapt_arrays(
         fitted = CompleteMethod(fitted)
     inference: Inference | None = build_part("inference", settings["inference"])
     if network is None:
-        seen = features or str(settings["adaptation"].get("features", "decoder"))
+        seen = features or str(settings["adaptation"].get("features", DECODER))
         segmenter = with_features(segmenter, seen)
     factor = stride_factor(segmenter, feature_stride)
     device = segmenter.head.weight.device

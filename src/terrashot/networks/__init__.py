@@ -2,7 +2,8 @@
 
 `build` makes a `segmenter` from plain values, out of an `encoder` (any timm backbone) and one of
 the `decoders` (`upernet_classtrans` is ours); `single_value_norm` mends a norm of theirs,
-`upsampling` brings maps to the image's size. Weights come in by `backbone_weights`: from a tag
-(`weight_tags`) or a file (`checkpoint_file`, `encoder_file`), matched name by name (`key_match`),
-with a `weight_report` of what was taken.
+`upsampling` brings maps to the image's size, `features` names the maps that a new head sees,
+`encoder_stages` among them. Weights come in by `backbone_weights`: from a tag (`weight_tags`) or a
+file (`checkpoint_file`, `encoder_file`), matched name by name (`key_match`), with a `weight_report`
+of what was taken.
 """

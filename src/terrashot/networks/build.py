@@ -12,11 +12,9 @@ from terrashot.image_spec import ImageSpec
 from terrashot.networks.decoders import build_decoder, decoder_options
 from terrashot.networks.encoder import build_encoder
 from terrashot.networks.encoder_stages import LEAST_STRIDE, with_encoder_stages
+from terrashot.networks.features import AUTO, DECODER, FEATURES, STAGES
 from terrashot.networks.segmenter import PAD_MULTIPLE, Segmenter
 
-FEATURES = ("auto", "decoder", "stages")
-"""What a segmenter's features are: the decoder's map, or the encoder's stages beside it; ``auto``:
-the stages where the decoder's map is coarse enough for them."""
 # Where the weights come from says nothing about the network, so a description leaves it out.
 _WEIGHT_KEYS = {"weights", "source", "clip_model"}
 # Not square and larger than one padding step: a backbone for one fixed size fails on it.
@@ -88,7 +86,7 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
         plain,
         align_corners=options.get("align_corners", False),
     )
-    return with_features(segmenter, str(description.get("features", "decoder")))
+    return with_features(segmenter, str(description.get("features", DECODER)))
 
 
 def with_features(segmenter: Segmenter, features: str) -> Segmenter:
@@ -103,14 +101,14 @@ def with_features(segmenter: Segmenter, features: str) -> Segmenter:
         raise ConfigError(
             f"adaptation.features is '{features}', but it must be one of {', '.join(FEATURES)}."
         )
-    has_stages = segmenter.description.get("features") == "stages"
-    if has_stages and features == "decoder":
+    has_stages = segmenter.description.get("features") == STAGES
+    if has_stages and features == DECODER:
         raise ConfigError(
             "adaptation.features is 'decoder', but the network's features hold the encoder's "
             "stages already. Start from the stage-1 checkpoint."
         )
-    too_fine = features == "auto" and segmenter.stride < LEAST_STRIDE
-    if features == "decoder" or has_stages or too_fine:
+    too_fine = features == AUTO and segmenter.stride < LEAST_STRIDE
+    if features == DECODER or has_stages or too_fine:
         return segmenter
     return with_encoder_stages(segmenter)
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from terrashot.errors import ConfigError
+from terrashot.networks.features import STAGES
 from terrashot.networks.segmenter import Segmenter
 
 LEAST_STRIDE = 4
@@ -67,7 +68,7 @@ def with_encoder_stages(segmenter: Segmenter) -> Segmenter:
         segmenter.stride,
         segmenter.num_classes,
         segmenter.spec,
-        {**segmenter.description, "features": "stages"},
+        {**segmenter.description, "features": STAGES},
         segmenter.align_corners,
         parts=(segmenter.channels, sum(stages)),
     )

@@ -1,6 +1,5 @@
 """Stage 2: adapt a frozen segmenter's head to novel classes, query by query, and score it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +17,15 @@ from terrashot.adaptation.support.storage import storage_type
 from terrashot.adaptation.temperature import Calibration
 from terrashot.adaptation.transition.mean_transition import mean_transition
 from terrashot.data.datamodule import FewShotDataModule
-from terrashot.evaluation.calibration import BINS, reliability
+from terrashot.evaluation.calibration import reliability
 from terrashot.evaluation.confusion import ConfusionMatrix
-from terrashot.evaluation.scores import GfssScores, gfss_scores
 from terrashot.model.support_fit import SupportFit
 from terrashot.model.tile_network import TileFeatures, TileNetwork, stride_factor
 from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.query_counts import QueryCounts, QueryStore
 from terrashot.tasks.query_maps import QueryMaps
+from terrashot.tasks.query_tally import AdaptationResult, QueryTally
 from terrashot.taxonomy import IGNORE, Taxonomy
-
-
-@dataclass(frozen=True)
-class AdaptationResult:
-    """Scores over all queries, of the adapted heads and of the stage-1 head on the same tiles.
-
-    ``confusion`` and ``scores`` are of the final maps; ``rules`` holds the counts ``[1 + R, K, K]``
-    of the maps before post-processing and after each of its R rules.
-    ``reliability`` ``[1 or 2, bins, 3]`` holds the sums of ``evaluation.calibration.reliability``
-    for the probabilities as they come, and calibrated where the model is; before any rule.
-    """
-
-    confusion: Tensor
-    scores: GfssScores
-    base_scores: GfssScores
-    queries: int
-    seconds_per_query: float
-    diverged: int
-    adaptation_seconds_per_query: float
-    rules: Tensor
-    reliability: Tensor
 
 
 class NovelAdaptation(LightningModule):
@@ -119,13 +97,8 @@ class NovelAdaptation(LightningModule):
         self.queries_per_pass = queries_per_pass
         self.calibration = calibration or Calibration()
         self.seed = seed
-        self.weights = {"base_weight": base_weight, "novel_weight": novel_weight}
-        # Counts of this process, summed over processes when all queries are done: of the stage-1
-        # head, of the adapted heads, and of their maps after each rule of the post-processing.
         rules = maps.num_rules if maps is not None else 0
-        self._counts = torch.zeros(2 + rules, taxonomy.num_classes, taxonomy.num_classes).long()
-        self._reliability = torch.zeros(1 + self._calibrated, BINS, 3, dtype=torch.float64)
-        self._totals = torch.zeros(4)  # queries, seconds, diverged, adapting
+        self._tally = QueryTally(taxonomy, rules, self._calibrated, base_weight, novel_weight)
         self._result: AdaptationResult | None = None
 
     @property
@@ -157,7 +130,7 @@ class NovelAdaptation(LightningModule):
         self._frozen = frozen_head(self.network.head, self.taxonomy.num_novel)
         self.learn(data)
         for counted in self._finished:
-            self._add(counted)
+            self._tally.add(counted)
 
     def learn(self, data: FewShotDataModule) -> None:
         """Let the method take in the support, and where asked all queries together."""
@@ -229,7 +202,7 @@ class NovelAdaptation(LightningModule):
             transition=self._transition(head, views[0].features),
             reliability=self._reliabilities(probabilities, prediction, mask),
         )
-        self._add(counts)
+        self._tally.add(counts)
         self.store.save_map(name, maps[-1], self.taxonomy)
         self.store.save(counts)
         self._log_running()
@@ -237,23 +210,8 @@ class NovelAdaptation(LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Scores over all queries of all processes."""
-        base_model, *rules = self._sum(self._counts).cpu()
-        scores = gfss_scores(rules[-1], self.taxonomy, **self.weights)
-        base = gfss_scores(base_model, self.taxonomy, **self.weights)
-        queries, seconds, diverged, adapting = self._sum(self._totals).tolist()
-        each = 1 / max(1, queries)
-        self._result = AdaptationResult(
-            rules[-1],
-            scores,
-            base,
-            int(queries),
-            seconds * each,
-            int(diverged),
-            adapting * each,
-            torch.stack(rules),
-            self._sum(self._reliability.float()).double().cpu(),
-        )
-        metrics = scores.as_metrics("test", self.taxonomy)
+        self._result = self._tally.result(self._sum)
+        metrics = self._result.scores.as_metrics("test", self.taxonomy)
         metrics["test/seconds_per_query"] = self._result.seconds_per_query
         for key, value in metrics.items():
             self.log(key, value)
@@ -289,8 +247,8 @@ class NovelAdaptation(LightningModule):
         return single.confmat.cpu()
 
     @property
-    def _calibrated(self) -> int:
-        return int(self.calibration.temperature is not None)
+    def _calibrated(self) -> bool:
+        return self.calibration.temperature is not None
 
     def _reliabilities(self, probabilities: Tensor, prediction: Tensor, mask: Tensor) -> Tensor:
         """Confidence and accuracy of one map ``[1 or 2, bins, 3]``."""
@@ -301,13 +259,6 @@ class NovelAdaptation(LightningModule):
             found.append(self.calibration.apply(probabilities))
         return torch.stack([reliability(p.amax(dim=0)[labelled], correct) for p in found])
 
-    def _add(self, counts: QueryCounts) -> None:
-        if counts.reliability is not None:  # one of an earlier version has none
-            self._reliability += counts.reliability
-        self._counts += torch.stack([counts.base_model, counts.adapted, *counts.rules])
-        times = [counts.seconds, float(counts.diverged), counts.adaptation_seconds]
-        self._totals += torch.tensor([1.0, *times])
-
     def _sum(self, values: Tensor) -> Tensor:
         """The sum of ``values`` over all processes."""
         summed = self.trainer.strategy.reduce(values.to(self.device), reduce_op="sum")
@@ -316,15 +267,14 @@ class NovelAdaptation(LightningModule):
 
     def _log_running(self) -> None:
         """The scores so far, as a curve over the queries of this process."""
-        scores = gfss_scores(self._counts[-1], self.taxonomy, **self.weights)
-        step = int(self._totals[0])
+        scores = self._tally.scores()
         values = {
             "running/base_miou": scores.base_miou,
             "running/novel_miou": scores.novel_miou,
             "running/weighted_miou": scores.weighted_miou,
         }
         for logger in self.loggers:
-            logger.log_metrics(values, step=step)
+            logger.log_metrics(values, step=self._tally.queries)
 
 
 def _seed_of(name: str) -> int:

@@ -18,6 +18,7 @@ from terrashot.errors import ConfigError
 from terrashot.files import file_digest
 from terrashot.image_spec import ImageSpec
 from terrashot.model.precision import resolve_precision
+from terrashot.networks.features import DECODER
 from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.of_data import taxonomy_of
 from terrashot.tasks.optimization import OptimizationPlan
@@ -83,7 +84,7 @@ def build_feature_cache(
         "eval_size": settings.data.eval_size,
         **({"bands": settings.data.bands} if settings.data.bands else {}),
         "stride": segmenter.stride,
-        "features": segmenter.description.get("features", "decoder"),
+        "features": segmenter.description.get("features", DECODER),
         # Kernels of another device or version give other last digits.
         "precision": resolve_precision(settings.trainer.precision, accelerator),
         "device": torch.cuda.get_device_name() if accelerator == "cuda" else accelerator,

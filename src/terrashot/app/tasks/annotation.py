@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from terrashot.app.tasks.scene_input import InputSettings
 from terrashot.errors import CheckpointError, ConfigError
+from terrashot.networks.features import DECODER, FEATURES
 from terrashot.tasks.bench import Bench, Run
 from terrashot.tasks.settings.field import setting
 from terrashot.tasks.settings.runs import RunSettings
@@ -44,7 +45,7 @@ class PageSettings:
     """``annotate``: how labels teach, and where the page is served."""
 
     method: str = "terrashot"
-    features: str = setting("decoder", choices=("auto", "decoder", "stages"))
+    features: str = setting(DECODER, choices=FEATURES)
     window: int = setting(512, at_least=32, at_most=4096, why="the side of a window in pixels")
     sure: float | None = setting(
         0.0, at_least=0, at_most=1, why="a probability; null trusts the frozen head with nothing"

@@ -28,9 +28,9 @@ from terrashot.mapping.postprocess.rule import Size
 from terrashot.reporting.class_table import class_table
 from terrashot.reporting.rule_table import rule_table
 from terrashot.tasks.bench import Bench, Run
-from terrashot.tasks.novel_adaptation import AdaptationResult
 from terrashot.tasks.of_data import taxonomy_of
 from terrashot.tasks.query_counts import QueryStore, average_transition
+from terrashot.tasks.query_tally import AdaptationResult
 from terrashot.tasks.settings.runs import StageTwoSettings
 from terrashot.taxonomy import Taxonomy
 

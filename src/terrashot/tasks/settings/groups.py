@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from terrashot.networks.features import DECODER, FEATURES
 from terrashot.tasks.settings.field import REQUIRED, setting
 
 
@@ -121,7 +122,7 @@ class LoggerSettings:
 class AdaptationSettings:
     """``configs/adaptation``: what holds for every stage-2 method."""
 
-    features: str = setting("decoder", choices=("auto", "decoder", "stages"))
+    features: str = setting(DECODER, choices=FEATURES)
     feature_stride: int | None = setting(None, at_least=1)
     align_corners: bool | None = None
     panels: int = setting(8, at_least=0, neutral=True)
