@@ -1,7 +1,7 @@
 r"""Cut labelled tiles into folders of images by class, as experiment=weak_shot takes them.
 
     python scripts/cut_image_folders.py ../shared/data/dubai/trainset photos/train \
-        --classes 1=building 2=land 3=road
+        --classes 1=building 2=land 3=road --tiles ../shared/data/dubai/train.txt
     python scripts/cut_image_folders.py ../shared/data/dubai/testset photos/test \
         --classes 4=vegetation 5=water
     python scripts/cut_image_folders.py ../shared/data/dubai/valset photos/web \
@@ -22,13 +22,15 @@ import rasterio.errors
 from PIL import Image
 
 
-def cut(folder: Path, ids: dict[int, str], size: int, share: float) -> dict[str, list[np.ndarray]]:
+def cut(
+    folder: Path, names: list[str], ids: dict[int, str], size: int, share: float
+) -> dict[str, list[np.ndarray]]:
     """Windows ``[size, size, 3]`` of each class, tile by tile."""
     found: dict[str, list[np.ndarray]] = {name: [] for name in ids.values()}
-    for path in sorted((folder / "labels").glob("*.tif")):
-        with rasterio.open(path) as source:
+    for tile in names:
+        with rasterio.open(folder / "labels" / tile) as source:
             label = source.read(1)
-        with rasterio.open(folder / "images" / path.name) as source:
+        with rasterio.open(folder / "images" / tile) as source:
             image = np.moveaxis(source.read((1, 2, 3)), 0, -1)
         for top in range(0, label.shape[0] - size + 1, size):
             for left in range(0, label.shape[1] - size + 1, size):
@@ -67,6 +69,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="holds images/ and labels/")
     parser.add_argument("out", type=Path, help="gets a folder a class; its own, not there yet")
     parser.add_argument("--classes", nargs="+", required=True, metavar="ID=NAME")
+    parser.add_argument("--tiles", type=Path, help="a file of names, one a line (default: all)")
     parser.add_argument("--window", type=int, default=64, help="side in pixels (64)")
     parser.add_argument("--share", type=float, default=0.6, help="of the class in a window (0.6)")
     parser.add_argument("--most", type=int, default=150, help="images of a class (150)")
@@ -79,10 +82,14 @@ def main() -> None:
     taken = [name for name in ids.values() if (options.out / name).exists()]
     if taken:
         parser.error(f"{options.out / taken[0]} is there already")
+    if options.tiles is None:
+        names = sorted(path.name for path in (options.folder / "labels").glob("*.tif"))
+    else:
+        names = options.tiles.read_text(encoding="utf-8").split()
     random = np.random.default_rng(options.seed)
     images = {
         name: [found[i] for i in sorted(random.permutation(len(found))[: options.most])]
-        for name, found in cut(options.folder, ids, options.window, options.share).items()
+        for name, found in cut(options.folder, names, ids, options.window, options.share).items()
     }
     if options.wrong:
         if options.outliers is None:

@@ -1,6 +1,7 @@
 """Features that were computed once, in memory up to a limit."""
 
 import contextlib
+import mmap
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -41,7 +42,8 @@ class FeatureMemory:
 
     def put(self, key: Hashable, value: Tensor) -> None:
         """Keep a tensor; those that were not used for longest make room."""
-        value = value.detach().cpu().contiguous()
+        if value.nbytes <= self._limit:
+            value = _apart(value.detach().cpu())
         with self._lock:
             old = self._kept.pop(key, None)
             self._bytes -= 0 if old is None else old.nbytes
@@ -62,6 +64,19 @@ class FeatureMemory:
     def is_half_full(self) -> bool:
         """Whether half of the limit is taken."""
         return 2 * self._bytes >= self._limit
+
+
+def _apart(value: Tensor) -> Tensor:
+    """A copy in pages of its own.
+
+    Between the large tensors that a network allocates and frees, ones that stay would leave the
+    allocator gaps, in the end of many times their size.
+    """
+    pages = mmap.mmap(-1, max(value.nbytes, 1))
+    kept = torch.frombuffer(pages, dtype=torch.uint8)[: value.nbytes].view(value.dtype)
+    kept = kept.view(value.shape)
+    kept.copy_(value)
+    return kept
 
 
 class RememberingNetwork(TileNetwork):

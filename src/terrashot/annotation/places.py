@@ -16,6 +16,8 @@ from terrashot.model.adapted_model import AdaptedModel
 BLOCK = 32
 """Side of what is judged as one, in pixels."""
 _CANDIDATES = 400
+_PART = 2**15
+"""Blocks that are asked about at once."""
 _APART = 4
 """Blocks that two places are apart at least."""
 
@@ -39,14 +41,6 @@ class PlaceToGo:
     classes: tuple[str, str]
 
 
-@dataclass(frozen=True)
-class _Blocks:
-    """Mean features of the blocks of a cell [C, n], and their middles in the scene [n, 2]."""
-
-    features: Tensor
-    middles: np.ndarray
-
-
 class PlacesToGo:
     """Remembers what the network saw of each block of the scenes, and asks any head about it.
 
@@ -68,30 +62,49 @@ class PlacesToGo:
         self._side = side
         self._stride = stride
         self._lock = threading.Lock()
-        self._blocks: dict[Cell, _Blocks] = {}
+        self._cells: set[Cell] = set()
+        # One array for all that will come, of which the system gives what is written to: small
+        # ones that stay between large ones that go would leave the allocator gigabytes of gaps.
+        most = sum((height // BLOCK) * (width // BLOCK) for height, width in self._sizes)
+        self._features: np.ndarray | None = None  # half [most, C]
+        self._middles = np.empty((most, 2), np.int32)
+        self._scenes = np.empty(most, np.int32)
+        self._count = 0
 
     def __contains__(self, cell: object) -> bool:
         """Whether a cell was seen."""
         with self._lock:
-            return cell in self._blocks
+            return cell in self._cells
 
     @property
     def seen(self) -> int:
         """Cells that were seen."""
         with self._lock:
-            return len(self._blocks)
+            return len(self._cells)
 
     def add(self, cell: Cell, seen: CellFeatures) -> None:
         """Remember a cell."""
+        features, middles = self._blocks(cell, seen)
+        with self._lock:
+            if cell in self._cells:
+                return
+            self._cells.add(cell)
+            if self._features is None:
+                self._features = np.empty((len(self._scenes), features.shape[1]), np.float16)
+            own = slice(self._count, self._count + len(middles))
+            self._features[own], self._middles[own] = features, middles
+            self._scenes[own] = cell.scene
+            self._count = own.stop
+
+    def _blocks(self, cell: Cell, seen: CellFeatures) -> tuple[np.ndarray, np.ndarray]:
+        """Mean features of the blocks of a cell [n, C], and their middles in the scene [n, 2]."""
         step = max(1, BLOCK // self._stride)
         height, width = (length // BLOCK for length in seen.valid.shape)
         if not height or not width:
-            with self._lock:
-                self._blocks[cell] = _Blocks(seen.features.new_zeros(len(seen.features), 0), _NONE)
-            return
+            return np.empty((0, len(seen.features)), np.float16), np.empty((0, 2), np.int32)
         top, left = seen.top // self._stride, seen.left // self._stride
         own = seen.features[:, top : top + height * step, left : left + width * step]
-        pooled = functional.avg_pool2d(own.unsqueeze(0), step)[0].flatten(1)
+        pooled = functional.avg_pool2d(own.unsqueeze(0), step)[0].flatten(1).half().cpu()
         filled = seen.valid[: height * BLOCK, : width * BLOCK]
         whole = filled.reshape(height, BLOCK, width, BLOCK).all(axis=(1, 3))
         rows, columns = np.mgrid[:height, :width]
@@ -102,11 +115,8 @@ class PlacesToGo:
             (x >= BLOCK) & (y >= BLOCK) & (x < scene_width - BLOCK) & (y < scene_height - BLOCK)
         )
         kept = (whole & inside).ravel()
-        middles = np.stack([x.ravel(), y.ravel()], axis=1)[kept]
-        with self._lock:
-            self._blocks[cell] = _Blocks(pooled[:, torch.from_numpy(kept)].half().cpu(), middles)
+        return pooled.numpy().T[kept], np.stack([x.ravel(), y.ravel()], axis=1)[kept]
 
-    @torch.no_grad()
     def best(
         self, network: AdaptedModel, count: int, labelled: Callable[[int], np.ndarray]
     ) -> list[PlaceToGo]:
@@ -117,28 +127,18 @@ class PlacesToGo:
             count: How many.
             labelled: The shapes on a scene that are labelled, in pixels.
         """
-        with self._lock:
-            known = {cell: blocks for cell, blocks in self._blocks.items() if len(blocks.middles)}
-        if not known or network.num_classes < 2:
+        with self._lock:  # what is there does not change, more may come
+            known, features = slice(self._count), self._features
+        if features is None or not known.stop or network.num_classes < 2:
             return []
-        blocks = list(known.values())
-        middles = np.concatenate([b.middles for b in blocks])
-        scenes = np.concatenate([np.full(len(b.middles), c.scene) for c, b in known.items()])
-        # A cell at a time: all blocks of a large scene in float32 would take a gigabyte.
-        asked = [_two_likeliest(b.features, network) for b in blocks]
-        doubt = np.concatenate([1 - margin for margin, _ in asked])
-        pair = np.concatenate([which for _, which in asked], axis=1)
-        doubt[_covered(middles, scenes, labelled)] = -1.0
-        first = np.argsort(-doubt, kind="stable")[:_CANDIDATES]
-        first = first[doubt[first] >= 0]
-        ends = np.cumsum([len(b.middles) for b in blocks])
-        cells = np.searchsorted(ends, first, side="right")
-        # From the end of its cell, so a negative column.
-        own = [blocks[c].features[:, i - ends[c]] for c, i in zip(cells, first, strict=True)]
-        if not own:
-            return []
-        features = torch.stack(own, dim=1).float()
-        chosen = _unlike(features, doubt[first], middles[first], scenes[first], count)
+        features, middles = features[known], self._middles[known]
+        scenes = self._scenes[known]
+        doubt, pair = _doubts(features, network)
+        first = _unlabelled(np.argsort(-doubt, kind="stable"), middles, scenes, labelled)
+        chosen = _unlike(
+            torch.from_numpy(features[first]).float().T,
+            doubt[first], middles[first], scenes[first], count,
+        )  # fmt: skip
         names = network.taxonomy.names
         return [
             PlaceToGo(
@@ -149,15 +149,36 @@ class PlacesToGo:
         ]  # fmt: skip
 
 
-_NONE = np.empty((0, 2), dtype=np.int64)
-
-
-def _two_likeliest(features: Tensor, network: AdaptedModel) -> tuple[np.ndarray, np.ndarray]:
-    """The margin between the two likeliest classes of blocks [n], and their ids [2, n]."""
+@torch.no_grad()
+def _doubts(features: np.ndarray, network: AdaptedModel) -> tuple[np.ndarray, np.ndarray]:
+    """1 less the margin between the two likeliest classes of blocks [n], and their ids [2, n]."""
     device = network.segmenter.head.weight.device
-    logits = network.head(features.to(device).float()[None, :, :, None])[0, :, :, 0].float()
-    top, which = logits.softmax(dim=0).topk(2, dim=0)
-    return (top[0] - top[1]).cpu().numpy(), which.cpu().numpy()
+    doubts, pairs = [], []
+    # In parts: all blocks of a large scene in float32 would take hundreds of megabytes.
+    for begin in range(0, len(features), _PART):
+        part = torch.from_numpy(features[begin : begin + _PART]).to(device).float()
+        logits = network.head(part.T[None, :, :, None])[0, :, :, 0].float()
+        top, which = logits.softmax(dim=0).topk(2, dim=0)
+        doubts.append((1 - (top[0] - top[1])).cpu().numpy())
+        pairs.append(which.cpu().numpy())
+    return np.concatenate(doubts), np.concatenate(pairs, axis=1)
+
+
+def _unlabelled(
+    order: np.ndarray,
+    middles: np.ndarray,
+    scenes: np.ndarray,
+    labelled: Callable[[int], np.ndarray],
+) -> np.ndarray:
+    """The first blocks of an order on which nothing is labelled, as many as are chosen from."""
+    found = order[:0]
+    for begin in range(0, len(order), 4 * _CANDIDATES):
+        part = order[begin : begin + 4 * _CANDIDATES]
+        free = ~_covered(middles[part], scenes[part], labelled)
+        found = np.concatenate([found, part[free]])
+        if len(found) >= _CANDIDATES:
+            break
+    return found[:_CANDIDATES]
 
 
 def _covered(

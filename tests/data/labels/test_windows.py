@@ -55,9 +55,9 @@ def test_every_object_is_in_a_window_and_there_are_few(seed):
 
 
 def test_windows_stay_as_they_are_when_something_is_drawn_beside():
-    first, second = box(130, 140, 150, 150), box(170, 130, 190, 150)
+    first, second = box(130, 140, 150, 150), box(110, 105, 190, 115)
     alone = places_around(np.array([first]), 400, 400, 100)
-    assert alone == [Place(100, 100, 100, 100)]  # of four, the one that has it in its middle
+    assert alone == [Place(100, 100, 100, 100)]  # of four, the one at whole sides
     assert places_around(np.array([first, second]), 400, 400, 100) == alone
     elsewhere = places_around(np.array([first, box(300, 300, 320, 320)]), 400, 400, 100)
     assert alone[0] in elsewhere

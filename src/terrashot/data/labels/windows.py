@@ -52,11 +52,13 @@ def places_around(shapes: np.ndarray, height: int, width: int, side: int) -> lis
             for x in _starts(left, right, columns, width)
         ]
         shown = [_shown(boxes, place) for place in choice]
-        # The one that shows most, and among these the one that has the first shape in its middle.
-        best = max(
-            range(len(choice)),
-            key=lambda i: (shown[i].sum(), -_off_middle(boxes[0], choice[i])),
-        )
+        # The one that shows most; among these one at multiples of whole sides, which is the same
+        # whatever is drawn next, and then the one that has the first shape in its middle.
+        ranks = [
+            (seen.sum(), _wholes(place), -_off_middle(boxes[0], place))
+            for seen, place in zip(shown, choice, strict=True)
+        ]
+        best = max(range(len(choice)), key=ranks.__getitem__)
         places.append(choice[best])
         boxes = boxes[~shown[best]]
     return places
@@ -74,6 +76,11 @@ def _shown(boxes: np.ndarray, place: Place) -> np.ndarray:
     shown: np.ndarray = (boxes[:, 0] >= place.left) & (boxes[:, 2] <= place.left + place.width)
     shown &= (boxes[:, 1] >= place.top) & (boxes[:, 3] <= place.top + place.height)
     return shown
+
+
+def _wholes(place: Place) -> int:
+    """In how many directions a window begins at a multiple of its side."""
+    return (place.top % place.height == 0) + (place.left % place.width == 0)
 
 
 def _off_middle(box: np.ndarray, place: Place) -> int:
