@@ -58,7 +58,7 @@ def _init(arguments: argparse.Namespace, console: Console) -> int:
             [tile.image for tile in found.tiles], root
         )
     _show(found, spec, console)
-    text = _header(found) + yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    text = _header(found) + _yaml(config)
     console.print(f"\n[bold]{target}[/]", highlight=False)
     console.print(escape(text), highlight=False, soft_wrap=True)
     lists = {} if (root / "train.txt").exists() else _lists(found, root)
@@ -134,6 +134,13 @@ def _header(found: Survey) -> str:
     return (
         f"# {len(found.tiles)} labelled tiles, {count} classes\n"
         "# Name the classes; those to be learned from a few tiles go from base to novel.\n"
+    )
+
+
+def _yaml(config: dict[str, Any]) -> str:
+    """Ten lines where there are eight classes: lists and tables of plain values on a line each."""
+    return yaml.safe_dump(
+        config, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
     )
 
 

@@ -1,5 +1,6 @@
 """What a file says of where it lies, and what of it can't be followed."""
 
+import re
 import struct
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -55,6 +56,13 @@ def check_placement(path: RasterPath, source: Any) -> tuple[str | None, tuple[st
             "as stored"
         )
     return crs, tuple(notes)
+
+
+def system_name(crs: Any) -> str:  # noqa: ANN401 - rasterio has no types
+    """A reference system as a person reads it: ``EPSG:26914``, or the name that it was given."""
+    text = str(crs.to_string())
+    name = re.match(r'\w+\["([^"]+)"', text)
+    return text if name is None else name[1]
 
 
 def _orientation(path: RasterPath, source: Any) -> int | None:  # noqa: ANN401 - rasterio has no types

@@ -10,6 +10,7 @@ import numpy as np
 from rasterio.enums import ColorInterp
 
 from terrashot.data.label_codes import LabelCodes
+from terrashot.data.placement import system_name
 from terrashot.data.raster import Raster, inspect_raster, open_raster, read_pixels
 from terrashot.errors import DataError
 from terrashot.image_spec import EIGHT_BIT, ImageSpec
@@ -124,8 +125,8 @@ def check_same_place(image: Raster, label: Path, place: Georeference) -> None:
         what = f"its corners are up to {shift:,.1f} pixels away from those of the image"
     else:
         what = (
-            f"its reference system is {_system(place.crs)}, that of the image "
-            f"{_system(CRS.from_wkt(image.crs))}"
+            f"its reference system is {system_name(place.crs)}, that of the image "
+            f"{system_name(CRS.from_wkt(image.crs))}"
         )
     raise DataError(
         f"{label} does not lie where its image {image.path} lies: {what}. Both must cover the same "
@@ -235,7 +236,3 @@ def opened_raster(path: Path) -> Iterator[Any]:
 def _span(spec: ImageSpec) -> str:
     low, high = (spec.scale or ((0, 255),))[0]
     return f"{low:g} to {high:g}"
-
-
-def _system(crs: Any) -> str:  # noqa: ANN401 - rasterio has no types
-    return str(crs.to_string())[:60]

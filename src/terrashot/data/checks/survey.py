@@ -9,6 +9,7 @@ import numpy as np
 from rasterio.enums import ColorInterp
 
 from terrashot.data.layout import Tile
+from terrashot.data.placement import system_name
 from terrashot.data.reading import opened_raster
 from terrashot.data.tile_names import SUFFIXES
 from terrashot.errors import DataError
@@ -70,7 +71,7 @@ def survey(root: Path) -> Survey:
             bands[source.count] += 1
             types[source.dtypes[0]] += 1
             sizes[source.width, source.height] += 1
-            systems[source.crs.to_string() if source.crs else ""] += 1
+            systems[system_name(source.crs) if source.crs else ""] += 1
         is_color, found = _codes(tile.label)
         colored.add(is_color)
         codes.update(found)
@@ -130,8 +131,11 @@ def _count(codes: np.ndarray) -> dict[int, int]:
 
 
 def split_by_name(tiles: Sequence[Tile], share: float) -> tuple[list[str], list[str]]:
-    """File names for training and validation: every so-manieth tile of the sorted names."""
+    """File names for training and validation: every so-manieth tile of the sorted names.
+
+    Of two tiles and more at least one is held out, since a network is chosen by its validation.
+    """
     names = sorted(tile.image.name for tile in tiles)
-    step = max(2, round(1 / share))
+    step = max(2, min(round(1 / share), len(names)))
     held = names[step - 1 :: step]
     return [name for name in names if name not in set(held)], held
