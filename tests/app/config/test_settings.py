@@ -71,9 +71,9 @@ def test_a_misspelled_key_of_a_datasets_file_is_named(configs, tmp_path):
 
     copied = tmp_path / "configs"
     shutil.copytree(configs, copied)
-    text = (copied / "data/dubai.yaml").read_text().replace("eval_size:", "eval_sise:")
+    text = (copied / "data/dubai.yaml").read_text().replace("eval_batch_size:", "eval_batch_sise:")
     (copied / "data/dubai.yaml").write_text(text)
-    with pytest.raises(ConfigError, match=r"data\.eval_sise.*eval_size"):
+    with pytest.raises(ConfigError, match=r"data\.eval_batch_sise.*eval_batch_size"):
         compose_settings(copied, ["experiment=stage2", "data=dubai"])
 
 
