@@ -96,7 +96,8 @@ def _product(rows: Tensor, maps: Tensor, bias: Tensor | None = None) -> Tensor:
     if bias is None:
         found = torch.matmul(rows, pixels)
     else:
-        found = torch.baddbmm(bias, rows.expand(len(pixels), -1, -1), pixels)
+        # shape[0] and not len(), which would fix the batch size of an exported program.
+        found = torch.baddbmm(bias, rows.expand(pixels.shape[0], -1, -1), pixels)
     return found.unflatten(2, (maps.shape[2], maps.shape[3]))
 
 
