@@ -10,7 +10,7 @@ import torch
 
 from terrashot.adaptation.inference import Inference
 from terrashot.adaptation.method import Method
-from terrashot.adaptation.methods.complete import CompleteMethod
+from terrashot.adaptation.methods.refined import refined
 from terrashot.adaptation.temperature import Calibration
 from terrashot.build import build_part
 from terrashot.data.support_arrays import SupportArrays
@@ -44,6 +44,7 @@ def adapt_arrays(
     sure: SureBase | None = None,
     vectors: Mapping[str, Any] | None = None,
     calibrate: bool = False,
+    balance: bool = False,
     network: TileNetwork | None = None,
 ) -> AdaptedModel:
     """Adapt a frozen network to support tiles, inductively.
@@ -62,6 +63,7 @@ def adapt_arrays(
         sure: What the frozen head is trusted with where tiles have no labels; None: nothing.
         vectors: The layers that the tiles were cut for, for the provenance; None: arrays.
         calibrate: Whether the temperature of its probabilities is fitted too.
+        balance: Whether its classes are brought into balance, see ``BalancedMethod``.
         network: Makes the features with ``segmenter`` as it is; None: anew, none are kept.
 
     Raises:
@@ -70,9 +72,12 @@ def adapt_arrays(
     """
     settings = method_settings(method, changes)
     parts = {group: build_part(group, settings[group]) for group in PARTS}
-    fitted: Method = build_part("method", settings["method"], **parts)
-    if taxonomy.complete:
-        fitted = CompleteMethod(fitted)
+    fitted: Method = refined(
+        build_part("method", settings["method"], **parts),
+        parts["transduction"],
+        balance=balance,
+        complete=taxonomy.complete,
+    )
     inference: Inference | None = build_part("inference", settings["inference"])
     if network is None:
         seen = features or str(settings["adaptation"].get("features", DECODER))

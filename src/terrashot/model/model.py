@@ -120,6 +120,7 @@ class Model:
         base_counts: Sequence[int] | None = None,
         seed: int = 0,
         calibrate: bool = False,
+        balance: bool = False,
         **drawn: Any,  # noqa: ANN401 - settings of DrawnLabels
     ) -> "Model":
         """Learn novel classes from a few labelled tiles; what ``experiment=adapt`` does.
@@ -143,6 +144,9 @@ class Model:
             seed: Of everything random.
             calibrate: Fit the temperature of its probabilities too, by heads that each leave out
                 some of the tiles; takes a few times as long as adapting alone.
+            balance: Bring the classes into balance, by heads that each leave out some of the tiles:
+                a bias for each class, so that none is drawn too often. For tiles whose masks are
+                whole; takes a few times as long.
             drawn: What goes with a layer: ``images``, ``attribute`` and the other settings of
                 ``DrawnLabels``, which are those of the group ``support``.
 
@@ -202,6 +206,7 @@ class Model:
             sure=sure,
             vectors=vectors,
             calibrate=calibrate,
+            balance=balance,
         )
         return Model(network.to(self.device))
 

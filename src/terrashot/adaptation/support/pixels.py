@@ -205,6 +205,30 @@ class SupportPixels:
         other.num_tiles = len(other.validity_maps)
         return other
 
+    def pixels_of(self, tiles: Collection[int], every: int = 1) -> tuple[Tensor, Tensor]:
+        """Labelled pixels ``[C, n]`` of some tiles, and their labels ``[n]``.
+
+        Args:
+            tiles: Their numbers.
+            every: Of the pixels of each label and tile class, every so-manyth.
+        """
+        chosen = torch.tensor(sorted(tiles))
+        pixels, labels = [], []
+        sources: dict[tuple[int, int | None], list[Tensor]] = {}
+        for block in self.blocks:
+            assert block.label is not None
+            sources.setdefault((block.label, block.tile_class), []).append(block.pixels)
+        for key, blocks in sources.items():
+            kept = torch.isin(self.tiles_of(*key), chosen).nonzero()[::every, 0]
+            first = 0
+            for block in blocks:
+                stop = first + block.shape[1]
+                own = (kept[(kept >= first) & (kept < stop)] - first).to(block.device)
+                pixels.append(block[:, own].to(self.like))
+                labels.append(own.new_full((len(own),), key[0]))
+                first = stop
+        return torch.cat(pixels, dim=1), torch.cat(labels)
+
     def _lengths(self, key: tuple[int, int | None]) -> list[int]:
         """Pixels of each block of a label and tile class."""
         return [b.pixels.shape[1] for b in self.blocks if (b.label, b.tile_class) == key]

@@ -219,7 +219,8 @@ def _adapt(
         cache,
         run.trainer.precision_plugin.forward_context,
     )
-    adaptation, method = settings.adaptation, build_method(run, taxonomy)
+    adaptation = settings.adaptation
+    method = build_method(run, taxonomy, adaptation.balance)
     factor = stride_factor(segmenter, adaptation.feature_stride)
     began = time.perf_counter()
     with run.console.status("adapting", spinner="line"):

@@ -91,7 +91,8 @@ class NovelAdaptationTask(Task[Any]):
         data.feature_cache = run.feature_cache(path, segmenter)
         rules = run.build("postprocess")
         maps = run.path / "maps" if adaptation.save_maps else None
-        method, joint = build_method(run, taxonomy), build_joint(settings)
+        method = build_method(run, taxonomy, adaptation.balance)
+        joint = build_joint(settings)
         if settings.guidance is not None:
             method = run.build("guidance", method=method)
         module = NovelAdaptation(
@@ -132,12 +133,17 @@ class NovelAdaptationTask(Task[Any]):
         )
 
 
-def build_method(bench: Bench, taxonomy: "Taxonomy") -> Any:  # noqa: ANN401 - named by _target_
+def build_method(bench: Bench, taxonomy: "Taxonomy", balance: bool) -> Any:  # noqa: ANN401 - named by _target_
     """The stage-2 method with its parts, for these classes."""
-    from terrashot.adaptation.methods.complete import CompleteMethod
+    from terrashot.adaptation.methods.refined import refined
 
-    method = bench.build("method", **{part: bench.build(part) for part in PARTS})
-    return CompleteMethod(method) if taxonomy.complete else method
+    parts = {part: bench.build(part) for part in PARTS}
+    return refined(
+        bench.build("method", **parts),
+        parts["transduction"],
+        balance=balance,
+        complete=taxonomy.complete,
+    )
 
 
 def uses_query(bench: Bench) -> bool:

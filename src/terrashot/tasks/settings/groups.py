@@ -133,6 +133,7 @@ class AdaptationSettings:
     storage: str = setting("float32", choices=("float32", "bfloat16", "float64"))
     save_maps: bool = setting(False, neutral=True)
     joint: dict[str, Any] | None = None
+    balance: bool = False
     base_weight: float = setting(0.4, at_least=0)
     novel_weight: float = setting(0.6, at_least=0)
 
