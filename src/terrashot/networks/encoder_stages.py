@@ -1,7 +1,6 @@
 """The encoder's stages beside the decoder's map: more to tell new classes apart by."""
 
 import torch
-from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,7 +16,8 @@ class StagesBeside(nn.Module):
     """A decoder that gives the maps of all encoder stages beside its own.
 
     A decoder keeps what tells the base classes apart. What tells a new class apart may have been
-    there in the encoder, whose stages nobody has asked for it.
+    there in the encoder, whose stages nobody has asked for it. Of a plain vision transformer that
+    is the map of its tokens: what a pyramid makes of them is the decoder's own.
 
     Args:
         decoder: Takes the encoder's maps, the image first, and returns one map.
@@ -58,7 +58,6 @@ def with_encoder_stages(segmenter: Segmenter) -> Segmenter:
             f"of numbers a pixel. Train stage 1 with a decoder of stride {LEAST_STRIDE} or more "
             "(fpn, upernet, deeplabv3plus, pspnet), or set adaptation.features=decoder."
         )
-    assert isinstance(segmenter.encoder, TimmUniversalEncoder)
     stages = tuple(c for c in segmenter.encoder.out_channels[1:] if c)
     head = segmenter.head
     wider = Segmenter(

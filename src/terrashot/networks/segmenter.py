@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from terrashot.image_spec import ImageSpec
+from terrashot.networks.encoder import Encoder
 from terrashot.networks.upsampling import enlarged, upsample
 
 # Every encoder halves the image five times at most.
@@ -39,7 +40,7 @@ class Segmenter(nn.Module):
 
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: Encoder,
         decoder: nn.Module,
         channels: int,
         stride: int,

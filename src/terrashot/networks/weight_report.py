@@ -13,7 +13,8 @@ class WeightReport:
         total: tensors of the encoder.
         missing: tensors of the encoder that kept their start values.
         unexpected: tensors of the source that are no part of the encoder (classifier, text tower).
-        adapted: what was done to the first convolution for other bands than colours.
+        adapted: what was done to tensors: to the first convolution for other bands than colours, to
+            position embeddings for another grid.
     """
 
     source: str
