@@ -14,10 +14,12 @@ from terrashot.networks.decoders import (
     output_stride_of,
 )
 from terrashot.networks.encoder import build_encoder
-from terrashot.networks.encoder_stages import LEAST_STRIDE, with_encoder_stages
+from terrashot.networks.encoder_stages import with_encoder_stages
 from terrashot.networks.features import AUTO, DECODER, FEATURES, STAGES
 from terrashot.networks.probe import PROBE_SIZE, probe
+from terrashot.networks.second_encoder import SecondEncoder, with_second_encoder
 from terrashot.networks.segmenter import Segmenter
+from terrashot.networks.widening import LEAST_STRIDE
 
 # Where the weights come from says nothing about the network, so a description leaves it out.
 _WEIGHT_KEYS = {"weights", "source", "clip_model"}
@@ -30,7 +32,8 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
     ``decoder`` (``name`` and its options, see ``decoders.py``), ``num_classes`` (background
     included), and the channels of the images: ``mean`` and ``std`` in 0..1 (default: ImageNet's)
     and, for other images than 8-bit RGB, ``imagery`` (see ``ImageSpec``). With ``features: stages``
-    the encoder's stages stand beside the decoder's map, Keys of a backbone
+    the encoder's stages stand beside the decoder's map, with ``second`` (``name``, ``mean``,
+    ``std``) those of a second encoder too. Keys of a backbone
     config that concern weights are allowed and ignored. ``Segmenter.description`` is the same with
     all defaults filled in.
 
@@ -88,7 +91,13 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
         plain,
         align_corners=options.get("align_corners", False),
     )
-    return with_features(segmenter, str(description.get("features", DECODER)))
+    segmenter = with_features(segmenter, str(description.get("features", DECODER)))
+    second = description.get("second")
+    return (
+        segmenter
+        if second is None
+        else with_second_encoder(segmenter, SecondEncoder(spec, **second))
+    )
 
 
 def with_features(segmenter: Segmenter, features: str) -> Segmenter:

@@ -33,6 +33,8 @@ class Segmenter(nn.Module):
         align_corners: of the upsampling of logits (see ``upsampling.upsample``).
         parts: channels of the parts that the features are made of, the decoder's own map first;
             empty: one part. Scaling gives each part, not each channel, the same say.
+        second: takes the image that the encoder takes and the height of the finest map; its maps
+            come behind the decoder's (see ``SecondEncoder``). None: there is none.
     """
 
     mean: Tensor
@@ -49,10 +51,12 @@ class Segmenter(nn.Module):
         description: dict[str, Any],
         align_corners: bool = False,
         parts: tuple[int, ...] = (),
+        second: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
+        self.second = second
         self.head = nn.Conv2d(channels, num_classes, kernel_size=1)
         # Small weights, so that all classes start equally likely: decoder features can be large,
         # and hundreds of steps would go into unlearning confident nonsense.
@@ -90,7 +94,8 @@ class Segmenter(nn.Module):
         if _gains_by_channels_last(x):
             x = x.contiguous(memory_format=torch.channels_last)
         found = self.decoder(self.encoder(x))
-        return [found] if isinstance(found, Tensor) else list(found)
+        maps = [found] if isinstance(found, Tensor) else list(found)
+        return maps if self.second is None else [*maps, *self.second(x, maps[0].shape[-2])]
 
     def join(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Features [B, channels, ceil(H/stride), ceil(W/stride)] from maps of an image.

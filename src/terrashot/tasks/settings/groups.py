@@ -138,6 +138,21 @@ class AdaptationSettings:
 
 
 @dataclass
+class SecondSettings:
+    """``adaptation.second``: an encoder whose stages stand beside the network's own maps."""
+
+    name: str | None = None
+    weights: Any = setting(None, path=("",))
+
+
+@dataclass
+class StageTwoAdaptation(AdaptationSettings):
+    """The same where the network's features may be widened by a second encoder."""
+
+    second: SecondSettings = field(default_factory=SecondSettings)
+
+
+@dataclass
 class SweepSettings:
     """``sweep``: what a multirun goes through and how it is taken up again."""
 
