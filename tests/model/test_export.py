@@ -69,6 +69,18 @@ def test_onnx_runtime_maps_as_the_model_does(program, exported, tile, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["adapted.onnx"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["test_vit", "eva02_tiny_patch14_224"])
+def test_a_vision_transformer_maps_the_same_outside(make_adapted, backbone, tile, tmp_path):
+    pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
+    program = MapProgram(make_adapted(backbone=backbone, features="stages"))
+    exported = export_program(program, 64)
+    save_torch(exported, tmp_path / "vit.pt2", {})
+    save_onnx(exported, tmp_path / "vit.onnx", {})
+    for runner in (torch_runner(tmp_path / "vit.pt2"), onnx_runner(tmp_path / "vit.onnx")):
+        assert compare(program, runner, tile).passed
+
+
 def test_another_map_is_told_from_a_tie(program, tile):
     def runner(image):
         classes, probabilities = program(torch.from_numpy(image))

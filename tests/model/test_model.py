@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 import terrashot
 from terrashot.errors import CheckpointError, ConfigError, DataError
+from terrashot.model.base_head import as_adapted
 from terrashot.model.checkpoints import ENCODER, STAGE1, write_checkpoint
 from terrashot.model.find import find_model_file
 from terrashot.model.model import Model
@@ -78,6 +80,26 @@ def test_a_saved_model_is_the_same_model(base, tmp_path):
     assert again.taxonomy == model.taxonomy
     assert again.provenance["support"] == {"pool": ["pool_0 90 x 70"]}
     assert again.provenance["stage1"]["sha256"] == base.digest
+
+
+def test_a_second_encoder_goes_with_the_model_into_its_file(make_adapted, tmp_path):
+    """A vision transformer of stage 1, and a convolutional encoder beside it."""
+    torch.manual_seed(1)
+    weights = tmp_path / "second.pth"
+    torch.save(timm.create_model("mobilenetv2_050").state_dict(), weights)
+    network = make_adapted(backbone="test_vit")
+    base = Model(as_adapted(network.segmenter, network.taxonomy.base_only()))
+    second = {"name": "mobilenetv2_050", "weights": str(weights)}
+    model = base.adapt({"pool": [(IMAGE, MASK)]}, second=second)
+    assert model.network.segmenter.parts == (32, 64, 248)  # decoder, tokens, five stages
+    assert model.provenance["second"] == {"name": "mobilenetv2_050", "weights": "second.pth"}
+    assert "test_vit + fpn + second encoder mobilenetv2_050" in repr(model)
+    model.save(tmp_path / "adapted.ckpt")
+    weights.unlink()  # the file of the model holds them
+    again = terrashot.load(tmp_path)
+    np.testing.assert_array_equal(again.probabilities(IMAGE), model.probabilities(IMAGE))
+    assert (again.predict(IMAGE)[MASK] == 3).mean() > 0.5
+    assert base.network.segmenter.second is None  # it is left as it was
 
 
 def test_pixels_of_255_do_not_count(base):

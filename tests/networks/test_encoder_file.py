@@ -38,7 +38,7 @@ def saved(tmp_path):
     return save
 
 
-@pytest.mark.parametrize("name", ["mobilenetv2_050", "resnet18", "convnext_atto"])
+@pytest.mark.parametrize("name", ["mobilenetv2_050", "resnet18", "convnext_atto", "test_vit"])
 @pytest.mark.parametrize("decoder", ["fpn", "pspnet"])
 def test_false_t12_the_file_holds_timms_names_and_fills_every_encoder_tensor(saved, name, decoder):
     network = embedder(name)

@@ -25,6 +25,7 @@ from terrashot.model.sure_base import SureBase
 from terrashot.model.tile_network import TileNetwork, stride_factor
 from terrashot.networks.build import with_features
 from terrashot.networks.features import DECODER
+from terrashot.networks.second_encoder import Second
 from terrashot.networks.segmenter import Segmenter
 from terrashot.taxonomy import Taxonomy
 
@@ -37,6 +38,7 @@ def adapt_arrays(
     stage1: Mapping[str, Any],
     *,
     features: str | None = None,
+    second: Mapping[str, Any] | None = None,
     feature_stride: int | None = None,
     changes: Mapping[str, Any] | None = None,
     base_counts: Sequence[int] | None = None,
@@ -56,6 +58,7 @@ def adapt_arrays(
         method: Name of the method.
         stage1: ``name`` and ``sha256`` of the network's file, for the provenance.
         features: What they are, see ``with_features``; None: what the method sees.
+        second: A second encoder whose stages they hold too, see ``Second``; None: there is none.
         feature_stride: Of the features that are learned from; None: the network's.
         changes: See ``method_settings``.
         base_counts: Pixels of each base class in the training labels, where a loss counts them.
@@ -68,9 +71,11 @@ def adapt_arrays(
 
     Raises:
         ConfigError: unknown settings, or ones that do not go together.
+        CheckpointError: weights of the second encoder that are missing or do not fit.
         DataError: see ``SupportPixels``.
     """
     settings = method_settings(method, changes)
+    beside = None if second is None else Second.of(second)
     parts = {group: build_part(group, settings[group]) for group in PARTS}
     fitted: Method = refined(
         build_part("method", settings["method"], **parts),
@@ -82,6 +87,8 @@ def adapt_arrays(
     if network is None:
         seen = features or str(settings["adaptation"].get("features", DECODER))
         segmenter = with_features(segmenter, seen)
+        if beside is not None:
+            segmenter, _ = beside.beside(segmenter)
     factor = stride_factor(segmenter, feature_stride)
     device = segmenter.head.weight.device
     network = network or TileNetwork(segmenter, device, None, contextlib.nullcontext)
@@ -104,6 +111,7 @@ def adapt_arrays(
         "vectors": None if vectors is None else dict(vectors),
         "scenes": None,
         "joint": None,
+        "second": None if beside is None else beside.provenance,
         "feature_stride": factor * segmenter.stride,
         "seed": seed,
         "seconds": round(time.perf_counter() - began, 3),

@@ -1,7 +1,6 @@
 """The front door: a model from a file, adapted to new classes, mapping pictures."""
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from terrashot.model.drawn_labels import drawn_labels, drawn_taxonomy
 from terrashot.model.find import find_model_file
 from terrashot.model.new_classes import with_novel
 from terrashot.model.tile_network import TileNetwork
+from terrashot.networks.digest import network_digest
 from terrashot.taxonomy import Taxonomy
 
 
@@ -103,11 +103,7 @@ class Model:
         """SHA-256 of its file; of its tensors and settings where it has none."""
         if self.path is not None and self.path.is_file():
             return file_digest(self.path)
-        total = hashlib.sha256(repr(self.network.description).encode())
-        for name, value in sorted(self.network.state_dict().items()):
-            total.update(name.encode())
-            total.update(value.detach().cpu().contiguous().numpy().tobytes())
-        return total.hexdigest()
+        return network_digest(self.network, self.network.description)
 
     def adapt(
         self,
@@ -121,6 +117,7 @@ class Model:
         seed: int = 0,
         calibrate: bool = False,
         balance: bool = False,
+        second: Mapping[str, Any] | None = None,
         **drawn: Any,  # noqa: ANN401 - settings of DrawnLabels
     ) -> "Model":
         """Learn novel classes from a few labelled tiles; what ``experiment=adapt`` does.
@@ -147,6 +144,8 @@ class Model:
             balance: Bring the classes into balance, by heads that each leave out some of the tiles:
                 a bias for each class, so that none is drawn too often. For tiles whose masks are
                 whole; takes a few times as long.
+            second: A second frozen encoder whose stages it sees too: ``name``, a timm model, and
+                ``weights``, a file, a timm tag or True for timm's default. None: there is none.
             drawn: What goes with a layer: ``images``, ``attribute`` and the other settings of
                 ``DrawnLabels``, which are those of the group ``support``.
 
@@ -155,6 +154,7 @@ class Model:
 
         Raises:
             ConfigError: adapted already, a name or colour that can't be, or unknown settings.
+            CheckpointError: weights of a second encoder that are missing or do not fit.
             DataError: no class, no tile, or arrays of another type, shape or content.
         """
         if self.is_adapted:
@@ -199,6 +199,7 @@ class Model:
             method,
             stage1,
             features=features,
+            second=second,
             feature_stride=feature_stride,
             changes=settings,
             base_counts=base_counts,
@@ -272,6 +273,8 @@ class Model:
         """What it holds: network, classes, file, and how it was adapted."""
         network = self.network.segmenter.description
         parts = f"{network['backbone']['name']} + {(network.get('decoder') or {}).get('name')}"
+        if "second" in network:
+            parts += f" + second encoder {network['second']['name']}"
         kind = "adapted model" if self.is_adapted else "stage-1 network"
         lines = [
             f"{kind}: {parts}, features at stride {self.network.stride}",

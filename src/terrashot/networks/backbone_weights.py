@@ -14,6 +14,7 @@ from terrashot.image_spec import IMAGENET_MEAN
 from terrashot.networks.checkpoint_file import read_tensors
 from terrashot.networks.encoder_file import check_header
 from terrashot.networks.key_match import KeyMatch, match_keys, names_of_whole_model
+from terrashot.networks.position_weights import with_grid
 from terrashot.networks.segmenter import Segmenter
 from terrashot.networks.weight_report import WeightReport, shorten
 from terrashot.networks.weight_tags import DEFAULT_TAG, tagged_tensors
@@ -63,11 +64,13 @@ def load_encoder_weights(
     clip_model: str | None = None,
     *,
     statistics: tuple[Sequence[float], Sequence[float]],
+    group: str = "backbone",
 ) -> WeightReport:
     """The same for an encoder outside a segmenter, whose tensors have the names of timm's ``name``.
 
     ``statistics`` are the channel means and deviations that the encoder's images are normalised
-    with; a file that says which ones it was made for must agree.
+    with; a file that says which ones it was made for must agree. ``group`` are the settings that
+    name the weights, for messages.
 
     Raises:
         CheckpointError: as ``load_backbone_weights``.
@@ -78,18 +81,20 @@ def load_encoder_weights(
     own = model.state_dict()
     if not weights:
         return WeightReport("random weights", 0, len(own), missing=list(own))
-    if weights is not True and _is_path(weights):
+    if weights is not True and is_path(weights):
         path = Path(weights).expanduser()
         origin, tensors = weights, read_tensors(path)
-        check_header(path, name, statistics)
+        check_header(path, name, statistics, group)
     else:
         tag = DEFAULT_TAG if weights is True else weights
-        origin, tensors = tagged_tensors(name, tag, source, clip_model)
+        origin, tensors = tagged_tensors(name, tag, source, clip_model, group)
     match = match_keys(model, names_of_whole_model(name), tensors)
-    match, adapted = _with_bands(match, own)
+    match, moved = with_grid(match, model)
+    match, repeated = _with_bands(match, own)
+    adapted = "; ".join(said for said in (repeated, moved) if said) or None
     missing = [key for key in match.missing if not key.endswith(_COUNTER)]
     if missing or match.misshapen or match.foreign:
-        raise _misfit(origin, name, len(own), match, missing)
+        raise _misfit(origin, name, len(own), match, missing, group)
     with torch.no_grad():
         model.load_state_dict(match.found, strict=False)
     return WeightReport(origin, len(match.found), len(own), match.missing, match.unused, adapted)
@@ -122,13 +127,14 @@ def _with_bands(match: KeyMatch, own: Mapping[str, Tensor]) -> tuple[KeyMatch, s
     return replace(match, found=found, misshapen=[]), said
 
 
-def _is_path(weights: str) -> bool:
+def is_path(weights: str) -> bool:
+    """Whether weights are named by a file, not by a tag."""
     path = Path(weights).expanduser()
     return path.is_file() or os.sep in weights or path.suffix in _FILE_ENDINGS
 
 
 def _misfit(
-    origin: str, name: str, total: int, match: KeyMatch, missing: list[str]
+    origin: str, name: str, total: int, match: KeyMatch, missing: list[str], group: str
 ) -> CheckpointError:
     fitting = len(match.found) - len(match.misshapen)
     faults = []
@@ -139,7 +145,7 @@ def _misfit(
     if match.foreign:
         faults.append(f"unknown to the encoder {shorten(match.foreign)}")
     return CheckpointError(
-        f"The backbone weights {origin} do not fit backbone.name={name}: {fitting} of {total} "
-        f"tensors match; {'; '.join(faults)}. All of the encoder is expected: set backbone.name to "
-        "the timm model that the weights were made for, or give other weights."
+        f"The backbone weights {origin} do not fit {group}.name={name}: {fitting} of {total} "
+        f"tensors match; {'; '.join(faults)}. All of the encoder is expected: set "
+        f"{group}.name to the timm model that the weights were made for, or give other weights."
     )

@@ -3,22 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import nn
 
-from terrashot.errors import ConfigError, one_line
+from terrashot.errors import ConfigError
 from terrashot.image_spec import ImageSpec
-from terrashot.networks.decoders import build_decoder, decoder_options
+from terrashot.networks.decoders import (
+    decoder_for,
+    decoder_options,
+    depth_of,
+    output_stride_of,
+)
 from terrashot.networks.encoder import build_encoder
-from terrashot.networks.encoder_stages import LEAST_STRIDE, with_encoder_stages
+from terrashot.networks.encoder_stages import with_encoder_stages
 from terrashot.networks.features import AUTO, DECODER, FEATURES, STAGES
-from terrashot.networks.segmenter import PAD_MULTIPLE, Segmenter
+from terrashot.networks.probe import PROBE_SIZE, probe
+from terrashot.networks.second_encoder import SecondEncoder, with_second_encoder
+from terrashot.networks.segmenter import Segmenter
+from terrashot.networks.widening import LEAST_STRIDE
 
 # Where the weights come from says nothing about the network, so a description leaves it out.
 _WEIGHT_KEYS = {"weights", "source", "clip_model"}
-# Not square and larger than one padding step: a backbone for one fixed size fails on it.
-_PROBE_SIZE = (2 * PAD_MULTIPLE, 3 * PAD_MULTIPLE)
 
 
 def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
@@ -28,7 +32,8 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
     ``decoder`` (``name`` and its options, see ``decoders.py``), ``num_classes`` (background
     included), and the channels of the images: ``mean`` and ``std`` in 0..1 (default: ImageNet's)
     and, for other images than 8-bit RGB, ``imagery`` (see ``ImageSpec``). With ``features: stages``
-    the encoder's stages stand beside the decoder's map. Keys of a backbone
+    the encoder's stages stand beside the decoder's map, with ``second`` (``name``, ``mean``,
+    ``std``) those of a second encoder too. Keys of a backbone
     config that concern weights are allowed and ignored. ``Segmenter.description`` is the same with
     all defaults filled in.
 
@@ -40,6 +45,9 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
     | unet | 5 stages | 1 | 16 |
     | pspnet | 3 stages (``encoder_depth``) | 8 (2 ** depth) | 512 |
     | deeplabv3plus | 5 stages, dilated to stride 16 or 8 | 4 | 256 |
+
+    A plain vision transformer has one stage, of which a simple pyramid (``pyramid.py``) makes these
+    maps.
 
     Raises:
         ConfigError: unknown backbone, decoder or option, or two that do not go together.
@@ -59,17 +67,14 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
 
     encoder = build_encoder(
         backbone["name"],
-        depth=options.get("encoder_depth", 5),
-        output_stride=options.get("output_stride", 32),
+        depth=depth_of(options),
+        output_stride=output_stride_of(options),
         drop_path=backbone["drop_path"],
         channels=spec.channels,
     )
-    # The encoder is told its depth; PSPNet's decoder takes no such option.
-    own = {key: value for key, value in options.items() if key != "encoder_depth"}
-    network = nn.Sequential(encoder, build_decoder(decoder["name"], encoder.out_channels, own))
-    channels, stride = _probe(
-        network, f"{backbone['name']} with decoder {decoder['name']}", spec.channels
-    )
+    on_top = decoder_for(encoder, decoder["name"], options)
+    what = f"backbone {backbone['name']} with decoder {decoder['name']}"
+    channels, stride = _map_of(nn.Sequential(encoder, on_top), what, spec.channels)
     plain = {
         "backbone": backbone,
         "decoder": {"name": decoder["name"], **options},
@@ -77,8 +82,8 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
         **described(spec),
     }
     segmenter = Segmenter(
-        network[0],
-        network[1],
+        encoder,
+        on_top,
         channels,
         stride,
         num_classes,
@@ -86,7 +91,13 @@ def build_segmenter(description: Mapping[str, Any]) -> Segmenter:
         plain,
         align_corners=options.get("align_corners", False),
     )
-    return with_features(segmenter, str(description.get("features", DECODER)))
+    segmenter = with_features(segmenter, str(description.get("features", DECODER)))
+    second = description.get("second")
+    return (
+        segmenter
+        if second is None
+        else with_second_encoder(segmenter, SecondEncoder(spec, **second))
+    )
 
 
 def with_features(segmenter: Segmenter, features: str) -> Segmenter:
@@ -138,31 +149,13 @@ def _backbone(value: object) -> dict[str, Any]:
     return {"name": str(value["name"]), "drop_path": float(drop_path)}
 
 
-def _probe(network: nn.Module, what: str, bands: int) -> tuple[int, int]:
-    """Channels and stride of the features, from a pass over shapes without any arithmetic."""
-    height, width = _PROBE_SIZE
-    state: dict[str, Tensor] = {
-        **{name: p.detach().to("meta") for name, p in network.named_parameters()},
-        **{name: b.to("meta") for name, b in network.named_buffers()},
-    }
-    network.eval()
-    try:
-        with torch.no_grad():
-            image = torch.empty(1, bands, height, width, device="meta")
-            maps = functional_call(network, state, (image,))
-    except (AssertionError, RuntimeError, ValueError, TypeError, IndexError) as error:
+def _map_of(network: nn.Module, what: str, bands: int) -> tuple[int, int]:
+    """Channels and stride of the features."""
+    _, channels, *size = probe(network, what, bands)[0]
+    stride = PROBE_SIZE[0] // size[0]
+    if [side * stride for side in size] != list(PROBE_SIZE):
         raise ConfigError(
-            f"backbone {what} does not run on an image of {height} x {width} pixels "
-            f"({one_line(error)}); "
-            "a backbone must take images of any size, with maps at strides 2 or 4 to 32. Choose a "
-            "convolutional one (mobilenetv2_100, resnet50, efficientnet_b4, convnext_tiny, ...)."
-        ) from error
-    finally:
-        network.train()
-    stride = height // maps.shape[-2]
-    if maps.shape[-2] * stride != height or maps.shape[-1] * stride != width:
-        raise ConfigError(
-            f"backbone {what} gives maps of {tuple(maps.shape[-2:])} for an image of "
-            f"{_PROBE_SIZE}, which is no whole stride. Choose another backbone or decoder."
+            f"{what} gives maps of {tuple(size)} for an image of {PROBE_SIZE}, which is no whole "
+            "stride. Choose another backbone or decoder."
         )
-    return maps.shape[1], stride
+    return channels, stride

@@ -13,19 +13,26 @@ from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
 from torch import Tensor, nn
 
 from terrashot.errors import ConfigError
+from terrashot.networks.encoder import Encoder
+from terrashot.networks.pyramid import OnPyramid, SimplePyramid, level_strides
 from terrashot.networks.single_value_norm import allow_single_values
 from terrashot.networks.upernet_classtrans import UPerNetClassTrans
+from terrashot.networks.vit import ViTEncoder
 
 Options = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class DecoderKind:
-    """A decoder: its options with their defaults, and how it is made from encoder channels."""
+    """A decoder: its options with their defaults, and how it is made from encoder channels.
+
+    ``reads`` are the places of the encoder's maps that it looks at, the image's being 0.
+    """
 
     defaults: Options
     make: Callable[[Sequence[int], Options], nn.Module]
     choices: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    reads: tuple[int, ...] = (2, 3, 4, 5)
 
 
 def _upernet(channels: Sequence[int], options: Options) -> nn.Module:
@@ -86,11 +93,13 @@ DECODERS = {
         {"channels": 512, "dropout": 0.2, "encoder_depth": 3},
         _pspnet,
         {"encoder_depth": (3, 4, 5)},
+        reads=(-1,),
     ),
     "deeplabv3plus": DecoderKind(
         {"channels": 256, "atrous_rates": [12, 24, 36], "dropout": 0.5, "output_stride": 16},
         _deeplabv3plus,
         {"output_stride": (8, 16)},
+        reads=(2, -1),
     ),
 }
 
@@ -114,6 +123,34 @@ def decoder_options(decoder: Mapping[str, Any]) -> Options:
             )
         _check_value(name, key, value, kind)
     return {**kind.defaults, **given}
+
+
+def decoder_for(encoder: Encoder, name: str, options: Options) -> nn.Module:
+    """Build decoder ``name`` on the maps of an encoder; on a pyramid where it has only one.
+
+    Raises:
+        ConfigError: a value that the decoder can't work with.
+    """
+    # The encoder is told its depth; PSPNet's decoder takes no such option.
+    own = {key: value for key, value in options.items() if key != "encoder_depth"}
+    if not isinstance(encoder, ViTEncoder):
+        return build_decoder(name, encoder.out_channels, own)
+    strides = level_strides(depth_of(options), output_stride_of(options))
+    places = len(strides) + 2
+    read = {place % places for place in DECODERS[name].reads}
+    image, tokens = encoder.out_channels
+    pyramid = SimplePyramid(image, tokens, encoder.stride, strides, read)
+    return OnPyramid(pyramid, build_decoder(name, pyramid.out_channels, own))
+
+
+def depth_of(options: Options) -> int:
+    """Stages of the encoder that a decoder of these options reads."""
+    return int(options.get("encoder_depth", 5))
+
+
+def output_stride_of(options: Options) -> int:
+    """Stride of the last of them."""
+    return int(options.get("output_stride", 32))
 
 
 def build_decoder(name: str, channels: Sequence[int], options: Options) -> nn.Module:

@@ -61,7 +61,10 @@ def read_header(path: Path) -> dict[str, Any] | None:
 
 
 def check_header(
-    path: Path, name: str, statistics: tuple[Sequence[float], Sequence[float]]
+    path: Path,
+    name: str,
+    statistics: tuple[Sequence[float], Sequence[float]],
+    group: str = "backbone",
 ) -> None:
     """Check that an encoder file was made for this network and for these means and deviations.
 
@@ -76,7 +79,7 @@ def check_header(
     if header.get("arch") != name:
         raise CheckpointError(
             f"The backbone weights {path} are of the encoder {header.get('arch')}, but "
-            f"backbone.name is {name}. Set backbone.name={header.get('arch')}, or give weights of "
+            f"{group}.name is {name}. Set {group}.name={header.get('arch')}, or give weights of "
             f"{name}."
         )
     for key, wanted in zip(("mean", "std"), statistics, strict=True):

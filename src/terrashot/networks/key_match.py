@@ -82,11 +82,17 @@ def whole_model_names(model: nn.Module, name: str) -> dict[str, str]:
 
 
 def _root_and_children(model: nn.Module) -> tuple[str, set[str]]:
-    children = {name for name, _ in model.named_children()}
+    children = _children(model)
     if children != {"model"}:
         return "", children
     # Some of timm's extractors wrap the whole model.
-    return "model.", {name for name, _ in model.get_submodule("model").named_children()}
+    return "model.", _children(model.get_submodule("model"))
+
+
+def _children(model: nn.Module) -> set[str]:
+    """First parts of its names: modules, and the parameters that are in none of them."""
+    own = {name for name, _ in model.named_parameters(recurse=False)}
+    return own | {name for name, _ in model.named_children()}
 
 
 def _flatten(name: str, root: str, children: set[str]) -> str | None:

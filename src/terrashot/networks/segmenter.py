@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from terrashot.image_spec import ImageSpec
+from terrashot.networks.encoder import Encoder
 from terrashot.networks.upsampling import enlarged, upsample
 
 # Every encoder halves the image five times at most.
@@ -32,6 +33,8 @@ class Segmenter(nn.Module):
         align_corners: of the upsampling of logits (see ``upsampling.upsample``).
         parts: channels of the parts that the features are made of, the decoder's own map first;
             empty: one part. Scaling gives each part, not each channel, the same say.
+        second: takes the image that the encoder takes and the height of the finest map; its maps
+            come behind the decoder's (see ``SecondEncoder``). None: there is none.
     """
 
     mean: Tensor
@@ -39,7 +42,7 @@ class Segmenter(nn.Module):
 
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: Encoder,
         decoder: nn.Module,
         channels: int,
         stride: int,
@@ -48,10 +51,12 @@ class Segmenter(nn.Module):
         description: dict[str, Any],
         align_corners: bool = False,
         parts: tuple[int, ...] = (),
+        second: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
+        self.second = second
         self.head = nn.Conv2d(channels, num_classes, kernel_size=1)
         # Small weights, so that all classes start equally likely: decoder features can be large,
         # and hundreds of steps would go into unlearning confident nonsense.
@@ -89,7 +94,8 @@ class Segmenter(nn.Module):
         if _gains_by_channels_last(x):
             x = x.contiguous(memory_format=torch.channels_last)
         found = self.decoder(self.encoder(x))
-        return [found] if isinstance(found, Tensor) else list(found)
+        maps = [found] if isinstance(found, Tensor) else list(found)
+        return maps if self.second is None else [*maps, *self.second(x, maps[0].shape[-2])]
 
     def join(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Features [B, channels, ceil(H/stride), ceil(W/stride)] from maps of an image.

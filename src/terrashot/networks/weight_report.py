@@ -13,7 +13,8 @@ class WeightReport:
         total: tensors of the encoder.
         missing: tensors of the encoder that kept their start values.
         unexpected: tensors of the source that are no part of the encoder (classifier, text tower).
-        adapted: what was done to the first convolution for other bands than colours.
+        adapted: what was done to tensors: to the first convolution for other bands than colours, to
+            position embeddings for another grid.
     """
 
     source: str
@@ -23,11 +24,15 @@ class WeightReport:
     unexpected: list[str] = field(default_factory=list)
     adapted: str | None = None
 
-    def summary(self) -> str:
-        """One line for the terminal."""
+    def summary(self, what: str = "backbone") -> str:
+        """One line for the terminal.
+
+        Args:
+            what: The encoder.
+        """
         if self.matched == 0:
-            return f"backbone: {self.source}, {self.total} tensors"
-        line = f"backbone: {self.matched} of {self.total} tensors from {self.source}"
+            return f"{what}: {self.source}, {self.total} tensors"
+        line = f"{what}: {self.matched} of {self.total} tensors from {self.source}"
         if self.missing:
             line += f"; kept at their start: {shorten(self.missing)}"
         if self.unexpected:

@@ -19,6 +19,7 @@ from terrashot.files import file_digest
 from terrashot.image_spec import ImageSpec
 from terrashot.model.precision import resolve_precision
 from terrashot.networks.features import DECODER
+from terrashot.networks.second_encoder import SecondEncoder
 from terrashot.networks.segmenter import Segmenter
 from terrashot.tasks.of_data import taxonomy_of
 from terrashot.tasks.optimization import OptimizationPlan
@@ -85,6 +86,7 @@ def build_feature_cache(
         **({"bands": settings.data.bands} if settings.data.bands else {}),
         "stride": segmenter.stride,
         "features": segmenter.description.get("features", DECODER),
+        **_second(segmenter),
         # Kernels of another device or version give other last digits.
         "precision": resolve_precision(settings.trainer.precision, accelerator),
         "device": torch.cuda.get_device_name() if accelerator == "cuda" else accelerator,
@@ -92,6 +94,12 @@ def build_feature_cache(
     }
     limit = adaptation.feature_cache * 1e9
     return FeatureCache(Path(settings.paths.feature_cache), limit, context)
+
+
+def _second(segmenter: Segmenter) -> dict[str, Any]:
+    """What says which second encoder features were made with, if any: its weights too."""
+    second = segmenter.second
+    return {"second": second.digest()} if isinstance(second, SecondEncoder) else {}
 
 
 def build_plan(settings: OptimizedSettings) -> OptimizationPlan:

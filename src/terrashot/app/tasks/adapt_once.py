@@ -24,6 +24,7 @@ from terrashot.app.tasks.scene_input import (
     input_joint,
     unlabelled_tiles,
 )
+from terrashot.app.tasks.seen_network import second_of, seen_network
 from terrashot.errors import ConfigError
 from terrashot.tasks.bench import Bench, Run
 from terrashot.tasks.of_data import taxonomy_of
@@ -79,6 +80,7 @@ class AdaptOnceTask(NovelAdaptationTask):
         check_unlabelled(settings, bench)
         if drawn is not None:
             build_joint(settings)
+            second_of(settings.adaptation)
             check_drawn(settings, drawn)
             if settings.postprocess is not None:
                 from terrashot.app.tasks.evaluation_results import check_postprocess
@@ -203,12 +205,12 @@ def _adapt(
     from terrashot.model.stage1_file import load_base_model
     from terrashot.model.support_fit import SupportFit
     from terrashot.model.tile_network import TileNetwork, stride_factor
-    from terrashot.networks.build import with_features
 
     taxonomy = taxonomy_of(settings) if drawn is None else drawn.taxonomy
     base = load_base_model(checkpoint, taxonomy)
-    segmenter = with_features(base.segmenter, settings.adaptation.features)
-    run.say(f"stage-1 network: {base}")
+    segmenter, lines = seen_network(base, settings.adaptation)
+    for line in lines:
+        run.say(line)
     cache = None
     if data is not None:
         cache = data.feature_cache = run.feature_cache(checkpoint, segmenter)
@@ -221,6 +223,7 @@ def _adapt(
     )
     adaptation = settings.adaptation
     method = build_method(run, taxonomy, adaptation.balance)
+    second = second_of(adaptation)
     factor = stride_factor(segmenter, adaptation.feature_stride)
     began = time.perf_counter()
     with run.console.status("adapting", spinner="line"):
@@ -264,6 +267,7 @@ def _adapt(
         "scenes": None if settings.input.path is None else without_secrets(settings.input.path),
         "joint": None if joint is None else joint.settings,
         "rounds": publish_rounds(run, joint, taxonomy),
+        "second": None if second is None else second.provenance,
         "feature_stride": factor * segmenter.stride,
         "seed": settings.seed,
         "seconds": round(seconds, 3),

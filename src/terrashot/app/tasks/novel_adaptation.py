@@ -1,9 +1,11 @@
 """Stage 2: adapt to the novel classes, query by query, and score."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from terrashot.app.tasks.seen_network import second_files, second_of, seen_network
 from terrashot.errors import ConfigError
 from terrashot.model.method_settings import PARTS
 from terrashot.tasks.bench import Bench, Run
@@ -41,12 +43,17 @@ class NovelAdaptationTask(Task[Any]):
         """There must be something to learn, and the post-processing must go with the classes."""
         check_novel_classes(settings)
         build_joint(settings)
+        second_of(settings.adaptation)
         for group in _LIGHT:
             bench.build(group)  # each refuses numbers out of its range
         if settings.postprocess is not None:
             from terrashot.app.tasks.evaluation_results import check_postprocess
 
             check_postprocess(settings, bench)
+
+    def inputs(self, settings: StageTwoSettings, bench: Bench) -> Sequence[Path]:
+        """The weights of a second encoder too."""
+        return [*super().inputs(settings, bench), *second_files(settings.adaptation)]
 
     def metrics(self, settings: StageTwoSettings) -> list[str]:
         """Scores over all query tiles."""
@@ -76,7 +83,6 @@ class NovelAdaptationTask(Task[Any]):
         from terrashot.callbacks.prediction_panels import PredictionPanels
         from terrashot.data.datamodule import FewShotDataModule
         from terrashot.model.stage1_file import load_base_model
-        from terrashot.networks.build import with_features
         from terrashot.tasks.novel_adaptation import NovelAdaptation
         from terrashot.tasks.query_counts import QueryStore
         from terrashot.tasks.query_maps import QueryMaps
@@ -87,7 +93,7 @@ class NovelAdaptationTask(Task[Any]):
         path = run.stage1_checkpoint()
         run.update_info(checkpoint=str(path.resolve()))
         base = load_base_model(path, taxonomy)
-        segmenter = with_features(base.segmenter, adaptation.features)
+        segmenter, lines = seen_network(base, adaptation)
         data.feature_cache = run.feature_cache(path, segmenter)
         rules = run.build("postprocess")
         maps = run.path / "maps" if adaptation.save_maps else None
@@ -116,7 +122,8 @@ class NovelAdaptationTask(Task[Any]):
             run.path, taxonomy, adaptation.panels, data.query_image, data.spec
         )
         run.start(panels, trains=False)
-        run.say(f"stage-1 network: {base}")
+        for line in lines:
+            run.say(line)
         run.test(module, data)
         if not run.is_first:
             return

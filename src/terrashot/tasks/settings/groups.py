@@ -133,9 +133,24 @@ class AdaptationSettings:
     storage: str = setting("float32", choices=("float32", "bfloat16", "float64"))
     save_maps: bool = setting(False, neutral=True)
     joint: dict[str, Any] | None = None
-    balance: bool = False
     base_weight: float = setting(0.4, at_least=0)
     novel_weight: float = setting(0.6, at_least=0)
+
+
+@dataclass
+class SecondSettings:
+    """``adaptation.second``: an encoder whose stages stand beside the network's own maps."""
+
+    name: str | None = None
+    weights: Any = setting(None, path=("",))
+
+
+@dataclass
+class StageTwoAdaptation(AdaptationSettings):
+    """The same for the tasks that adapt a network's head, and may widen its features first."""
+
+    second: SecondSettings = field(default_factory=SecondSettings)
+    balance: bool = False
 
 
 @dataclass

@@ -15,13 +15,13 @@ from terrashot.tasks.settings.data import (
 )
 from terrashot.tasks.settings.field import REQUIRED, setting
 from terrashot.tasks.settings.groups import (
-    AdaptationSettings,
     DeviceSettings,
     EvaluationDevices,
     LoggerSettings,
     OptimizerSettings,
     PathSettings,
     SchedulerSettings,
+    StageTwoAdaptation,
     StrategySettings,
     SweepSettings,
     TrainerSettings,
@@ -100,4 +100,4 @@ class StageTwoSettings(TileSettings):
     support_weighting: dict[str, Any] | None = setting(None, path=("checkpoint",))
     inference: dict[str, Any] | None = None
     postprocess: dict[str, Any] | None = setting(None, path=("rules.*.folder",))
-    adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
+    adaptation: StageTwoAdaptation = field(default_factory=StageTwoAdaptation)
