@@ -203,7 +203,8 @@ class FeatureCache:
             now: the time as the file system has it, which may be that of a server.
         """
         for _ in range(_LOOKS):
-            entries, claims, unwritten, missed = [], 0, 0, False
+            entries: list[_Entry] = []
+            claims, unwritten, missed = 0, 0, False
             for each in os.scandir(self.folder):
                 if not each.name.endswith(_SUFFIX):
                     continue
