@@ -25,12 +25,12 @@ from torch import Tensor
 
 from benchmarking.features import BASE, CHANNELS, NOVEL, SHOTS, FeatureScene
 from benchmarking.machine import (
-    high_water,
     in_fresh_process,
     product_rate,
     read_rate,
     synchronize,
 )
+from benchmarking.memory import high_water
 from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.method import Query
 from terrashot.adaptation.methods.gradient import GradientMethod

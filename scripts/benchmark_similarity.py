@@ -21,7 +21,8 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarking.machine import high_water, in_fresh_process
+from benchmarking.machine import in_fresh_process
+from benchmarking.memory import high_water
 from terrashot.files import write_json
 from terrashot.papers.false.losses.calibrated_contrastive import CalibratedContrastive
 from terrashot.papers.sg_one.guidance.guided_prediction import (

@@ -32,7 +32,7 @@ from rich.table import Table
 
 import terrashot
 from benchmarking.annotation_page import Page, served
-from benchmarking.machine import high_water
+from benchmarking.memory import high_water
 from benchmarking.truth_strokes import Truth
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import gfss_scores

@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 pytest_plugins = [
     "tests.fixtures.adapted",
     "tests.fixtures.browser",
+    "tests.fixtures.disks",
     "tests.fixtures.layers",
     "tests.fixtures.maps",
     "tests.fixtures.once",

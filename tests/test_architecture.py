@@ -11,6 +11,7 @@ FLOORS = [
     {
         "errors",
         "files",
+        "full_disk",
         "taxonomy",
         "image_spec",
         "evaluation",

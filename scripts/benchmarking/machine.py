@@ -1,16 +1,38 @@
 """What a machine can do, and what a process has taken of it."""
 
 import multiprocessing
+import os
+import platform
 import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
 Result = TypeVar("Result")
+
+
+def description(device: str) -> dict[str, Any]:
+    """Names and versions of what figures were measured on."""
+    found: dict[str, Any] = {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "processor": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+    if device == "cuda":
+        card = torch.cuda.get_device_properties(0)
+        found |= {
+            "card": card.name,
+            "memory_gb": round(card.total_memory / 1e9, 1),
+            "cuda": torch.version.cuda,
+            "capability": f"{card.major}.{card.minor}",
+            "bf16": torch.cuda.is_bf16_supported(including_emulation=False),
+        }
+    return found
 
 
 def synchronize(device: str) -> None:
@@ -52,16 +74,6 @@ def read_rate(device: str) -> float:
         return values.nbytes / (time.perf_counter() - began)
 
     return median_of(work, 5)
-
-
-def high_water() -> int:
-    """Most memory that this process has held, in bytes.
-
-    Read from /proc: getrusage also counts what the process held before it became this program.
-    """
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
 
 
 def in_fresh_process(function: Callable[..., Result], *arguments: object) -> Result:

@@ -21,6 +21,24 @@ class CheckpointError(TerrashotError):
     """A checkpoint or a weight file is missing, unreadable, or made for something else."""
 
 
+class FullDiskError(TerrashotError, OSError):
+    """A disk, or a user's share of it, takes no more.
+
+    Also an ``OSError`` with its number, for those who go on without the file.
+
+    Args:
+        number: ``errno``.
+        message: what is shown.
+    """
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(number, message)
+
+    def __str__(self) -> str:
+        """The message alone."""
+        return str(self.strerror)
+
+
 class StoppedError(TerrashotError):
     """Someone stopped the run; what comes after it in a sweep should not start either."""
 

@@ -5,8 +5,9 @@ import hashlib
 import json
 import math
 import os
-import tempfile
+import secrets
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from terrashot.errors import ConfigError
+from terrashot.full_disk import full_disk_told
 
 _BETWEEN_TRIES = 0.1
-"""Seconds between two looks at a lock that another process holds."""
+"""Seconds between two looks at a lock that another process holds, or at a file it replaces."""
+_READS = 5
 
 
 @contextmanager
@@ -25,36 +28,65 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     On an error (a full disk, an interrupt) the temporary file is removed and whatever stood at
     ``path`` before is untouched.
+
+    Raises:
+        FullDiskError: the disk takes no more.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays, since writers such as rasterio and matplotlib choose the format by it.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    with full_disk_told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not by mkstemp, which makes it private: the rights are those of any new file.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            _rename(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    state = temporary.stat()
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        # mkstemp makes the file private; a finished file has the rights any new file would have.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    except FileNotFoundError:
+        # A file server whose answer was lost is asked again, and finds nothing left to rename.
+        if not os.path.samestat(path.stat(), state):
+            raise
+
+
+def read_text(path: Path) -> str:
+    """Text of a file that other processes may replace at any moment.
+
+    On a network file system a file that is replaced while it is read has a stale handle; it is
+    opened anew.
+    """
+    for _ in range(_READS - 1):
+        try:
+            return path.read_text(encoding="utf-8")
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+            time.sleep(_BETWEEN_TRIES)
+    return path.read_text(encoding="utf-8")
 
 
 @contextmanager
 def locked(path: Path, patience: float = 0.0) -> Iterator[bool]:
     """Hold a lock file for this process; yields False where another one that lives holds it.
 
-    The system lets go of the lock when the process ends, however it ends.
+    The system lets go of the lock when the process ends, however it ends. Where a file system
+    knows no locks, that is told, and nothing keeps another process out.
 
     Args:
         path: The file; it stays.
         patience: Seconds to wait for the other process; ``math.inf``: until it lets go.
     """
-    with path.open("w") as file:
+    with full_disk_told(path):
+        opened = path.open("w")
+    with opened as file:
         limit = time.monotonic() + patience
         while not (own := _lock(file)) and time.monotonic() < limit:
             time.sleep(_BETWEEN_TRIES)
@@ -62,7 +94,7 @@ def locked(path: Path, patience: float = 0.0) -> Iterator[bool]:
 
 
 def _lock(file: IO[str]) -> bool:
-    """Lock a file, and say whether no other process has; what can't be locked is not guarded."""
+    """Lock a file, and say whether no other process has."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -70,8 +102,15 @@ def _lock(file: IO[str]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        # Some network filesystems know no locks.
-        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        folder = Path(file.name).parent
+        warnings.warn(
+            f"{folder}: the file system can't lock files ({error.strerror}), so nothing keeps a "
+            "second process from working in this folder at the same time. Don't start another one "
+            "there, or take a folder on a file system with locks.",
+            stacklevel=2,
+        )
     return True
 
 

@@ -1,6 +1,5 @@
 import errno
 import os
-import subprocess
 
 import pytest
 import torch
@@ -13,21 +12,6 @@ from terrashot.errors import CheckpointError
 
 def _checkpoint(value, size=1000):
     return {"state_dict": {"weight": torch.full((size,), float(value))}, "epoch": value}
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True).returncode == 0
-    except OSError:
-        done = False
-    if not done:
-        pytest.skip("only root may mount the small disk that this test fills")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path):
@@ -48,7 +32,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_says_what_is_needed(small_dis
         plugin.save_checkpoint(_checkpoint(2, size=250_000), path)
     message = str(caught.value)
     assert str(path) in message
-    assert "needs about 1.0 MB" in message
+    assert "about 1.0 MB are needed" in message
     assert "untouched" in message
     assert path.read_bytes() == before
     assert plugin.load_checkpoint(path)["epoch"] == 1

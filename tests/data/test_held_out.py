@@ -31,7 +31,7 @@ def test_a_folder_that_cannot_be_written_to_is_said(dataset, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError("read-only")
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr("os.open", refuse)
     with pytest.raises(DataError, match=r"stage1_val\.txt does not exist.*read-only"):
         write_held_out(dataset, ["train_1.tif"])
 

@@ -1,7 +1,9 @@
+import errno
 import threading
 
 import pytest
 
+from terrashot.errors import DataError
 from terrashot.mapping.ledger import Ledger
 
 
@@ -28,3 +30,17 @@ def test_a_folder_is_begun_when_files_are_claimed(tmp_path):
     assert not ledger.is_begun
     ledger.claim({ledger.output / "a.tif": "a"})
     assert ledger.is_begun
+
+
+def test_claims_that_can_not_be_read_for_a_moment_are_not_written_over(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path)
+    ledger.claim({tmp_path / "a.tif": "a"})
+
+    def fail(path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("terrashot.mapping.ledger.read_text", fail)
+        with pytest.raises(DataError, match=r"mapping\.json can't be read \(Input/output error\)"):
+            ledger.claim({tmp_path / "b.tif": "b"})
+    assert ledger.owners() == {"a.tif": "a"}

@@ -11,6 +11,7 @@ from torch.nn import functional
 from terrashot.errors import CheckpointError, ConfigError
 from terrashot.similarity.clip_text import TEMPLATES, ClipText
 from terrashot.similarity.estimator import FeatureBank
+from terrashot.similarity.text_cache import TextCache
 
 TINY = "terrashot-tiny"
 BASE = ["background", "agric land type 1", "sea, lake & pond"]
@@ -181,3 +182,15 @@ def test_classes_without_names_or_words_are_refused(build):
         build(phrases=dict.fromkeys(BASE)).estimate(bank(BASE), bank(NOVEL))
     with pytest.raises(ConfigError, match=r"'parking space' \(null\)"):
         build(phrases={"parking space": None}).estimate(bank(BASE), bank(NOVEL))
+
+
+def test_embeddings_that_the_disk_takes_no_more_are_told_and_not_an_error(tmp_path, no_file_beyond):
+    cache = TextCache(tmp_path, "model", "weights", ["{}"])
+    with (
+        no_file_beyond(1_000),
+        pytest.warns(UserWarning, match="text embeddings could not be kept"),
+    ):
+        cache.save(["tree"], torch.ones(1, 1000))
+    assert list(tmp_path.iterdir()) == []
+    cache.save(["tree"], torch.ones(1, 1000))
+    assert torch.equal(cache.load(["tree"]), torch.ones(1, 1000))

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from terrashot.app.config.groups import check_group_names, print_experiments, print_help
 from terrashot.errors import CheckpointError, ConfigError, DataError, TerrashotError
+from terrashot.full_disk import is_full, why
 
 _FOLDER_FLAG = "--run-folder"
 
@@ -48,6 +49,12 @@ def main(configs: Path, arguments: list[str]) -> int:
         console.print(
             f"[bold red]{_title(error)}[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )
+        return 1
+    except OSError as error:
+        if not is_full(error):
+            raise
+        said = f"{why(error)} ({error}). Make room, then give the same command again."
+        console.print(f"[bold red]Error:[/] {escape(said)}", highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("stopped; go on with resume=latest", highlight=False)

@@ -1,6 +1,5 @@
 """Checkpoints that are written whole or not at all, and read without running code."""
 
-import errno
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +11,8 @@ from torch import Tensor
 
 from terrashot.errors import CheckpointError
 from terrashot.files import atomic_write
+from terrashot.full_disk import is_full, room
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WRITER = ("PytorchStreamWriter", "inline_container", "file in archive")
 
 
@@ -42,7 +41,7 @@ class AtomicCheckpointIO(CheckpointIO):
             with atomic_write(path) as temporary, temporary.open("wb") as file:
                 torch.save(checkpoint, file)
         except OSError as error:
-            if error.errno in _FULL:
+            if is_full(error):
                 raise _full_disk(path, checkpoint) from error
             raise CheckpointError(
                 f"{path}: the checkpoint cannot be written ({error.strerror or error}). Make the "
@@ -98,12 +97,11 @@ class AtomicCheckpointIO(CheckpointIO):
 
 
 def _full_disk(path: Path, checkpoint: dict[str, Any]) -> CheckpointError:
-    free = shutil.disk_usage(path.parent).free
     kept = "The older checkpoint of that name is untouched. " if path.exists() else ""
     return CheckpointError(
-        f"{path}: the disk is full: {free / 1e6:,.1f} MB are free, and the checkpoint needs about "
-        f"{_bytes(checkpoint) / 1e6:,.1f} MB. {kept}Free some space, or choose another disk with "
-        "paths.run_folder=<folder>, then continue with resume=<run folder>."
+        f"{path}: the disk is full: {room(path, _bytes(checkpoint))}. {kept}Free some "
+        "space, or choose another disk with paths.run_folder=<folder>, then continue with "
+        "resume=<run folder>."
     )
 
 

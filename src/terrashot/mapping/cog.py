@@ -1,6 +1,5 @@
 """Cloud-optimised GeoTIFFs from finished rows."""
 
-import errno
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from rasterio.errors import RasterioError
 from terrashot.data.raster import reason
 from terrashot.errors import DataError
 from terrashot.files import atomic_write
+from terrashot.full_disk import is_full
 from terrashot.mapping.postprocess.block_map import NODATA
 from terrashot.mapping.rows import RowStore
 from terrashot.mapping.scene import Scene
@@ -102,8 +102,7 @@ def write_cog(
                 made.replace(sidecar)
                 files = [path, sidecar]
     except (RasterioError, OSError) as error:
-        full = getattr(error, "errno", None) == errno.ENOSPC
-        full = full or shutil.disk_usage(path.parent).free < 2**20
+        full = is_full(error) or shutil.disk_usage(path.parent).free < 2**20
         what = "there is no space left" if full else reason(error)
         raise DataError(
             f"{path} could not be written: {what}. The finished rows are kept in {store.folder}; "

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from terrashot.data.remote.address import RasterPath, RemoteFile
-from terrashot.files import locked, write_json
+from terrashot.errors import DataError
+from terrashot.files import locked, read_text, write_json
 from terrashot.mapping.scene import Scene
 from terrashot.mapping.vrt import check_vrt
 
@@ -116,10 +117,20 @@ class Ledger:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
+    """What a file says; None where it is not there or damaged.
+
+    Raises:
+        DataError: it can't be read now. It is no empty one, or writing it would lose what it says.
+    """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        value = json.loads(read_text(path))
+    except (FileNotFoundError, ValueError):
         return None
+    except OSError as error:
+        raise DataError(
+            f"{path} can't be read ({error.strerror}), and it says which maps of the folder are "
+            "finished. See to it that it can, then give the same command again."
+        ) from error
     return value if isinstance(value, dict) else None
 
 

@@ -9,6 +9,7 @@ from rasterio.io import MemoryFile
 
 from terrashot.errors import DataError
 from terrashot.files import atomic_write
+from terrashot.full_disk import room, why
 from terrashot.mapping.plan import WindowPlan
 
 
@@ -68,6 +69,7 @@ class RowStore:
                 temporary.write_bytes(content)
         except OSError as error:
             raise DataError(
-                f"{self.folder} takes no more data: {error.strerror}. Make space; the same "
-                "command then goes on with what is left."
+                f"{self.folder} takes no more data: {why(error)}; "
+                f"{room(self.folder, len(content))}. Make space; the same command then goes on "
+                "with what is left."
             ) from error

@@ -3,14 +3,16 @@
 import hashlib
 import json
 import os
+import warnings
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as bytes_of
 from torch import Tensor
 
 from terrashot.files import atomic_write
+from terrashot.full_disk import why
 
 
 def default_cache() -> Path:
@@ -59,7 +61,7 @@ class TextCache:
         return torch.stack([found[phrase] for phrase in phrases])
 
     def save(self, phrases: list[str], embeddings: Tensor) -> None:
-        """Keep the embeddings ``[phrases, D]``."""
+        """Keep the embeddings ``[phrases, D]``; a disk that takes no more is told, not an error."""
         about = {
             "model": self.model,
             "weights": self.weights,
@@ -67,8 +69,16 @@ class TextCache:
             "stamp": self._stamp() or "",
         }
         rows = {p: row.clone() for p, row in zip(phrases, embeddings.cpu(), strict=True)}
-        with atomic_write(self.path(phrases)) as temporary:
-            save_file(rows, temporary, metadata=about)
+        try:
+            with atomic_write(self.path(phrases)) as temporary:
+                temporary.write_bytes(bytes_of(rows, metadata=about))
+        except OSError as error:
+            warnings.warn(
+                f"{self.folder}: text embeddings could not be kept there ({why(error)}); the run "
+                "goes on, and the next one computes them again. Make room, or name another folder "
+                "with similarity.cache=<folder>.",
+                stacklevel=2,
+            )
 
     def _stamp(self) -> str | None:
         """Size and time of the weight file; None where the weights are no file."""

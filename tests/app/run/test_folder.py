@@ -1,3 +1,4 @@
+import errno
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,7 @@ from terrashot.app.run.folder import (
     latest_finished,
     runs_of_jobs,
 )
-from terrashot.errors import ConfigError
+from terrashot.errors import ConfigError, FullDiskError
 
 
 def start(logs, experiment="stage1", data="demo"):
@@ -111,3 +112,29 @@ def test_a_run_at_work_is_refused_before_anything_is_imported_or_checked_for_it(
     monkeypatch.delenv("RANK")
     assert main(repository / "configs", command) == 0
     assert started == [1, 1]
+
+
+def test_a_run_json_that_can_not_be_read_for_a_moment_is_not_written_over(tmp_path, monkeypatch):
+    folder = start(tmp_path)
+    before = (folder.path / "run.json").read_bytes()
+
+    def fail(path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("terrashot.app.run.folder.read_text", fail)
+        assert folder.read_info() == {}  # for those who only look
+        with pytest.raises(OSError, match="Input/output"):
+            folder.update_info(status=FINISHED)
+    assert (folder.path / "run.json").read_bytes() == before
+
+
+def test_a_folder_that_the_disk_has_no_room_for_is_named(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.mkdir", full)
+    with pytest.raises(
+        FullDiskError, match=f"{tmp_path / 'stage1'} could not be written: the disk"
+    ):
+        RunFolder.create(tmp_path, "stage1")

@@ -1,5 +1,6 @@
 """How a run ends, and what it says then."""
 
+import errno
 import json
 from dataclasses import replace
 
@@ -8,7 +9,14 @@ import pytest
 from terrashot.app.config.compose import compose_settings
 from terrashot.app.run import start
 from terrashot.app.run.folder import RunFolder
-from terrashot.errors import ConfigError, StoppedError, TerrashotError
+from terrashot.errors import (
+    CheckpointError,
+    ConfigError,
+    FullDiskError,
+    StoppedError,
+    TerrashotError,
+)
+from terrashot.files import write_json
 
 CLOSED = "[gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:422"
 
@@ -83,3 +91,40 @@ def test_several_nodes_without_who_starts_them_are_refused_before_any_work(
     with pytest.raises(ConfigError, match=r"started alone.*srun.*torchrun"):
         start.start_run(replace(settings, trainer=trainer, paths=logs), [], console=None)
     assert not (tmp_path / "logs").exists()
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_that_fills_up_during_a_run_is_named_with_the_way_on(settings, folder, monkeypatch):
+    def run(*_):
+        monkeypatch.setattr("terrashot.files.os.fsync", full)
+        write_json(folder.path / "queries" / "tile.json", {})
+
+    monkeypatch.setattr(start, "_run", run)
+    with pytest.raises(FullDiskError) as caught:
+        start.run_in_folder(settings, folder.path)
+    message = str(caught.value)
+    assert message.startswith(f"{folder.path / 'queries' / 'tile.json'} could not be written: the ")
+    assert "MB are free. Make room there. Then go on with `python run.py" in message
+    assert f"experiment=stage1 resume={folder.path}`" in message
+    assert list((folder.path / "queries").iterdir()) == []
+    monkeypatch.undo()
+    # run.json could not say so, and yet the run is there to go on with.
+    assert status(folder) == "running"
+    assert start.find_run(str(folder.path), folder.path.parent, "stage1").path == folder.path
+
+
+def test_a_full_disk_that_a_library_meets_is_told_as_well(settings, folder, monkeypatch):
+    end_with(OSError(errno.EDQUOT, "Disk quota exceeded", "metrics.csv"), monkeypatch)
+    with pytest.raises(FullDiskError, match=r"^metrics\.csv could not.*quota.*resume="):
+        start.run_in_folder(settings, folder.path)
+    assert status(folder) == "failed"
+
+
+def test_the_end_of_a_failed_run_hides_no_error_of_a_full_disk(settings, folder, monkeypatch):
+    end_with(CheckpointError("last.ckpt: the disk is full: continue with resume="), monkeypatch)
+    monkeypatch.setattr("terrashot.files.os.fsync", full)
+    with pytest.raises(CheckpointError, match=r"last\.ckpt"):
+        start.run_in_folder(settings, folder.path)

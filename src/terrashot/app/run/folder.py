@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from terrashot.errors import ConfigError
-from terrashot.files import locked, write_json
+from terrashot.files import locked, read_text, write_json
+from terrashot.full_disk import full_disk_told
 
 RUNNING, FINISHED, FAILED = "running", "finished", "failed"
 
@@ -31,6 +32,11 @@ class RunFolder:
             Path(fixed).mkdir(parents=True, exist_ok=True)
             return cls(Path(fixed))
         parent = logs / experiment
+        with full_disk_told(parent):
+            return cls._make(parent)
+
+    @classmethod
+    def _make(cls, parent: Path) -> "RunFolder":
         parent.mkdir(parents=True, exist_ok=True)
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
         for number in range(10_000):
@@ -68,16 +74,22 @@ class RunFolder:
         return self.path / "results.json"
 
     def read_info(self) -> dict[str, Any]:
-        """What ``run.json`` says; empty where there is none."""
-        try:
-            info = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError):
-            return {}
-        return info if isinstance(info, dict) else {}
+        """What ``run.json`` says; empty where there is none, or none that can be read."""
+        with contextlib.suppress(OSError):
+            return self._kept_info()
+        return {}
 
     def update_info(self, **values: Any) -> None:  # noqa: ANN401 - JSON values
         """Add values to ``run.json``."""
-        write_json(self.path / "run.json", {**self.read_info(), **values})
+        write_json(self.path / "run.json", {**self._kept_info(), **values})
+
+    def _kept_info(self) -> dict[str, Any]:
+        """What ``run.json`` says; one that can't be read at the moment is not an empty one."""
+        try:
+            info = json.loads(read_text(self.path / "run.json"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return info if isinstance(info, dict) else {}
 
     def locked(self, patience: float = 0.0) -> AbstractContextManager[bool]:
         """Hold the folder for this process; yields False where another one that lives holds it.
@@ -104,7 +116,7 @@ class RunFolder:
         self, task: str, data: str, command: str, sweep: str | None = None, job: str | None = None
     ) -> None:
         """Say that the run has begun, from which code and command."""
-        info = self.read_info()
+        info = self._kept_info()
         self.update_info(
             status=RUNNING,
             task=task,
@@ -130,9 +142,12 @@ class RunFolder:
                     if free and self.read_info().get("status") == RUNNING:
                         self.update_info(status=status, ended=now())
             return
-        self.update_info(status=status, ended=now())
         if status == FINISHED:
+            self.update_info(status=status, ended=now())
             self._point_latest()
+            return
+        with contextlib.suppress(OSError):  # on a full disk the run's own error is to be seen
+            self.update_info(status=status, ended=now())
 
     def _point_latest(self) -> None:
         latest = self.path.parent / "latest"

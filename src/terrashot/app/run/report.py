@@ -1,5 +1,6 @@
 """report.html of a stage-2 run, from what its folder holds."""
 
+import contextlib
 import json
 import traceback
 from pathlib import Path
@@ -42,7 +43,8 @@ def try_report(folder: RunFolder, data: FewShotDataModule, console: Console) -> 
 def tell_failure(folder: Path, error: Exception, console: Console) -> None:
     """One line on the screen, the traceback in ``report_error.txt``."""
     log = folder / "report_error.txt"
-    log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    with contextlib.suppress(OSError):  # the disk may be full
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     console.print(
         f"{REPORT} could not be written ({type(error).__name__}: {error}; see {short_path(log)}). "
         f"The results are whole; `python run.py report {short_path(folder)}` tries again.",

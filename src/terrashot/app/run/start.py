@@ -24,7 +24,8 @@ from terrashot.app.run.meeting import Meeting
 from terrashot.app.run.signals import AGAIN, heed_signals
 from terrashot.app.tasks.registry import find_task
 from terrashot.data.remote.address import without_secrets
-from terrashot.errors import ConfigError, StoppedError, TerrashotError, one_line
+from terrashot.errors import ConfigError, FullDiskError, StoppedError, TerrashotError, one_line
+from terrashot.full_disk import full_disk, is_full
 from terrashot.tasks.settings.runs import RunSettings
 
 # What may differ between a run and its continuation: the machine, not the experiment.
@@ -154,6 +155,9 @@ def run_in_folder(settings: RunSettings, path: Path) -> None:
         ) from error
     except BaseException as error:
         folder.finish(FAILED)
+        full = _full_disk(error, settings, path)
+        if full is not None:
+            raise full from error
         if settings.processes > 1 and _lost_another(error):
             raise TerrashotError(
                 f"The run in {path} has lost another of its {settings.processes} processes: its "
@@ -162,6 +166,17 @@ def run_in_folder(settings: RunSettings, path: Path) -> None:
             ) from error
         raise
     folder.finish(FINISHED)
+
+
+def _full_disk(error: BaseException, settings: RunSettings, path: Path) -> FullDiskError | None:
+    """What is said where a disk takes no more; None: it is another error."""
+    if not isinstance(error, OSError) or not is_full(error):
+        return None
+    told = error if isinstance(error, FullDiskError) else full_disk(error, path)
+    return FullDiskError(
+        error.errno or 0,
+        f"{told} Then go on with `python run.py experiment={settings.name} resume={path}`.",
+    )
 
 
 def _again(launch: Launch) -> str:

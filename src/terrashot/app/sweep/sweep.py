@@ -1,5 +1,6 @@
 """A multirun: every job checked, the missing ones run, one table at the end."""
 
+import contextlib
 import importlib.util
 import json
 import traceback
@@ -187,8 +188,8 @@ def run_sweep_job(sweep: Path, identity: str) -> float | None:
     except Exception as error:
         known = isinstance(error, TerrashotError)
         said = str(error) if known else traceback.format_exc()
-        with atomic_write(error_file) as temporary:
-            temporary.write_text(said, encoding="utf-8")
+        with contextlib.suppress(OSError), atomic_write(error_file) as temporary:
+            temporary.write_text(said, encoding="utf-8")  # where the disk is not full
         last = said if known else f"{type(error).__name__}: {error} (see {error_file})"
         Console(stderr=True).print(f"[bold red]failed:[/] {escape(last)}", soft_wrap=True)
         return None

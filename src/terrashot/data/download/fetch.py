@@ -1,6 +1,5 @@
 """One file over HTTP: resumed where it stopped, checked, and only then given its name."""
 
-import errno
 import hashlib
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from urllib.request import Request, urlopen
 
 from terrashot.data.download.zenodo import HEADERS, RemoteFile
 from terrashot.errors import DataError
+from terrashot.full_disk import is_full
 
 _CHUNK = 1 << 18
 _LONGEST_WAIT = 120.0  # seconds; Zenodo's rate limit asks for about one minute
@@ -119,7 +119,7 @@ class Fetcher:
             except OSError as error:
                 hint = (
                     "The disk is full: make room"
-                    if error.errno in (errno.ENOSPC, errno.EDQUOT)
+                    if is_full(error)
                     else "Check the folder's rights and the disk"
                 )
                 raise DataError(

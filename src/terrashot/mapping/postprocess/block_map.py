@@ -1,5 +1,6 @@
 """A class map that is read and written block by block, in memory or on disk."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from terrashot.full_disk import full_disk_told, is_full
 from terrashot.taxonomy import IGNORE
 
 NODATA = IGNORE
@@ -38,6 +40,9 @@ class BlockMap:
         shape: Height and width.
         folder: Where the map lies as a plain file, which goes with the object; None: in
             memory. A file is mapped anew for each access, so its pages never add up in memory.
+
+    Raises:
+        FullDiskError: the folder's disk has no room for the file.
     """
 
     def __init__(self, shape: tuple[int, int], folder: Path | None = None) -> None:
@@ -49,8 +54,10 @@ class BlockMap:
             self._array = np.empty(shape, dtype=np.uint8)
         else:
             # Without a name, so that it is gone with the process, however that ends.
-            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
-            self._file.truncate(shape[0] * shape[1])
+            with full_disk_told(folder, shape[0] * shape[1]):
+                self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+                self._file.truncate(shape[0] * shape[1])
+                _reserve(self._file.fileno(), shape[0] * shape[1])
 
     @classmethod
     def of(cls, array: np.ndarray) -> "BlockMap":
@@ -93,3 +100,14 @@ class BlockMap:
             return self._array
         assert self._file is not None
         return np.memmap(self._file, dtype=np.uint8, mode="r+", shape=self.shape)
+
+
+def _reserve(file: int, size: int) -> None:
+    """Take the room of a file at once: a write to a mapped page without any ends the process."""
+    if not hasattr(os, "posix_fallocate") or not size:
+        return
+    try:
+        os.posix_fallocate(file, 0, size)
+    except OSError as error:
+        if is_full(error):
+            raise  # else the file system can't do it
