@@ -51,7 +51,7 @@ def test_a_pixel_far_from_the_border_is_the_same_in_any_window(model):
 def test_layers_are_found_anywhere_and_keep_their_weights(make_adapted):
     model = make_adapted("none")
     weights = {k: v.clone() for k, v in model.state_dict().items()}
-    count = sum(type(m) is nn.GroupNorm for m in model.modules())
+    count = sum(isinstance(m, nn.GroupNorm) for m in model.modules())
     assert normalise_locally(model, 64) == count > 0
     assert sum(isinstance(m, LocalGroupNorm) for m in model.modules()) == count
     assert all(torch.equal(v, weights[k]) for k, v in model.state_dict().items())

@@ -80,7 +80,7 @@ class Session:
         scenes: Sequence[Scene],
         store: LabelStore,
         teaching: Teaching,
-        memory: int = 1024,
+        memory: int = 512,
         **overlay: Any,  # noqa: ANN401 - handed on
     ) -> None:
         model = Model(seeing(model.network, teaching.features), model.path)

@@ -79,7 +79,7 @@ def normalise_locally(model: nn.Module, side: int | None) -> int:
     layers = []
     for parent in list(model.modules()):
         for name, child in parent.named_children():
-            if type(child) is nn.GroupNorm:
+            if isinstance(child, nn.GroupNorm) and not isinstance(child, LocalGroupNorm):
                 layer = LocalGroupNorm(child, side)
                 setattr(parent, name, layer)
                 layers.append(layer)

@@ -1,4 +1,4 @@
-"""Batch normalisation behind a global pooling, where one image leaves one value a channel."""
+"""Norms of a single value: what torch refuses, and tiny images and global pooling come to."""
 
 import torch
 from torch import nn
@@ -20,11 +20,30 @@ class SingleValueBatchNorm2d(nn.BatchNorm2d):
         return super().forward(x)
 
 
-def allow_single_values(module: nn.Module) -> None:
-    """Replace, in place, the batch norms that follow a pooling to 1x1 in a Sequential.
+class SingleValueGroupNorm(nn.GroupNorm):
+    """Group norm with as many groups as channels, which is left with its bias by a map of 1 x 1.
 
-    Call it on a freshly initialised module; the names in the state dict stay the same.
+    torch's module raises an error there, also when nothing is trained, which would forbid images
+    of 32 x 32 pixels and below.
     """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalise ``x`` [B, C, h, w]."""
+        return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+
+def allow_single_values(module: nn.Module) -> None:
+    """Replace, in place, the norms that may be given a single value.
+
+    These are batch norms that follow a pooling to 1x1 in a Sequential, and group norms of one
+    channel a group. Call it on a freshly initialised module; the names in the state dict stay the
+    same.
+    """
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if type(child) is nn.GroupNorm and child.num_groups == child.num_channels:
+                norm = SingleValueGroupNorm(child.num_groups, child.num_channels, child.eps)
+                setattr(parent, name, norm)
     for block in list(module.modules()):
         if not isinstance(block, nn.Sequential) or len(block) == 0:
             continue

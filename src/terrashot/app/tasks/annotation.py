@@ -53,7 +53,7 @@ class PageSettings:
     author: str | None = None
     host: str = "127.0.0.1"
     port: int = setting(8008, at_least=0, at_most=65535, why="0 takes any that is free")
-    memory: int = setting(1024, at_least=1, why="megabytes of features that are kept")
+    memory: int = setting(512, at_least=1, why="megabytes of features that are kept")
 
 
 @dataclass
