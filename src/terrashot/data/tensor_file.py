@@ -33,7 +33,7 @@ def tensor_parts(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> lis
         begin, end = end, end + tensor.nbytes
         kind = _NAMES[tensor.dtype]
         header[name] = {"dtype": kind, "shape": [*tensor.shape], "data_offsets": [begin, end]}
-        parts.append(memoryview(tensor.numpy().reshape(-1).view(np.uint8)))
+        parts.append(tensor.numpy().reshape(-1).view(np.uint8).data)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % _ALIGNED)
     return [memoryview(len(text).to_bytes(8, "little") + text), *parts]
@@ -48,7 +48,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     with path.open("rb") as file:
         content = np.empty(os.fstat(file.fileno()).st_size, dtype=np.uint8)
-        if file.readinto(memoryview(content)) != len(content) or len(content) < 8:
+        if file.readinto(content.data) != len(content) or len(content) < 8:
             raise ValueError("it is cut off")
     start = 8 + int.from_bytes(content[:8].tobytes(), "little")
     header = json.loads(content[8:start].tobytes())

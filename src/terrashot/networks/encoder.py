@@ -2,6 +2,7 @@
 
 import difflib
 import warnings
+from typing import TypeAlias
 
 import segmentation_models_pytorch as smp
 import timm
@@ -11,7 +12,7 @@ from torch import nn
 from terrashot.errors import ConfigError, one_line
 from terrashot.networks.vit import ViTEncoder, is_plain_vit
 
-Encoder = TimmUniversalEncoder | ViTEncoder
+Encoder: TypeAlias = TimmUniversalEncoder | ViTEncoder
 """Gives the image and its stages; ``out_channels`` are theirs, ``model`` is timm's."""
 
 

@@ -218,13 +218,13 @@ class SupportPixels:
         for block in self.blocks:
             assert block.label is not None
             sources.setdefault((block.label, block.tile_class), []).append(block.pixels)
-        for key, blocks in sources.items():
+        for key, parts in sources.items():
             kept = torch.isin(self.tiles_of(*key), chosen).nonzero()[::every, 0]
             first = 0
-            for block in blocks:
-                stop = first + block.shape[1]
-                own = (kept[(kept >= first) & (kept < stop)] - first).to(block.device)
-                pixels.append(block[:, own].to(self.like))
+            for part in parts:
+                stop = first + part.shape[1]
+                own = (kept[(kept >= first) & (kept < stop)] - first).to(part.device)
+                pixels.append(part[:, own].to(self.like))
                 labels.append(own.new_full((len(own),), key[0]))
                 first = stop
         return torch.cat(pixels, dim=1), torch.cat(labels)
