@@ -70,10 +70,9 @@ def test_onnx_runtime_maps_as_the_model_does(program, exported, tile, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backbone", ["test_vit", "eva02_tiny_patch14_224"])
-def test_a_vision_transformer_maps_the_same_outside(make_adapted, backbone, tile, tmp_path):
+def test_a_vision_transformer_maps_the_same_outside(make_adapted, tile, tmp_path):
     pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
-    program = MapProgram(make_adapted(backbone=backbone, features="stages"))
+    program = MapProgram(make_adapted(backbone="test_vit", features="stages"))
     exported = export_program(program, 64)
     save_torch(exported, tmp_path / "vit.pt2", {})
     save_onnx(exported, tmp_path / "vit.onnx", {})
