@@ -175,31 +175,17 @@ class SupportPixels:
             every: Of the pixels that are left, every so-manyth of each label and tile class.
         """
         other = copy(self)
-        left_out = torch.tensor(sorted(tiles))
         other.blocks, other.ignored, other.tile_counts = [], [], {}
         other.counts = torch.zeros_like(self.counts)
-        sources: dict[tuple[int, int | None], list[PixelBlock]] = {k: [] for k in self.tile_counts}
-        for block in [*self.blocks, *self.ignored]:
-            label = IGNORE if block.label is None else block.label
-            sources[label, block.tile_class].append(block)
-        for key, blocks in sources.items():
-            numbers = self.tiles_of(*key)
-            kept = (~torch.isin(numbers, left_out)).nonzero()[::every, 0]
-            if not len(kept):
-                continue
-            found, sizes = numbers[kept].unique_consecutive(return_counts=True)
+        for key, numbers, parts in self._chosen(tiles, False, every):
+            found, sizes = numbers.unique_consecutive(return_counts=True)
             other.tile_counts[key] = list(zip(found.tolist(), sizes.tolist(), strict=True))
             if key[0] != IGNORE:
-                other.counts[key[0]] += len(kept)
-            first = 0
-            for block in blocks:
-                stop = first + block.pixels.shape[1]
-                own = (kept[(kept >= first) & (kept < stop)] - first).to(block.pixels.device)
-                first = stop
-                if len(own):
-                    weights = None if block.weights is None else block.weights[own]
-                    part = replace(block, pixels=block.pixels[:, own], weights=weights)
-                    (other.ignored if block.label is None else other.blocks).append(part)
+                other.counts[key[0]] += len(numbers)
+            for block, own in parts:
+                weights = None if block.weights is None else block.weights[own]
+                part = replace(block, pixels=block.pixels[:, own], weights=weights)
+                (other.ignored if block.label is None else other.blocks).append(part)
         own_maps = range(self.num_tiles)
         other.validity_maps = [self.validity_maps[i] for i in own_maps if i not in tiles]
         other.num_tiles = len(other.validity_maps)
@@ -212,22 +198,38 @@ class SupportPixels:
             tiles: Their numbers.
             every: Of the pixels of each label and tile class, every so-manyth.
         """
-        chosen = torch.tensor(sorted(tiles))
         pixels, labels = [], []
-        sources: dict[tuple[int, int | None], list[Tensor]] = {}
-        for block in self.blocks:
-            assert block.label is not None
-            sources.setdefault((block.label, block.tile_class), []).append(block.pixels)
-        for key, parts in sources.items():
-            kept = torch.isin(self.tiles_of(*key), chosen).nonzero()[::every, 0]
-            first = 0
-            for part in parts:
-                stop = first + part.shape[1]
-                own = (kept[(kept >= first) & (kept < stop)] - first).to(part.device)
-                pixels.append(part[:, own].to(self.like))
-                labels.append(own.new_full((len(own),), key[0]))
-                first = stop
+        for (label, _), _, parts in self._chosen(tiles, True, every):
+            for block, own in parts if label != IGNORE else []:
+                pixels.append(block.pixels[:, own].to(self.like))
+                labels.append(own.new_full((len(own),), label))
         return torch.cat(pixels, dim=1), torch.cat(labels)
+
+    def _chosen(
+        self, tiles: Collection[int], inside: bool, every: int
+    ) -> Iterator[tuple[tuple[int, int | None], Tensor, list[tuple[PixelBlock, Tensor]]]]:
+        """Pixels inside or outside of some tiles, every so-manyth of each label and tile class.
+
+        For each of these: the tiles that its pixels come from, and where they lie in which block.
+        """
+        listed = torch.tensor(sorted(tiles))
+        sources: dict[tuple[int, int | None], list[PixelBlock]] = {k: [] for k in self.tile_counts}
+        for block in [*self.blocks, *self.ignored]:
+            label = IGNORE if block.label is None else block.label
+            sources[label, block.tile_class].append(block)
+        for key, blocks in sources.items():
+            numbers = self.tiles_of(*key)
+            kept = (torch.isin(numbers, listed) == inside).nonzero()[::every, 0]
+            if not len(kept):
+                continue
+            parts, first = [], 0
+            for block in blocks:
+                stop = first + block.pixels.shape[1]
+                own = (kept[(kept >= first) & (kept < stop)] - first).to(block.pixels.device)
+                first = stop
+                if len(own):
+                    parts.append((block, own))
+            yield key, numbers[kept], parts
 
     def _lengths(self, key: tuple[int, int | None]) -> list[int]:
         """Pixels of each block of a label and tile class."""
