@@ -242,7 +242,7 @@ def test_a_disk_that_fills_up_leaves_no_half_map_and_the_run_goes_on_later(
     with monkeypatch.context() as patch:
         patch.setattr(rows, "atomic_write", full)
         assert map_scenes(scene) == 1
-    assert "No space left on device" in capsys.readouterr().err
+    assert "the disk is full" in capsys.readouterr().err
     assert visible(map_scenes.maps) == set()
     assert map_scenes(scene) == 0
 
