@@ -66,6 +66,14 @@ def test_a_key_of_a_grid_is_asked_for_by_its_own_name(configs):
     assert len(readers) == len(set(readers))
 
 
+def test_an_argument_that_a_file_leaves_out_is_added_by_a_plus(configs):
+    given = ["experiment=stage2", "method=classtrans"]
+    with pytest.raises(ConfigError, match=r"\+method\.scaling=VALUE sets it"):
+        compose_settings(configs, [*given, "method.scaling=standardise"])
+    settings = compose_settings(configs, [*given, "+method.scaling=standardise"])
+    assert settings.method["scaling"] == "standardise"
+
+
 def test_a_key_of_an_experiments_own_file_is_held_to_the_same_rule(configs, tmp_path):
     import shutil
 

@@ -125,6 +125,11 @@ def unknown_key(kind: type, key: str, values: dict[str, Any], further: Iterable[
             f"{key}: there is no such setting.{close} `print_config=true` shows every setting of "
             "a run."
         )
+    if has_key(kind, key):  # of a part with a _target_, whose file leaves it at its default
+        return (
+            f"{key} does not stand in the file of the chosen option.{close} Where its _target_ "
+            f"takes that argument, +{key}=VALUE sets it."
+        )
     return (
         f"{key} is no setting of {experiment}, which would ignore it.{close} Leave {key} out, or "
         f"run experiment={' or '.join(readers)}, which reads it."
