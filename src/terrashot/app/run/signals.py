@@ -93,9 +93,9 @@ def _come_again(folder: RunFolder, job: str, begun: int) -> None:
 
 def _step(checkpoint: Path) -> int | None:
     """Optimizer steps in a checkpoint; None: there is none to be read."""
-    import torch
+    from terrashot.networks.checkpoint_file import read_content
 
     try:
-        return int(torch.load(checkpoint, weights_only=True, mmap=True)["global_step"])
+        return int(read_content(checkpoint, mmap=True)["global_step"])
     except Exception:  # whatever is wrong with it is said where the run reads it
         return None
