@@ -16,7 +16,7 @@ def resolve_precision(precision: str, accelerator: str) -> str:
         return precision
     if accelerator == "cpu":
         # Of earlier PyTorch nothing is known: it computes in full.
-        known = getattr(torch.cpu, "get_capabilities", dict)()
+        known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         native = bool(known.get("avx512_bf16", False))
     elif accelerator == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
