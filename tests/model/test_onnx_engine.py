@@ -21,7 +21,11 @@ def test_onnx_runtime_gives_the_probabilities_of_a_prepared_model(make_adapted):
             expected = model(images)
         found = engine(images)
         assert (found.dtype, found.shape) == (torch.float32, expected.shape)
-        assert torch.allclose(found, expected, atol=1e-5)
+        # The random network's logits are some tens, so probabilities between two classes move by
+        # a few 1e-4 with the order of float32 sums, which is another on each processor.
+        assert torch.allclose(found, expected, atol=2e-3)
+        assert (found - expected).abs().mean() < 1e-4
+        assert (found.argmax(1) == expected.argmax(1)).float().mean() > 0.999
 
 
 def test_without_the_packages_it_says_what_to_install(monkeypatch, make_adapted):

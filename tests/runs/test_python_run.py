@@ -109,8 +109,10 @@ def scene(write_raster):
 
 def test_map_scene_writes_the_bytes_of_experiment_predict(adapted, run_here, scene, tmp_path):
     run = adapted("adapt.evaluate=false")
+    # The project is of all maps of a folder, and a call makes one map.
     fixed = ["mapping.window=128", "mapping.overlap=32", "output.confidence=true"]
     given = [f"ckpt={run}", f"input={scene}", f"output={tmp_path / 'a'}", *fixed]
+    given += ["output.project=false"]
     assert run_here(tmp_path / "logs", "experiment=predict", *given) == 0
     model = terrashot.load(run)
     before = model.predict(np.zeros((64, 64, 3), np.uint8))
@@ -167,7 +169,7 @@ def test_failing_scenes_are_named_and_the_others_mapped(adapted, scene, tmp_path
     model = terrashot.load(adapted("adapt.evaluate=false"))
     with pytest.raises(DataError, match="no such file or folder"):
         terrashot.map_scene(model, tmp_path / "none.tif", tmp_path / "maps")
-    with pytest.raises(ConfigError, match="is the folder of the scene"):
+    with pytest.raises(ConfigError, match="replace what it is made of"):
         terrashot.map_scene(model, scene, scene.parent)
     with pytest.raises(ConfigError, match="multiple of 32"):
         terrashot.map_scene(model, scene, tmp_path / "maps", window=100)

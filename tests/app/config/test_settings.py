@@ -55,6 +55,25 @@ def test_g1_a_multirun_over_an_option_that_is_not_read_runs_no_job(configs, tmp_
     assert not any(tmp_path.iterdir())
 
 
+def test_a_key_of_a_grid_is_asked_for_by_its_own_name(configs):
+    """The grid's key is ``data.support_draw`` with its dot, which no override can name."""
+    override = "sweep.grid.data.support_draw=[0]"
+    with pytest.raises(ConfigError) as error:
+        compose_settings(configs, ["experiment=ablation_method", override])
+    message = str(error.value)
+    assert "Did you mean data.support_draw" in message
+    readers = message.partition("run experiment=")[2].partition(",")[0].split(" or ")
+    assert len(readers) == len(set(readers))
+
+
+def test_an_argument_that_a_file_leaves_out_is_added_by_a_plus(configs):
+    given = ["experiment=stage2", "method=classtrans"]
+    with pytest.raises(ConfigError, match=r"\+method\.scaling=VALUE sets it"):
+        compose_settings(configs, [*given, "method.scaling=standardise"])
+    settings = compose_settings(configs, [*given, "+method.scaling=standardise"])
+    assert settings.method["scaling"] == "standardise"
+
+
 def test_a_key_of_an_experiments_own_file_is_held_to_the_same_rule(configs, tmp_path):
     import shutil
 

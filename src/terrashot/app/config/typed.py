@@ -108,17 +108,27 @@ def unknown_key(kind: type, key: str, values: dict[str, Any], further: Iterable[
     own = next((task for task in tasks if task.settings is kind and task.stands_for), None)
     where = "" if own is None else f" with data.kind={own.data_kinds[0]}"
     experiment = f"experiment={values.get('name')}{where}"
+    # Several tasks may share an experiment, told apart by what the dataset's folder holds.
     readers = sorted(
-        f"{task.experiment}{'' if own is None else f' on {task.data_kinds[0]}'}"
-        for task in tasks
-        if has_key(task.settings, key)
+        {
+            f"{task.experiment}{'' if own is None else f' on {task.data_kinds[0]}'}"
+            for task in tasks
+            if has_key(task.settings, key)
+        }
     )
     known = dict.fromkeys([*all_keys(kind), *(k for k in further if has_key(kind, k))])
+    # sweep.grid has keys with dots in them, which read like the nested one that was asked for.
+    known.pop(key, None)
     close = close_matches(key, list(known))
     if not readers:
         return (
             f"{key}: there is no such setting.{close} `print_config=true` shows every setting of "
             "a run."
+        )
+    if has_key(kind, key):  # of a part with a _target_, whose file leaves it at its default
+        return (
+            f"{key} does not stand in the file of the chosen option.{close} Where its _target_ "
+            f"takes that argument, +{key}=VALUE sets it."
         )
     return (
         f"{key} is no setting of {experiment}, which would ignore it.{close} Leave {key} out, or "
