@@ -15,7 +15,6 @@ which memory is read, which bounds one read of the features.
 import argparse
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -23,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from benchmarking.adaptation_sides import STEP, engine, steps_of, storage_of
 from benchmarking.features import BASE, CHANNELS, NOVEL, SHOTS, FeatureScene
 from benchmarking.machine import (
     in_fresh_process,
@@ -31,114 +31,14 @@ from benchmarking.machine import (
     synchronize,
 )
 from benchmarking.memory import high_water
-from terrashot.adaptation.head import LinearHead
 from terrashot.adaptation.method import Query
-from terrashot.adaptation.methods.gradient import GradientMethod
-from terrashot.adaptation.objective.plain_oracle import PlainObjective
-from terrashot.adaptation.objective.support_loss import make_support_loss
-from terrashot.adaptation.objective.transduction import Transduction
 from terrashot.adaptation.solver.anchored import AnchoredSgd
 from terrashot.adaptation.solver.sgd import Sgd
-from terrashot.adaptation.support.pixels import SupportPixels
-from terrashot.adaptation.transition.rank_one import RankOneTransition
 from terrashot.files import write_json
-from terrashot.losses.cross_entropy import CrossEntropy
-from terrashot.similarity.transport import Transport
 from terrashot.tasks.settings.groups import AdaptationSettings
 
 ROWS = 2 * (BASE + NOVEL) + BASE
-STEP = {"lr": 9e-5, "momentum": 0.9, "weight_decay": 5e-4, "decay_to": "snapshot"}
 ITERATIONS = 130
-
-
-def make_method(solver: Sgd) -> GradientMethod:
-    """ClassTrans with cross entropy, whose settings keep the descent stable."""
-    return GradientMethod(
-        solver=solver,
-        loss=CrossEntropy(),
-        similarity=Transport(),
-        transition=RankOneTransition(),
-        transduction=Transduction(
-            entropy=3.0, kl=16.0, distillation=100.0, refresh_after=[10, 20, 30, 40, 50, 100]
-        ),
-        support_weight=650.0,
-        reference_norm=5.0,
-        history_every=0,
-    )
-
-
-def engine(scene: FeatureScene, storage: torch.dtype, solver: Sgd) -> GradientMethod:
-    """The method with the support taken in."""
-    support = SupportPixels(
-        scene.tiles(), scene.support_labels(), BASE, NOVEL, storage=storage,
-        tile_classes=scene.classes,
-    )  # fmt: skip
-    method = make_method(solver)
-    method.fit_support(scene.snapshot, support)
-    return method
-
-
-def engine_steps(scene: FeatureScene, storage: torch.dtype, queries: int) -> Callable[[int], float]:
-    """Seconds an iteration and query of the engine, for a number of iterations."""
-    method = engine(scene, storage, Sgd(iterations=0, **STEP))
-    problem, layout = method._problem, method._layout
-    pixels = [method._pixels(Query(scene.query(number))) for number in range(queries)]
-    objective = problem.objective(pixels)
-    start = layout.pack(method.start_parameters(), method.support.like).expand(queries, -1)
-    objective.begin(start)
-
-    def run(iterations: int) -> float:
-        synchronize(scene.device)
-        began = time.perf_counter()
-        Sgd(iterations=iterations, **STEP).descend(start, objective, history_every=0)
-        synchronize(scene.device)
-        return (time.perf_counter() - began) / iterations / queries
-
-    return run
-
-
-def oracle_steps(scene: FeatureScene) -> Callable[[int], float]:
-    """Seconds an iteration of the plain form."""
-    small = FeatureScene(32, scene.device)
-    method = engine(small, torch.float32, Sgd(iterations=0, **STEP))  # for start and scale alone
-    features = torch.stack(list(scene.tiles())).mul_(float(method.scale.factor))
-    loss = make_support_loss(CrossEntropy(), method.support, method.options)
-    objective = PlainObjective(
-        features,
-        torch.stack(scene.support_labels()).to(features.device),
-        scene.classes,
-        scene.query() * float(method.scale.factor),
-        torch.ones(scene.size, scene.size, device=features.device),
-        LinearHead(scene.snapshot.weight / float(method.scale.factor), scene.snapshot.bias),
-        loss,
-        method.options.support_weight,
-        method.transition,
-        method.transduction,
-    )
-    start = method.start_parameters()
-    objective.refresh(start)
-
-    def run(iterations: int) -> float:
-        parameters = {name: torch.nn.Parameter(value.clone()) for name, value in start.items()}
-        optimizer = torch.optim.SGD(parameters.values(), lr=9e-5, momentum=0.9, weight_decay=5e-4)
-        synchronize(scene.device)
-        began = time.perf_counter()
-        for iteration in range(iterations):
-            gradients, _ = objective.gradient(dict(parameters), iteration)
-            for name, parameter in parameters.items():
-                parameter.grad = gradients[name]
-            optimizer.step()
-        synchronize(scene.device)
-        return (time.perf_counter() - began) / iterations
-
-    return run
-
-
-def steps_of(side: str, scene: FeatureScene, queries: int) -> Callable[[int], float]:
-    """Seconds an iteration and query of a side; the plain form has one query in a pass."""
-    if side == "oracle":
-        return oracle_steps(scene)
-    return engine_steps(scene, _dtype(side), queries)
 
 
 def peak_memory(side: str, size: int, queries: int) -> dict[str, float]:
@@ -147,7 +47,7 @@ def peak_memory(side: str, size: int, queries: int) -> dict[str, float]:
     ``over_support`` is the same as a multiple of the support's features alone.
     """
     extra = in_fresh_process(_peak, side, size, queries)
-    tile = CHANNELS * size * size * _dtype(side).itemsize
+    tile = CHANNELS * size * size * storage_of(side).itemsize
     support = NOVEL * SHOTS * tile
     return {
         f"peak_{side}": extra / (support + queries * tile),
@@ -162,10 +62,6 @@ def _peak(side: str, size: int, queries: int) -> int:
     before = high_water()
     steps_of(side, FeatureScene(size), queries)(2)
     return high_water() - before
-
-
-def _dtype(side: str) -> torch.dtype:
-    return torch.bfloat16 if side == "bfloat16" else torch.float32
 
 
 def agreement(scene: FeatureScene, queries: int) -> dict[str, float]:

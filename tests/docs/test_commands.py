@@ -78,6 +78,8 @@ def test_a_command_of_a_run_composes_and_passes_the_checks(command, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     if "cluster=ray" in command.arguments:
         pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+    if "experiment=annotate" in command.arguments:
+        pytest.importorskip("starlette", reason="the extra `annotate` is not installed")
     assert check_run(command.arguments) >= 1
 
 

@@ -101,6 +101,9 @@ def test_the_site_builds_strictly_and_asks_no_other_host(repository, tmp_path):
     assert {"index.html", "sg_one.html", "run.html", "first_adaptation.html"} <= {
         p.name for p in files
     }
+    index, page = tmp_path / "search/search_index.js", (tmp_path / "index.html").read_text("utf-8")
+    assert index.is_file()  # without it the search finds nothing where a page is opened from a disk
+    assert page.index("assets/iframe-worker.js") < page.index("assets/javascripts/bundle")
     for path in files:
         text = path.read_text(encoding="utf-8")
         for pattern in FOREIGN:

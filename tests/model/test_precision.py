@@ -9,7 +9,8 @@ from terrashot.model.precision import map_precision, network_context, resolve_pr
 def test_half_precision_is_the_default_where_the_hardware_has_it_but_not_for_maps_on_a_processor(
     monkeypatch, native
 ):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
+    found = {"avx512_bf16": native}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
     half = "bf16-mixed" if native else "32-true"
     assert resolve_precision("auto", "cpu") == half

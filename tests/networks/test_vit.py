@@ -26,7 +26,7 @@ def network(name="test_vit", decoder="fpn", **options):
         ("test_vit", 224),
         ("test_vit2", 224),  # a register token, no class token, no norm at its end
         ("deit_tiny_distilled_patch16_224", 224),
-        ("vit_tiny_patch16_dinov3_qkvb", 256),  # rotary positions
+        ("vit_small_patch16_dinov3_qkvb", 256),  # rotary positions
         ("eva02_tiny_patch14_224", 256),  # 16 patches of 14 pixels a side
     ],
 )

@@ -2,46 +2,17 @@
 
 import csv
 import shutil
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pyogrio
 import pytest
 import rasterio
 from rasterio.transform import from_origin
+from tests.fixtures.maps import FILES, PLACE, TILED, read, visible
 
 import terrashot
 from terrashot.adaptation.temperature import Calibration
 from terrashot.app.main import main
-
-PLACE = {"crs": "EPSG:32633", "transform": from_origin(400_000, 5_000_000, 0.5, 0.5)}
-FILES = {"scene.tif", "scene.tif.aux.xml", "scene.png", "scene.qml", "scene_areas.csv"}
-FILES |= {"maps.qgz"}
-TILED = {"tiled": True, "blockxsize": 64, "blockysize": 64, "compress": "deflate"}
-
-
-@pytest.fixture
-def ids():
-    """A scene of 300 x 420: rectangles of classes, on odd pixels."""
-    ids = np.zeros((300, 420), np.uint8)
-    ids[33:201, 57:299] = 1
-    ids[100:140] = 2
-    ids[117:263, 131:260] = 3
-    return ids
-
-
-def read(path: Path) -> np.ndarray:
-    with rasterio.open(path) as source:
-        return source.read()
-
-
-def visible(folder: Path) -> set[str]:
-    return (
-        {p.name for p in folder.iterdir() if not p.name.startswith(".")}
-        if folder.exists()
-        else set()
-    )
 
 
 def test_a_known_shape_lies_at_its_coordinates_to_the_pixel(map_scenes, write_raster, paint, ids):
@@ -157,96 +128,6 @@ def test_sixteen_bit_scenes_are_mapped_when_the_scale_is_given(
     np.testing.assert_array_equal(read(map_scenes.maps / "scene.tif")[0], ids)
 
 
-def test_finished_scenes_are_skipped_and_other_settings_map_again(
-    map_scenes, write_raster, paint, ids, color_model, capsys
-):
-    for name in ("a", "b"):
-        write_raster(f"in/{name}.tif", paint(ids))
-    folder = map_scenes.maps.parent / "in"
-    assert map_scenes(folder / "a.tif", "output.confidence=true") == 0
-    assert map_scenes(folder, "output.confidence=true") == 0
-    assert color_model.windows == 3 * 5  # of b alone
-    assert "1 of them finished already" in capsys.readouterr().out
-    assert [s["skipped"] for s in map_scenes.results()["scenes"]] == [True, False]
-    assert map_scenes(folder, "output.confidence=true") == 0
-    assert color_model.windows == 0
-    assert map_scenes(folder) == 0
-    assert color_model.windows == 2 * 3 * 5
-    assert not list(map_scenes.maps.glob("*_confidence.tif"))  # those were of the other settings
-    (map_scenes.maps / "a.tif").unlink()
-    assert map_scenes(folder) == 0
-    assert color_model.windows == 3 * 5
-
-
-def test_a_stopped_run_goes_on_where_it_was_with_the_very_same_map(
-    map_scenes, write_raster, color_model, capsys, monkeypatch
-):
-    # Colours between those of two classes: what a window adds decides many pixels.
-    noise = np.random.default_rng(0).integers(0, 255, (3, 500, 420)).astype(np.uint8)
-    scene = write_raster("in/scene.tif", noise)
-    options = ["output.confidence=true", "mapping.overlap=64", "mapping.batch_size=2"]
-    assert map_scenes(scene, *options) == 0
-    whole = [read(map_scenes.maps / n) for n in ("scene.tif", "scene_confidence.tif")]
-    total = color_model.windows
-    shutil.rmtree(map_scenes.maps)
-
-    original = type(color_model).forward
-
-    def fail(self, image):
-        if self.windows >= total * 0.6:
-            raise RuntimeError("the power went out")
-        return original(self, image)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(color_model), "forward", fail)
-        with pytest.raises(RuntimeError, match="power"):
-            map_scenes(scene, *options)
-    assert visible(map_scenes.maps) == set()
-    assert map_scenes(scene, *options) == 0
-    assert color_model.windows < total * 0.7
-    assert "rows of windows are done" in capsys.readouterr().out
-    again = [read(map_scenes.maps / n) for n in ("scene.tif", "scene_confidence.tif")]
-    for one, other in zip(whole, again, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_a_broken_tile_stops_its_scene_alone(map_scenes, write_raster, paint, ids, capsys):
-    path = write_raster("in/b.tif", paint(np.tile(ids, (2, 2))), **TILED)
-    content = bytearray(path.read_bytes())
-    with rasterio.open(path) as source:
-        assert source.tags(1, ns="TIFF") is not None
-        offset = int(source.get_tag_item("BLOCK_OFFSET_4_5", "TIFF", bidx=1))
-    content[offset : offset + 20] = b"\0" * 20
-    path.write_bytes(content)
-    write_raster("in/a.tif", paint(ids))
-    write_raster("in/c.tif", paint(ids))
-    assert map_scenes(path.parent) == 1
-    text = " ".join(capsys.readouterr().err.split())
-    assert "b.tif is damaged: rows" in text
-    names = visible(map_scenes.maps)
-    assert {"a.tif", "c.tif"} <= names
-    assert not any(name.startswith("b") for name in names)
-    np.testing.assert_array_equal(read(map_scenes.maps / "c.tif")[0], ids)
-
-
-def test_a_disk_that_fills_up_leaves_no_half_map_and_the_run_goes_on_later(
-    map_scenes, write_raster, paint, ids, capsys, monkeypatch
-):
-    from terrashot.mapping import rows
-
-    scene = write_raster("in/scene.tif", paint(ids))
-
-    def full(path):
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(rows, "atomic_write", full)
-        assert map_scenes(scene) == 1
-    assert "the disk is full" in capsys.readouterr().err
-    assert visible(map_scenes.maps) == set()
-    assert map_scenes(scene) == 0
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -267,16 +148,6 @@ def test_bad_settings_are_one_clear_paragraph_and_nothing_is_written(
     assert map_scenes(write_raster("in/scene.tif", paint(ids)), *options) == 1
     assert message in " ".join(capsys.readouterr().err.split())
     assert visible(map_scenes.maps) == set()
-
-
-def test_an_output_folder_without_space_is_refused(
-    map_scenes, write_raster, paint, ids, capsys, monkeypatch
-):
-    scene = write_raster("in/scene.tif", paint(ids))
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    assert map_scenes(scene) == 1
-    assert "free" in capsys.readouterr().err
-    assert not map_scenes.maps.exists()
 
 
 def test_a_stage_1_network_maps_its_base_classes(
@@ -331,40 +202,6 @@ def test_a_mosaic_of_tiles_is_mapped_in_one_piece(map_scenes, write_raster, shar
         assert found.shape == (1024, 1024)
         assert found.crs.to_epsg() == 32633
         assert found.transform == PLACE["transform"]
-
-
-def test_paths_with_any_characters_can_be_typed(map_scenes, write_raster, paint, ids):
-    scene = write_raster("in, (new)/scène=1 [b].tif", paint(ids))
-    assert map_scenes(scene) == 0
-    np.testing.assert_array_equal(read(map_scenes.maps / "scène=1 [b].tif")[0], ids)
-
-
-def test_names_that_are_syntax_to_gdal_and_hydra_are_mapped_with_all_products(
-    map_scenes, write_raster, paint, ids, tmp_path
-):
-    scene = write_raster("in, ${x}/final!;\t'1'.tif", paint(ids))
-    maps = tmp_path / "maps! (${x}=1),2"
-    assert map_scenes(scene, f"output={maps}", "output.polygons=true") == 0
-    names = {name.replace("scene", scene.stem) for name in FILES}
-    names |= {f"{scene.stem}_polygons.gpkg", f"{scene.stem}_polygons.qml"}
-    assert visible(maps) == names
-    assert map_scenes(scene, f"output={maps}", "output.polygons=true") == 0
-
-
-def test_a_scene_behind_a_link_into_the_output_folder_stays_as_it_is(
-    map_scenes, write_raster, paint, ids, capsys
-):
-    scene = write_raster("maps/scene.tif", paint(ids))
-    before = scene.read_bytes()
-    link = map_scenes.maps.parent / "in/scene.tif"
-    link.parent.mkdir()
-    link.symlink_to(scene)
-    assert map_scenes(link) == 1
-    said = " ".join(capsys.readouterr().err.split())
-    assert f"{scene} is to be written for the scene scene.tif, but it is the same file as" in said
-    assert scene.read_bytes() == before
-    assert list(map_scenes.maps.iterdir()) == [scene]
-    assert map_scenes(link, f"output={map_scenes.maps}2") == 0
 
 
 def test_products_are_made_with_the_map_and_afterwards_without_mapping_again(

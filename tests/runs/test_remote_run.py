@@ -105,6 +105,7 @@ def test_a_scene_of_another_address_replaces_no_map(
 
 
 def test_scenes_of_a_catalogue_are_named_after_their_items(map_scenes, served, write_raster, paint):
+    pytest.importorskip("pystac_client", reason="the extra `stac` is not installed")
     write_raster("www/x/B.tif", paint(np.ones((100, 100), np.uint8)), **COG)
     item = {
         "type": "Feature", "stac_version": "1.0.0", "id": "N18_2023.A", "geometry": None,

@@ -33,7 +33,8 @@ def projected_plane(crs: Any, corners: np.ndarray) -> Plane:  # noqa: ANN401 - r
         CRSError: the system has no ellipsoid, or its projection shows nothing there.
     """
     system = _horizontal(crs)
-    own, base = _crs(system), system["base_crs"]
+    # PROJ 9.4 leaves out of what kind the base is, and does not take it back like that.
+    own, base = _crs(system), {"type": "GeographicCRS", **system["base_crs"]}
     geographic = _crs(base)
     low, high = corners.min(axis=0), corners.max(axis=0)
     middle = (low + high) / 2

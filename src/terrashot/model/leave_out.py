@@ -1,13 +1,12 @@
 """How sure a head may be: each support tile is scored by a head that has not seen it."""
 
 import copy
-import math
 import warnings
 
 from torch import Tensor
 
 from terrashot.adaptation.inference import Inference
-from terrashot.adaptation.support.folds import left_out_folds
+from terrashot.adaptation.support.folds import support_folds
 from terrashot.adaptation.temperature import Calibration, TemperatureFit, allowed_classes
 from terrashot.errors import TerrashotError
 from terrashot.model.support_fit import SupportFit
@@ -38,12 +37,11 @@ def left_out_calibration(
         seed: Of everything random.
     """
     support, network, tiles = fit.pixels, fit.network, fit.tiles
-    folds = left_out_folds(support.tile_counts, support.num_base, support.num_tiles)
+    folds = support_folds(support, _PIXELS)
     if not folds:
         return Calibration(
             None, "each novel class has a single support tile, so that none can be left out"
         )
-    every = max(1, math.ceil(support.num_labelled / _PIXELS))
     how = inference or Inference()
     stride = network.segmenter.stride
     align = network.segmenter.align_corners if align_corners is None else align_corners
@@ -54,13 +52,13 @@ def left_out_calibration(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what is odd about the support was said before
-                fit.fit_other(method, support.without(fold, every))
+                fit.fit_other(method, fold.rest())
                 head = method.adapt(query, seed=seed)
         except TerrashotError:
             continue
         if head.diverged:
             continue
-        for tile in fold:
+        for tile in fold.tiles:
             mask = tiles.mask(tile).to(network.device)
             size = (mask.shape[0], mask.shape[1])
             views = [network.support(tiles, tile, view) for view in how.views()]

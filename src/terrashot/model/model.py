@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from terrashot.adaptation.inference import Inference
 from terrashot.data.support_arrays import SupportArrays, channels_first, check_image
 from terrashot.data.support_windows import SupportWindows
 from terrashot.errors import CheckpointError, ConfigError
@@ -24,6 +23,7 @@ from terrashot.model.checkpoints import ADAPTED, kind_of
 from terrashot.model.drawn_labels import drawn_labels, drawn_taxonomy
 from terrashot.model.find import find_model_file
 from terrashot.model.new_classes import with_novel
+from terrashot.model.summary import summary
 from terrashot.model.tile_network import TileNetwork
 from terrashot.networks.digest import network_digest
 from terrashot.taxonomy import Taxonomy
@@ -271,35 +271,4 @@ class Model:
 
     def __repr__(self) -> str:
         """What it holds: network, classes, file, and how it was adapted."""
-        network = self.network.segmenter.description
-        parts = f"{network['backbone']['name']} + {(network.get('decoder') or {}).get('name')}"
-        if "second" in network:
-            parts += f" + second encoder {network['second']['name']}"
-        kind = "adapted model" if self.is_adapted else "stage-1 network"
-        lines = [
-            f"{kind}: {parts}, features at stride {self.network.stride}",
-            f"  base classes: {', '.join(self.classes[: self.taxonomy.num_base])}",
-        ]
-        if self.is_adapted:
-            lines.append(f"  novel classes: {', '.join(c.name for c in self.taxonomy.novel)}")
-            lines.append(f"  {_how(self.provenance, self.network.inference)}")
-        elif "origin" in self.provenance:
-            lines.append(f"  {self.provenance['origin']}")
-        lines.append(f"  confidence {self.calibration}")
-        where = "made here, not saved" if self.path is None else str(self.path)
-        if not self.imagery.is_plain:
-            bands = ", ".join(map(str, self.imagery.bands))
-            lines.append(f"  images: {self.imagery.dtype}, bands {bands}")
-        lines.append(f"  file: {where}, sha256 {self.digest[:12]}, on {self.device}")
-        return "\n".join(lines)
-
-
-def _how(info: Mapping[str, Any], inference: Inference) -> str:
-    """How a model was adapted, in a line."""
-    tiles = sum(map(len, (info.get("support") or {}).values()))
-    stage1 = info.get("stage1") or {}
-    views = len(inference.views())
-    return (
-        f"adapted with {info.get('method')} from {tiles} tile(s), stage 1 "
-        f"{str(stage1.get('sha256'))[:12]}; maps are the mean over {views} view(s)"
-    )
+        return summary(self.network, self.path, self.digest)

@@ -15,7 +15,9 @@ def resolve_precision(precision: str, accelerator: str) -> str:
     if precision != "auto":
         return precision
     if accelerator == "cpu":
-        native = bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+        # Of earlier PyTorch nothing is known: it computes in full.
+        known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        native = bool(known.get("avx512_bf16", False))
     elif accelerator == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:

@@ -54,3 +54,11 @@ def test_a_cluster_without_gpus_has_a_launcher(repository):
         config = compose_raw(repository / "configs", ["experiment=stage1", f"launcher={name}"])
         assert config.hydra.launcher.gpus_per_node == gpus
         assert config.hydra.launcher.max_num_timeout == 3
+
+
+@pytest.mark.parametrize("given", ["hydra/sweeper=optuna", "+hydra.sweeper.max_batch_size=2"])
+def test_g5_another_sweeper_of_hydra_is_refused_not_ignored(repository, tmp_path, given):
+    fixed = ["-m", "experiment=stage1", f"paths.logs={tmp_path}", "seed=0,1"]
+    with pytest.raises(ConfigError, match=r"no sweeper of Hydra has a say.*terrashot search"):
+        sweep.run_sweep(repository / "configs", [*fixed, given], SimpleNamespace())
+    assert not any(tmp_path.iterdir())

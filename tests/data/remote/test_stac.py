@@ -8,6 +8,8 @@ import pytest
 from terrashot.data.remote.stac import Catalogued, catalogued
 from terrashot.errors import ConfigError, DataError
 
+pytest.importorskip("pystac_client", reason="the extra `stac` is not installed")
+
 TIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 
 

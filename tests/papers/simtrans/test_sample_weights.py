@@ -1,7 +1,10 @@
 import pytest
 import torch
+from torch import nn
+from torchmetrics.functional.classification import binary_auroc
 
 from terrashot.errors import ConfigError
+from terrashot.papers.simtrans.losses.weighted_cross_entropy import weighted_cross_entropy
 from terrashot.papers.simtrans.training.sample_weights import (
     less_base,
     mean_one,
@@ -94,3 +97,54 @@ def test_weights_of_a_largest_one_are_those_of_the_published_norm():
     assert close(of_maximum(both, 2.0, 0.0), [2.0, 1.853659, 1.317073])
     assert close(of_maximum(both, 2.0, -4.0), [2.0, 1.987312, 1.891075])
     assert close(of_maximum(torch.zeros(2, dtype=torch.float64), 3.0, -4.0), [3.0, 3.0])
+
+
+def blobs(seed, count=60, channels=30, flips=0.4):
+    """Units of two blobs, clean and noisy labels, and clean test units."""
+    generator = torch.Generator().manual_seed(seed)
+    centre = torch.randn(2, channels, generator=generator) / channels**0.5 * 1.2
+
+    def draw(size):
+        truth = torch.arange(2).repeat_interleave(size)
+        return centre[truth] + torch.randn(2 * size, channels, generator=generator), truth
+
+    units, truth = draw(count)
+    noisy = truth.clone()
+    for label in (0, 1):
+        members = (truth == label).nonzero()[:, 0]
+        wrong = members[torch.randperm(count, generator=generator)[: round(flips * count)]]
+        noisy[wrong] = 1 - label
+    return units, truth, noisy, *draw(1000)
+
+
+def accuracy(units, labels, weights, test, truth):
+    torch.manual_seed(0)
+    model = nn.Linear(units.shape[1], 2)
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=100)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = weighted_cross_entropy(model(units), labels, weights)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return float((model(test).argmax(dim=1) == truth).float().mean())
+
+
+def test_simtrans_t11_weights_find_the_flips_and_training_with_them_is_better():
+    gains = []
+    for seed in range(5):
+        units, truth, noisy, test, test_truth = blobs(seed)
+        alike = truth.unsqueeze(0) == truth.unsqueeze(1)
+        similarity = torch.where(alike, 0.9, 0.1)
+        weights = torch.ones(len(units))
+        for label in (0, 1):
+            own = (noisy == label).nonzero()[:, 0]
+            weights[own] = mean_one(mean_similarity(similarity[own][:, own], "savg"))
+            clean = (truth[own] == label).long()
+            assert float(binary_auroc(weights[own], clean)) > 0.95
+        plain = accuracy(units, noisy, torch.ones(len(units)), test, test_truth)
+        gains.append(accuracy(units, noisy, weights, test, test_truth) - plain)
+    assert min(gains) > 0
+    assert sum(gains) / len(gains) > 0.01

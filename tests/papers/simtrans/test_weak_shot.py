@@ -9,19 +9,16 @@ import torch
 from lightning import Trainer
 from rasterio.errors import NotGeoreferencedWarning
 from torch import nn
-from torchmetrics.functional.classification import binary_auroc
 
 from terrashot.data.datamodule import FewShotDataModule
 from terrashot.errors import ConfigError, DataError
 from terrashot.papers.simtrans.evaluation.weak_shot_scores import weak_shot_scores
 from terrashot.papers.simtrans.losses.graph_regularisation import GraphRegularisation
-from terrashot.papers.simtrans.losses.weighted_cross_entropy import weighted_cross_entropy
 from terrashot.papers.simtrans.network.pair_head import PairHead
 from terrashot.papers.simtrans.network.sim_net import SimNet
 from terrashot.papers.simtrans.network.window_encoder import WindowEncoder
 from terrashot.papers.simtrans.patches.noise import SyntheticNoise, TileLabel
 from terrashot.papers.simtrans.patches.weak_shot import WeakShotData
-from terrashot.papers.simtrans.training.sample_weights import mean_one, mean_similarity
 from terrashot.papers.simtrans.training.weak_shot import WeakShotClassifier
 from terrashot.papers.simtrans.training.window_weights import (
     Weighting,
@@ -32,57 +29,6 @@ from terrashot.tasks.optimization import OptimizationPlan
 from terrashot.taxonomy import Taxonomy
 
 WINDOW = 16
-
-
-def blobs(seed, count=60, channels=30, flips=0.4):
-    """Units of two blobs, clean and noisy labels, and clean test units."""
-    generator = torch.Generator().manual_seed(seed)
-    centre = torch.randn(2, channels, generator=generator) / channels**0.5 * 1.2
-
-    def draw(size):
-        truth = torch.arange(2).repeat_interleave(size)
-        return centre[truth] + torch.randn(2 * size, channels, generator=generator), truth
-
-    units, truth = draw(count)
-    noisy = truth.clone()
-    for label in (0, 1):
-        members = (truth == label).nonzero()[:, 0]
-        wrong = members[torch.randperm(count, generator=generator)[: round(flips * count)]]
-        noisy[wrong] = 1 - label
-    return units, truth, noisy, *draw(1000)
-
-
-def accuracy(units, labels, weights, test, truth):
-    torch.manual_seed(0)
-    model = nn.Linear(units.shape[1], 2)
-    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=100)
-
-    def closure():
-        optimizer.zero_grad()
-        loss = weighted_cross_entropy(model(units), labels, weights)
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    return float((model(test).argmax(dim=1) == truth).float().mean())
-
-
-def test_simtrans_t11_weights_find_the_flips_and_training_with_them_is_better():
-    gains = []
-    for seed in range(5):
-        units, truth, noisy, test, test_truth = blobs(seed)
-        alike = truth.unsqueeze(0) == truth.unsqueeze(1)
-        similarity = torch.where(alike, 0.9, 0.1)
-        weights = torch.ones(len(units))
-        for label in (0, 1):
-            own = (noisy == label).nonzero()[:, 0]
-            weights[own] = mean_one(mean_similarity(similarity[own][:, own], "savg"))
-            clean = (truth[own] == label).long()
-            assert float(binary_auroc(weights[own], clean)) > 0.95
-        plain = accuracy(units, noisy, torch.ones(len(units)), test, test_truth)
-        gains.append(accuracy(units, noisy, weights, test, test_truth) - plain)
-    assert min(gains) > 0
-    assert sum(gains) / len(gains) > 0.01
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from terrashot.adaptation.head import AdaptedHead, LinearHead
 from terrashot.adaptation.method import Method
 from terrashot.adaptation.methods.wrapped import WrappedMethod
-from terrashot.adaptation.support.folds import left_out_folds
+from terrashot.adaptation.support.folds import support_folds
 from terrashot.adaptation.support.pixels import SupportPixels
 
 SURE = 0.5
@@ -27,7 +27,7 @@ class BalancedMethod(WrappedMethod):
 
     A head that was fitted to few tiles knows them too well: in others it draws its new classes too
     often or too seldom. So it is asked about tiles that it has not seen: for each of at most five
-    folds (``left_out_folds``) a head without some support tiles is fitted and scores their
+    folds (``support_folds``) a head without some support tiles is fitted and scores their
     pixels. Labels of people say which are of a novel class; of the others, those count for which
     the frozen head is sure of a base class. One bias a class then makes these labels likeliest,
     under a small penalty. The shares of the classes in support tiles are taken for those of the
@@ -60,14 +60,11 @@ class BalancedMethod(WrappedMethod):
     ) -> None:
         """See ``Method``."""
         frozen = snapshot.to(support.like)
-        every = max(1, -(-support.num_labelled // _PIXELS))
         logits, labels = [], []
-        for fold in left_out_folds(support.tile_counts, support.num_base, support.num_tiles):
+        for fold in support_folds(support, _PIXELS):
             method = copy(self.method)
-            method.fit_support(
-                snapshot, support.without(fold, every), seed=seed, base_counts=base_counts
-            )
-            pixels, found = told_labels(*support.pixels_of(fold, every), frozen)
+            method.fit_support(snapshot, fold.rest(), seed=seed, base_counts=base_counts)
+            pixels, found = told_labels(*fold.pixels(), frozen)
             logits.append(method.adapt(pixels, seed=seed).logits(pixels).flatten(1))
             labels.append(found)
         self.biases = support.like.new_zeros(support.num_classes)

@@ -10,7 +10,7 @@ from terrashot.adaptation.head import AdaptedHead, LinearHead
 from terrashot.adaptation.method import Query
 from terrashot.adaptation.methods.label_shift import shift_of_biases, support_shares
 from terrashot.adaptation.methods.options import GradientOptions
-from terrashot.adaptation.methods.start import base_to_novel, prototype_start, similarity_start
+from terrashot.adaptation.methods.start import base_to_novel, classifier_start
 from terrashot.adaptation.objective.parameters import ParameterLayout
 from terrashot.adaptation.objective.pixel_logits import Parameters, full_logits
 from terrashot.adaptation.objective.problem import AdaptationProblem, QueryPixels
@@ -118,7 +118,11 @@ class GradientMethod:
         self.seed = seed
         self.snapshot = snapshot.to(support.like)
         self.scale = self._scale(support)
-        self._classifier = self._classifier_start()
+        if self.estimator is not None:
+            self.similarity = base_to_novel(self.estimator, self.snapshot, support, self.scale)
+        self._classifier = classifier_start(
+            self.options, self.snapshot, support, self.scale, self.similarity
+        )
         start = self.start_parameters()
         self._layout = ParameterLayout(start, self.transition, support.num_base, support.num_novel)
         novel = self._classifier["novel_weight"], self._classifier["novel_bias"]
@@ -229,28 +233,6 @@ class GradientMethod:
         if self.options.reference_norm is None:
             return unscaled(support.like)
         return to_norm(support, self.options.reference_norm)
-
-    def _classifier_start(self) -> Parameters:
-        """Base head from the snapshot, novel head by the chosen start, for scaled features."""
-        scaled = LinearHead(*self.scale.from_raw(self.snapshot.weight, self.snapshot.bias))
-        num_novel = self.support.num_novel
-        novel_bias = scaled.bias.new_zeros(num_novel)
-        if self.estimator is not None:
-            self.similarity = base_to_novel(self.estimator, self.snapshot, self.support, self.scale)
-        if self.options.start == "similarity" and self.similarity is not None:
-            mass = 1 / num_novel if self.options.start_mass == "per_novel" else 1.0
-            raw = similarity_start(self.similarity, self.snapshot, mass)
-            novel, novel_bias = self.scale.from_raw(raw, novel_bias)
-        elif self.options.start == "prototype":
-            novel = prototype_start(self.support)
-        else:
-            novel = scaled.weight.new_zeros(num_novel, scaled.weight.shape[1])
-        return {
-            "base_weight": scaled.weight,
-            "base_bias": scaled.bias,
-            "novel_weight": novel,
-            "novel_bias": novel_bias,
-        }
 
     def _pixels(self, query: Query) -> QueryPixels:
         """The query's pixels and how much each counts."""

@@ -1,4 +1,4 @@
-"""Where the novel head starts."""
+"""Where base and novel head start."""
 
 from collections.abc import Iterator
 
@@ -7,10 +7,46 @@ from torch import Tensor
 from torch.nn import functional
 
 from terrashot.adaptation.head import LinearHead
+from terrashot.adaptation.methods.options import GradientOptions
+from terrashot.adaptation.objective.pixel_logits import Parameters
 from terrashot.adaptation.objective.support_loss import EPSILON
 from terrashot.adaptation.support.pixels import PixelBlock, SupportPixels
 from terrashot.adaptation.support.scaling import FeatureScale
 from terrashot.similarity.estimator import FeatureBank, SimilarityEstimator
+
+
+def classifier_start(
+    options: GradientOptions,
+    snapshot: LinearHead,
+    support: SupportPixels,
+    scale: FeatureScale,
+    similarity: Tensor | None,
+) -> Parameters:
+    """Base head from the snapshot, novel head by the chosen start, for scaled features.
+
+    Args:
+        options: ``start`` and ``start_mass``.
+        snapshot: The frozen head, for features as they are.
+        support: The support pixels.
+        scale: What the features are scaled by.
+        similarity: ``[base, novel]``, of ``base_to_novel``; None: there is no estimator.
+    """
+    scaled = LinearHead(*scale.from_raw(snapshot.weight, snapshot.bias))
+    novel_bias = scaled.bias.new_zeros(support.num_novel)
+    if options.start == "similarity" and similarity is not None:
+        mass = 1 / support.num_novel if options.start_mass == "per_novel" else 1.0
+        raw = similarity_start(similarity, snapshot, mass)
+        novel, novel_bias = scale.from_raw(raw, novel_bias)
+    elif options.start == "prototype":
+        novel = prototype_start(support)
+    else:
+        novel = scaled.weight.new_zeros(support.num_novel, scaled.weight.shape[1])
+    return {
+        "base_weight": scaled.weight,
+        "base_bias": scaled.bias,
+        "novel_weight": novel,
+        "novel_bias": novel_bias,
+    }
 
 
 def prototype_start(support: SupportPixels) -> Tensor:

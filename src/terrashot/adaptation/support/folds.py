@@ -1,11 +1,51 @@
 """Which support tiles are left out together, so that each is scored by a head without it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from torch import Tensor
+
+from terrashot.adaptation.support.pixels import SupportPixels
 from terrashot.taxonomy import IGNORE
 
 _MOST = 5
 """Folds: each costs a head."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Support tiles that a head does not see, so that it can be asked about them.
+
+    Args:
+        support: The whole support.
+        tiles: Numbers of the tiles.
+        every: Of the pixels of each label and tile class, every so-manyth is taken.
+    """
+
+    support: SupportPixels
+    tiles: list[int]
+    every: int
+
+    def rest(self) -> SupportPixels:
+        """The support without the tiles, for the head; made anew each time."""
+        return self.support.without(self.tiles, self.every)
+
+    def pixels(self) -> tuple[Tensor, Tensor]:
+        """Labelled pixels ``[C, n]`` of the tiles, and their labels ``[n]``."""
+        return self.support.pixels_of(self.tiles, self.every)
+
+
+def support_folds(support: SupportPixels, pixels: int) -> list[Fold]:
+    """The folds of a support set; none where each class has a single tile.
+
+    Args:
+        support: The support.
+        pixels: About so many of the labelled pixels are taken, or all where there are fewer: the
+            folds' heads need not be as good as the one of all pixels.
+    """
+    every = max(1, -(-support.num_labelled // pixels))
+    folds = left_out_folds(support.tile_counts, support.num_base, support.num_tiles)
+    return [Fold(support, tiles, every) for tiles in folds]
 
 
 def left_out_folds(

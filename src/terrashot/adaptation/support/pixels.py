@@ -18,6 +18,7 @@ from terrashot.adaptation.support.checks import (
     check_tile_classes,
     paired,
 )
+from terrashot.adaptation.support.label_counts import class_counts, counts_by_tile, only_novel
 from terrashot.errors import DataError
 from terrashot.taxonomy import IGNORE
 
@@ -93,7 +94,7 @@ class SupportPixels:
         self.num_tiles = len(maps) if num_tiles is None else num_tiles
         self.validity_maps = [label != IGNORE for label in maps[: self.num_tiles]]
         check_labels(maps, self.num_classes)
-        self.counts = _bincount(maps, self.num_classes)
+        self.counts = class_counts(maps, self.num_classes)
         check_classes(self.counts, num_base, self.num_tiles, self.class_names, stride)
         if tile_classes is not None:
             check_tile_classes(tile_classes, len(maps), range(num_base, self.num_classes))
@@ -247,21 +248,8 @@ class SupportPixels:
         tile_classes: Sequence[int | None] | None,
     ) -> None:
         """Read the tiles one by one into blocks of one label and tile class each."""
-        own: list[int | None] = [_only_novel(m, self.num_base) for m in maps]
-        if tile_classes is not None:
-            own = list(tile_classes)
-        order = [*range(self.num_classes), IGNORE]
-        self.tile_counts: dict[tuple[int, int | None], list[tuple[int, int]]] = {}
-        kinds = sorted(set(own), key=lambda c: (c is None, c or 0))
-        for label in order:
-            for tile_class in kinds:
-                parts = [
-                    (tile, size)
-                    for tile, (m, c) in enumerate(zip(maps, own, strict=True))
-                    if c == tile_class and (size := int((m == label).sum()))
-                ]
-                if parts:
-                    self.tile_counts[label, tile_class] = parts
+        own = tile_classes or [only_novel(m, self.num_base) for m in maps]
+        self.tile_counts = counts_by_tile(maps, own, self.num_classes)
         writers: dict[tuple[int, int | None], BlockWriter] = {}
         finite, channels, number = True, 0, -1
         for number, (tile, label_map) in enumerate(paired(features, maps)):
@@ -295,17 +283,3 @@ class SupportPixels:
                 target.append(PixelBlock(None if ignored else label, tile_class, pixels))
         self.counts = self.counts.to(self.blocks[0].pixels.device)
         self.validity_maps = [v.to(self.counts.device) for v in self.validity_maps]
-
-
-def _bincount(maps: list[Tensor], num_classes: int) -> Tensor:
-    counts = torch.zeros(num_classes, dtype=torch.int64)
-    for label in maps:
-        valid = label[label != IGNORE]
-        counts += torch.bincount(valid, minlength=num_classes).cpu()
-    return counts
-
-
-def _only_novel(label: Tensor, num_base: int) -> int | None:
-    """The one novel class in a label map; None where there are none or several."""
-    found = torch.unique(label[(label >= num_base) & (label != IGNORE)])
-    return int(found[0]) if len(found) == 1 else None

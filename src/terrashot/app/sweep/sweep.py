@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import re
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,6 +46,7 @@ def run_sweep(configs: Path, arguments: list[str], console: Console) -> int:
         The exit code: 1 where a job failed.
     """
     overrides = [a for a in arguments if not a.startswith("-")]
+    _check_sweeper(overrides)
     _check_plugins(overrides)
     fixed, varied = split_overrides(overrides)
     shared = [o for o in fixed if not o.startswith("hydra")]
@@ -152,6 +154,16 @@ def _which_checkpoints(base: DictConfig) -> str:
         f"data={base.data.name}: {there or 'none'}. Train more with `python run.py -m "
         f"experiment=stage1 data={base.data.name} backbone=mobilenetv2,resnet50`."
     )
+
+
+def _check_sweeper(arguments: list[str]) -> None:
+    """Refuse another sweeper of Hydra: nothing would ask it."""
+    for argument in arguments:
+        if re.match(r"[+~]*hydra[./]sweeper\b", argument):
+            raise ConfigError(
+                f"{argument}: a multirun goes through its combinations itself, no sweeper of Hydra "
+                "has a say. `terrashot search` looks for the best settings with Optuna."
+            )
 
 
 def _check_plugins(arguments: list[str]) -> None:

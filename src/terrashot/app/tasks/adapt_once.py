@@ -208,7 +208,9 @@ def _adapt(
 
     taxonomy = taxonomy_of(settings) if drawn is None else drawn.taxonomy
     base = load_base_model(checkpoint, taxonomy)
-    segmenter, lines = seen_network(base, settings.adaptation)
+    adaptation = settings.adaptation
+    second = second_of(adaptation)
+    segmenter, lines = seen_network(base, adaptation.features, second)
     for line in lines:
         run.say(line)
     cache = None
@@ -221,9 +223,7 @@ def _adapt(
         cache,
         run.trainer.precision_plugin.forward_context,
     )
-    adaptation = settings.adaptation
     method = build_method(run, taxonomy, adaptation.balance)
-    second = second_of(adaptation)
     factor = stride_factor(segmenter, adaptation.feature_stride)
     began = time.perf_counter()
     with run.console.status("adapting", spinner="line"):

@@ -93,7 +93,7 @@ class NovelAdaptationTask(Task[Any]):
         path = run.stage1_checkpoint()
         run.update_info(checkpoint=str(path.resolve()))
         base = load_base_model(path, taxonomy)
-        segmenter, lines = seen_network(base, adaptation)
+        segmenter, lines = seen_network(base, adaptation.features, second_of(adaptation))
         data.feature_cache = run.feature_cache(path, segmenter)
         rules = run.build("postprocess")
         maps = run.path / "maps" if adaptation.save_maps else None

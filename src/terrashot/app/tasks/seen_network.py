@@ -33,9 +33,14 @@ def second_files(adaptation: StageTwoAdaptation) -> list[Path]:
 
 
 def seen_network(
-    base: "BaseModel", adaptation: StageTwoAdaptation
+    base: "BaseModel", features: str, second: "Second | None"
 ) -> "tuple[Segmenter, list[str]]":
     """The network with all features that stage 2 sees, and lines that say what it is made of.
+
+    Args:
+        base: The stage-1 network.
+        features: ``adaptation.features``.
+        second: See ``second_of``.
 
     Raises:
         ConfigError: features or an encoder that do not go with the network.
@@ -43,9 +48,8 @@ def seen_network(
     """
     from terrashot.networks.build import with_features
 
-    segmenter = with_features(base.segmenter, adaptation.features)
+    segmenter = with_features(base.segmenter, features)
     lines = [f"stage-1 network: {base}"]
-    second = second_of(adaptation)
     if second is not None:
         segmenter, report = second.beside(segmenter)
         lines.append(report.summary("second encoder"))
