@@ -13,7 +13,7 @@ from terrashot.data.reading import opened_raster
 from terrashot.data.statistics import cache_folder, fingerprint
 from terrashot.errors import ConfigError, DataError
 from terrashot.files import write_json
-from terrashot.image_spec import EIGHT_BIT, RGB, Band, ImageSpec, visible
+from terrashot.image_spec import EIGHT_BIT, RGB, Band, ImageSpec, as_bands, visible
 
 PERCENTILE, FULL = "percentile", "full"
 LOW, HIGH = 2.0, 98.0
@@ -55,7 +55,7 @@ class Imagery:
             ConfigError: values that can't be.
             DataError: an image can't be read.
         """
-        bands = tuple(self.bands) if self.bands else RGB
+        bands = RGB if self.bands is None else as_bands(self.bands, "data.bands")
         scale = parse_scale(self.scale, "data.scale")
         known = self.mean is not None and self.std is not None
         count = len(bands)
