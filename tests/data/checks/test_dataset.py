@@ -31,6 +31,21 @@ def test_a_faultless_dataset_is_ok_and_summed_up(dataset):
     assert report.pixel_sizes == {"0.5 m": 9}
 
 
+def test_a_set_that_is_not_divided_lies_in_images_and_labels_of_its_root(dataset):
+    for part in ("trainset", "valset", "testset"):
+        for kind in ("images", "labels"):
+            (dataset.root / kind).mkdir(exist_ok=True)
+            for file in (dataset.root / part / kind).iterdir():
+                file.rename(dataset.root / kind / file.name)
+    report = dataset.check()
+    assert report.findings == []
+    assert report.splits["train"].labelled == 2
+    dataset.relabel(".", "t1", [0, 1, 9])
+    assert dataset.check().of("error")[0].subject == "labels/t1.tif"
+    dataset.tile(".", "spare", [0, 1])
+    assert dataset.check().of("warning")[0].subject == "images and labels"
+
+
 def test_the_same_pixels_under_another_name_are_found(dataset, only):
     shutil.copy(dataset.image("trainset", "t1"), dataset.image("testset", "test_q"))
     finding = only(dataset.check(), "warning", "same image in two splits")
