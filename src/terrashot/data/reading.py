@@ -202,7 +202,7 @@ def read_placed_label(
 
 
 def label_nodata(source: Any) -> int | None:  # noqa: ANN401 - rasterio's dataset
-    """The value that a label file says is no data; None where it says none that a label can hold."""
+    """The value that a label file calls no data; None where it names none that labels can hold."""
     nodata = source.nodatavals[0]
     return int(nodata) if nodata is not None and float(nodata).is_integer() else None
 

@@ -109,9 +109,9 @@ def _tiles(root: Path) -> tuple[Path, list[Tile], int]:
     if len(homes) > 1:
         raise DataError(
             f"{root} holds labelled images in {len(homes)} folders: "
-            f"{', '.join(str(home) for home in sorted(homes)[:4])}. A dataset has one folder images/ "
-            "and one labels/, or one of each in trainset/, valset/ and testset/. Bring the files "
-            "together, or describe each folder by itself."
+            f"{', '.join(str(home) for home in sorted(homes)[:4])}. A dataset has one folder "
+            "images/ and one labels/, or one of each in trainset/, valset/ and testset/. Bring the "
+            "files together, or describe each folder by itself."
         )
     return homes.pop(), tiles, alone
 
