@@ -45,6 +45,7 @@ class TileFacts:
     crs: str | None = None
     pixel_size: str | None = None
     digest: bytes | None = None
+    sums: np.ndarray | None = None  # of the pixels with data, in 0..1: number, sum, squares [3, C]
     counts: np.ndarray | None = None  # pixels by label id [256]
 
 
@@ -121,6 +122,7 @@ def _image(facts: TileFacts, spec: ImageSpec) -> tuple[np.ndarray, Raster] | Non
         message += "nor scored."
         _add(facts, "note", "empty pixels", message, path)
     facts.size = _size(image)
+    facts.sums = _sums(image[:, found.valid])
     if np.ptp(image):  # tiles of one value are alike and yet no copies
         facts.digest = hashlib.blake2b(image.tobytes() + str(image.shape).encode()).digest()
     crs, transform = georeference.crs, georeference.transform
@@ -192,6 +194,13 @@ def _judge_support(facts: TileFacts, counts: np.ndarray, taxonomy: Taxonomy) -> 
         message = f"a support tile of class {_ids(list(own))} has labels {_ids(foreign)}; expected "
         message += "its own class alone, all else 0 or ignored. Set the others to 0."
         _add(facts, "error", "foreign labels in support", message, facts.tile.label)
+
+
+def _sums(pixels: np.ndarray) -> np.ndarray:
+    """What means and deviations add up from, of bytes or numbers in 0..1 [C, N]."""
+    values = pixels.astype(np.float32) / (255 if pixels.dtype == np.uint8 else 1)
+    total, squares = values.sum(axis=1, dtype=np.float64), (values**2).sum(axis=1, dtype=np.float64)
+    return np.stack([np.full(len(values), values.shape[1]), total, squares])
 
 
 def _ids(ids: list[int]) -> str:
