@@ -11,8 +11,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine
@@ -24,6 +22,11 @@ from terrashot.image_spec import ImageSpec
 from terrashot.mapping.scene import inspect_scene
 from terrashot.mapping.source import TileSource
 from terrashot.model.model import Model
+
+pytest.importorskip("hypothesis")
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 TRIED = settings(

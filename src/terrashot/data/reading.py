@@ -172,10 +172,8 @@ def read_placed_label(
     with opened_raster(path) as source:
         place = Georeference(source.crs, source.transform)
         if codes is not None:
-            indexed = ColorInterp.palette in source.colorinterp
-            colormap = source.colormap(1) if indexed else None
             pixels = np.asarray(source.read())
-            return codes.ids(pixels, colormap, path, label_nodata(source)), place
+            return codes.ids(pixels, _palette(source), path, label_nodata(source)), place
         if source.count != 1 or np.dtype(source.dtypes[0]).kind not in "ui":
             raise DataError(
                 f"{path} has {source.count} band(s) of type {source.dtypes[0]}, but a label tile "
@@ -199,6 +197,16 @@ def read_placed_label(
     if allowed is not None:
         check_label_ids(label, allowed, path)
     return label, place
+
+
+def _palette(source: Any) -> dict[int, Any] | None:  # noqa: ANN401 - rasterio's dataset
+    """Colours by the values of a file of one band; None where it has none."""
+    if source.count > 1 or source.colorinterp[0] != ColorInterp.palette:
+        return None
+    try:
+        return dict(source.colormap(1))
+    except ValueError:  # tagged so, but without a table
+        return None
 
 
 def label_nodata(source: Any) -> int | None:  # noqa: ANN401 - rasterio's dataset
