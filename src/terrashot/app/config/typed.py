@@ -109,9 +109,11 @@ def unknown_key(kind: type, key: str, values: dict[str, Any], further: Iterable[
     where = "" if own is None else f" with data.kind={own.data_kinds[0]}"
     experiment = f"experiment={values.get('name')}{where}"
     readers = sorted(
-        f"{task.experiment}{'' if own is None else f' on {task.data_kinds[0]}'}"
-        for task in tasks
-        if has_key(task.settings, key)
+        {
+            f"{task.experiment}{'' if own is None else f' on {task.data_kinds[0]}'}"
+            for task in tasks
+            if has_key(task.settings, key)
+        }
     )
     known = dict.fromkeys([*all_keys(kind), *(k for k in further if has_key(kind, k))])
     close = close_matches(key, list(known))
