@@ -244,11 +244,16 @@ def main() -> None:
             found.setdefault(name, []).append(score)
             console.print(f"draw {draw}, {name}: weighted {100 * score.weighted_miou:.1f}")
     table = Table(title=f"{options.method}, {len(layouts)} draw(s), mIoU in percent")
-    for column in ("learned from", "weighted", "novel", "base"):
+    for column in ("learned from", "weighted", "against tiles", "novel", "base"):
         table.add_column(column)
+    tiles = [score.weighted_miou for score in next(iter(found.values()))]
     for name, scores in found.items():
-        means = ("weighted_miou", "novel_miou", "base_miou")
-        table.add_row(name, *(_spread([getattr(s, mean) for s in scores]) for mean in means))
+        weighted = [score.weighted_miou for score in scores]
+        others = (
+            _spread([getattr(s, mean) for s in scores]) for mean in ("novel_miou", "base_miou")
+        )
+        paired = _spread([one - other for one, other in zip(weighted, tiles, strict=True)])
+        table.add_row(name, _spread(weighted), paired, *others)
     console.print(table)
 
 
