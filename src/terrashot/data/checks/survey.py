@@ -83,8 +83,8 @@ def survey(root: Path) -> Survey:
             f"{root}: some labels are colours and others numbers. Bring them to one form, or "
             "describe them as two datasets."
         )
-    found = tuple(tiles)
-    return Survey(home, found, unlabelled, bands, types, sizes, systems, colored == {True}, codes)
+    labelled, are_colors = tuple(tiles), colored == {True}
+    return Survey(home, labelled, unlabelled, bands, types, sizes, systems, are_colors, codes)
 
 
 def _tiles(root: Path) -> tuple[Path, list[Tile], int]:
