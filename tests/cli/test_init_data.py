@@ -44,7 +44,7 @@ def test_it_shows_what_it_found_and_writes_only_when_asked(folder, tmp_path, mon
     assert "2nd to 98th percentile" in said
     assert "nothing was written" in said
     assert not (tmp_path / "configs").exists()
-    assert not (folder / "train.txt").exists()
+    assert sorted(path.name for path in folder.iterdir()) == ["images", "labels"]
 
 
 def test_the_written_config_is_short_and_a_run_can_use_it(folder, tmp_path, monkeypatch, capsys):
@@ -127,6 +127,15 @@ def test_folders_that_are_no_dataset_together_are_named(folder, tmp_path, monkey
     said = " ".join(capsys.readouterr().err.split())
     assert "labelled images in 2 folders" in said
     assert "describe each folder by itself" in said
+
+
+def test_a_validation_list_that_is_there_is_left_as_it_is(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (folder / "stage1_val.txt").write_text("tile 00.tif\n")
+    assert main(["init-data", str(folder), "--name", "city", "--yes"]) == 0
+    assert (folder / "stage1_val.txt").read_text() == "tile 00.tif\n"
+    assert (folder / "train.txt").is_file()
+    assert main(["check-data", str(folder), "--config", "city"]) == 0
 
 
 def test_what_labels_call_no_data_is_no_class(folder, tmp_path, monkeypatch):

@@ -55,7 +55,7 @@ def _init(arguments: argparse.Namespace, console: Console) -> int:
         found = survey(folder)
         root, config = found.root, propose(found, name)
         spec = Imagery(config.get("bands"), config.get("scale")).spec(
-            [tile.image for tile in found.tiles], root
+            [tile.image for tile in found.tiles], None
         )
     _show(found, spec, console)
     text = _header(found) + _yaml(config)
@@ -145,7 +145,8 @@ def _yaml(config: dict[str, Any]) -> str:
 
 def _lists(found: Survey, root: Path) -> dict[Path, list[str]]:
     train, held = split_by_name(found.tiles, _VALIDATION)
-    return {root / "train.txt": train, root / "stage1_val.txt": held}
+    lists = {root / "train.txt": train, root / "stage1_val.txt": held}
+    return {path: names for path, names in lists.items() if not path.exists()}
 
 
 def _agreed(console: Console) -> bool:
