@@ -34,6 +34,7 @@ from terrashot.data.layout import FewShotLayout, Tile
 from terrashot.data.reading import read_image, read_label
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import GfssScores, gfss_scores
+from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.model import Model
 from terrashot.taxonomy import IGNORE, Taxonomy
 
@@ -120,35 +121,37 @@ def write_layer(path: Path, objects: dict[str, list[shapely.Geometry]]) -> Path:
 
 
 class Queries:
-    """The query tiles, whose features are made once."""
+    """The query tiles, whose maps are made once, by the network of the first model scored."""
 
-    def __init__(self, base: Model, tiles: list[Tile], taxonomy: Taxonomy) -> None:
+    def __init__(self, tiles: list[Tile], taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
+        self._tiles = tiles
         labels = [read_label(tile.label) for tile in tiles]
         for label in labels:  # classes that are not learned are like any other background
             label[(label >= taxonomy.num_classes) & (label != IGNORE)] = 0
         self._labels = [torch.from_numpy(label).long() for label in labels]
-        segmenter = base.network.segmenter
-        self._features = []
-        for tile in tiles:
-            image = torch.from_numpy(read_image(tile.image))[None].float() / 255
-            with torch.no_grad():
-                self._features.append(segmenter.features(image)[0].float())
+        self._maps: list[list[Tensor]] = []
 
     def score(self, model: Model) -> GfssScores:
         """Over all of them; the model's classes are brought to the order of the data's."""
+        network = model.network
+        if not self._maps:  # a method may see more than the decoder's map (adaptation.features)
+            self._maps = [_maps_of(tile, network) for tile in self._tiles]
         confusion = ConfusionMatrix(self.taxonomy.num_classes)
         order = torch.tensor([self.taxonomy.names.index(name) for name in model.classes])
-        network = model.network
-        for features, label in zip(self._features, self._labels, strict=True):
+        for maps, label in zip(self._maps, self._labels, strict=True):
             size = (label.shape[0], label.shape[1])
             with torch.no_grad():
-                found, _ = network.inference.predict_map(
-                    network.head.adapted, [features], size, network.stride, network.align_corners
-                )
-            confusion.update(order[found.long()], label)
+                found = network.from_maps(maps, size)[0].argmax(dim=0)
+            confusion.update(order[found], label)
         counts: Tensor = confusion.compute()
         return gfss_scores(counts, self.taxonomy)
+
+
+def _maps_of(tile: Tile, network: AdaptedModel) -> list[Tensor]:
+    image = torch.from_numpy(read_image(tile.image))[None].float() / 255
+    with torch.no_grad():
+        return [each.float() for each in network.segmenter.maps(image)]
 
 
 def experiments(
@@ -231,7 +234,7 @@ def main() -> None:
         FewShotLayout(options.root, options.split, support_draw=draw)
         for draw in range(options.draws)
     ]
-    queries = Queries(base, layouts[0].query[: options.queries], taxonomy)
+    queries = Queries(layouts[0].query[: options.queries], taxonomy)
     found: dict[str, list[GfssScores]] = {}
     console = Console()
     for draw, layout in enumerate(layouts):
@@ -241,11 +244,16 @@ def main() -> None:
             found.setdefault(name, []).append(score)
             console.print(f"draw {draw}, {name}: weighted {100 * score.weighted_miou:.1f}")
     table = Table(title=f"{options.method}, {len(layouts)} draw(s), mIoU in percent")
-    for column in ("learned from", "weighted", "novel", "base"):
+    for column in ("learned from", "weighted", "against tiles", "novel", "base"):
         table.add_column(column)
+    tiles = [score.weighted_miou for score in next(iter(found.values()))]
     for name, scores in found.items():
-        means = ("weighted_miou", "novel_miou", "base_miou")
-        table.add_row(name, *(_spread([getattr(s, mean) for s in scores]) for mean in means))
+        weighted = [score.weighted_miou for score in scores]
+        others = (
+            _spread([getattr(s, mean) for s in scores]) for mean in ("novel_miou", "base_miou")
+        )
+        paired = _spread([one - other for one, other in zip(weighted, tiles, strict=True)])
+        table.add_row(name, _spread(weighted), paired, *others)
     console.print(table)
 
 

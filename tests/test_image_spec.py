@@ -49,6 +49,19 @@ def test_other_bands_of_a_file_may_hold_the_same_channels():
         NIR.read_as([1, 2])
 
 
+@pytest.mark.parametrize("band", [1.5, None, True, "", [1]])
+def test_a_band_is_a_whole_number_or_a_name(band):
+    with pytest.raises(ConfigError, match=r"input\.bands is .* is no band"):
+        NIR.read_as([1, 2, 3, band])
+    with pytest.raises(ConfigError, match=r"data\.bands is .* is no band"):
+        ImageSpec((1, 2, band))
+
+
+def test_no_band_is_no_image():
+    with pytest.raises(ConfigError, match=r"data\.bands is empty"):
+        ImageSpec(())
+
+
 def test_a_picture_shows_the_visible_channels_and_is_stretched_unless_8_bit():
     image = torch.zeros(4, 1, 100)
     image[0, 0] = torch.linspace(0.2, 0.3, 100)

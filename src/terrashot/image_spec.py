@@ -47,9 +47,7 @@ class ImageSpec:
 
     def __post_init__(self) -> None:
         """Check the values against each other."""
-        count = len(self.bands)
-        if not count:
-            raise ConfigError("data.bands is empty; an image needs at least one band.")
+        count = len(as_bands(self.bands, "data.bands"))
         for key in ("mean", "std"):
             found = getattr(self, key)
             if len(found) != count or not np.isfinite(found).all():
@@ -139,7 +137,7 @@ class ImageSpec:
             key: The setting that they come from, for messages.
 
         Raises:
-            ConfigError: there are more or fewer.
+            ConfigError: there are more or fewer, or they are no bands.
         """
         if bands is None:
             return self
@@ -148,7 +146,7 @@ class ImageSpec:
                 f"{key} is {list(bands)}, but the network takes {self.channels} channel(s) "
                 f"({_names(self.bands)}); name a band for each, counted from 1, in this order."
             )
-        return replace(self, bands=tuple(bands))
+        return replace(self, bands=as_bands(bands, key))
 
     def pixels(self, raw: np.ndarray) -> np.ndarray:
         """Values of a file [C, ...] as bytes, or as float32 in 0..1 where they are scaled."""
@@ -189,6 +187,27 @@ class ImageSpec:
 def as_unit(image: Tensor) -> Tensor:
     """An image as float32 in 0..1; bytes are divided by 255, scaled images are so already."""
     return image.float().div_(255) if image.dtype == torch.uint8 else image
+
+
+def as_bands(value: Sequence[Any], key: str) -> tuple[Band, ...]:
+    """Bands as somebody gives them.
+
+    Args:
+        value: Numbers or names.
+        key: The setting that they come from, for messages.
+
+    Raises:
+        ConfigError: there is none, or one is something else.
+    """
+    if not len(value):
+        raise ConfigError(f"{key} is empty; an image needs at least one band.")
+    for band in value:
+        if isinstance(band, bool) or not isinstance(band, int | str) or band == "":
+            raise ConfigError(
+                f"{key} is {list(value)}, but {band!r} is no band: give whole numbers, counted "
+                f"from 1, or names, such as {key}=[1,2,3] or {key}=[red,green,blue]."
+            )
+    return tuple(value)
 
 
 def visible(bands: Sequence[Band]) -> tuple[int, int, int]:

@@ -1,5 +1,7 @@
 """A folder that nobody has described becomes a dataset that trains."""
 
+import shutil
+
 import numpy as np
 import pytest
 import rasterio
@@ -42,7 +44,7 @@ def test_it_shows_what_it_found_and_writes_only_when_asked(folder, tmp_path, mon
     assert "2nd to 98th percentile" in said
     assert "nothing was written" in said
     assert not (tmp_path / "configs").exists()
-    assert not (folder / "train.txt").exists()
+    assert sorted(path.name for path in folder.iterdir()) == ["images", "labels"]
 
 
 def test_the_written_config_is_short_and_a_run_can_use_it(folder, tmp_path, monkeypatch, capsys):
@@ -52,9 +54,9 @@ def test_the_written_config_is_short_and_a_run_can_use_it(folder, tmp_path, monk
     config = yaml.safe_load(text)
     assert config["bands"] == [1, 2, 3, 4]
     assert config["scale"] == "percentile"
-    codes = {0: "background", 21: "class 1", 22: "class 2", 255: "ignore"}
+    codes = {0: "background", 21: "class_1", 22: "class_2", 255: "ignore"}
     assert config["labels"] == {"map": codes}
-    assert config["taxonomy"] == {"base": ["class 1", "class 2"], "novel": []}
+    assert config["taxonomy"] == {"base": ["class_1", "class_2"], "novel": []}
     train = (folder / "train.txt").read_text().splitlines()
     held = (folder / "stage1_val.txt").read_text().splitlines()
     assert (len(train), len(held)) == (10, 2)
@@ -83,10 +85,8 @@ def test_check_data_reads_the_dataset_as_the_config_says(folder, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     assert main(["init-data", str(folder), "--name", "city", "--yes"]) == 0
     capsys.readouterr()
-    main(["check-data", str(folder), "--config", "city"])
-    said = capsys.readouterr().out
-    assert "bad image" not in said
-    assert "label ids" not in said
+    assert main(["check-data", str(folder), "--config", "city"]) == 0
+    assert "0 errors" in capsys.readouterr().out
 
 
 def test_coloured_labels_get_a_table_of_colours(folder, tmp_path, monkeypatch):
@@ -102,8 +102,51 @@ def test_coloured_labels_get_a_table_of_colours(folder, tmp_path, monkeypatch):
     assert main(["init-data", str(folder), "--name", "city", "--yes"]) == 0
     config = yaml.safe_load((tmp_path / "configs" / "data" / "city.yaml").read_text())
     assert config["labels"] == {
-        "colours": {"#000000": "background", "#00ff00": "class 1", "#ff0000": "class 2"}
+        "colours": {"#000000": "background", "#00ff00": "class_1", "#ff0000": "class_2"}
     }
+
+
+def test_the_root_is_where_the_tiles_lie(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, home in (("above", folder / "export" / "tiles"), ("parts", folder / "export")):
+        for kind in ("images", "labels"):
+            target = home / ("trainset" if name == "parts" else ".") / kind
+            target.parent.mkdir(parents=True, exist_ok=True)
+            next(folder.rglob(kind)).rename(target)
+        assert main(["init-data", str(folder), "--name", name, "--yes"]) == 0
+        config = yaml.safe_load((tmp_path / "configs" / "data" / f"{name}.yaml").read_text())
+        assert config["root"] == str(home)
+        assert main(["check-data", str(home), "--config", name]) == 0
+
+
+def test_folders_that_are_no_dataset_together_are_named(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder / "images", folder / "second" / "images")
+    shutil.copytree(folder / "labels", folder / "second" / "labels")
+    assert main(["init-data", str(folder), "--yes"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "labelled images in 2 folders" in said
+    assert "describe each folder by itself" in said
+
+
+def test_a_validation_list_that_is_there_is_left_as_it_is(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (folder / "stage1_val.txt").write_text("tile 00.tif\n")
+    assert main(["init-data", str(folder), "--name", "city", "--yes"]) == 0
+    assert (folder / "stage1_val.txt").read_text() == "tile 00.tif\n"
+    assert (folder / "train.txt").is_file()
+    assert main(["check-data", str(folder), "--config", "city"]) == 0
+
+
+def test_what_labels_call_no_data_is_no_class(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for label in (folder / "labels").iterdir():
+        with rasterio.open(label, "r+") as file:
+            file.nodata = 22
+    assert main(["init-data", str(folder), "--name", "city", "--yes"]) == 0
+    config = yaml.safe_load((tmp_path / "configs" / "data" / "city.yaml").read_text())
+    assert config["labels"] == {"map": {0: "background", 21: "class_1", 255: "ignore"}}
+    assert main(["check-data", str(folder), "--config", "city"]) == 0
 
 
 def test_a_folder_without_pairs_is_named(tmp_path, monkeypatch, capsys):

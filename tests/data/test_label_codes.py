@@ -59,6 +59,26 @@ def test_colours_of_a_palette_become_ids(tmp_path, taxonomy):
     assert read_label(tmp_path / "a.png", codes=codes).tolist() == [[1, 3, 0]]
 
 
+def test_what_the_file_calls_no_data_is_ignored_unless_it_is_named(tmp_path, taxonomy):
+    path = write(tmp_path / "a.tif", np.array([[21, -9999, 0]]), "int16")
+    with rasterio.open(path, "r+") as file:
+        file.nodata = -9999
+    assert read_label(path, codes=LabelCodes.of(MAP, taxonomy)).tolist() == [[1, 255, 0]]
+    named = {"map": {**MAP["map"], -9999: "road"}}
+    assert read_label(path, codes=LabelCodes.of(named, taxonomy)).tolist() == [[1, 3, 0]]
+
+
+def test_a_palette_of_16_bits_is_read_in_full(tmp_path, taxonomy):
+    path = tmp_path / "a.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=1, width=3, dtype="uint16"
+    ) as file:
+        file.write(np.array([[[1, 2, 700]]], np.uint16))
+        file.write_colormap(1, {1: (0, 255, 0, 255), 2: (255, 0, 0, 255), 700: (0, 255, 0, 255)})
+    codes = LabelCodes.of({"colours": COLORS["colours"]}, taxonomy)
+    assert read_label(path, codes=codes).tolist() == [[1, 3, 1]]
+
+
 @pytest.mark.parametrize(
     ("value", "codes", "said"),
     [

@@ -170,6 +170,12 @@ def test_bands_without_a_tag_are_taken_as_they_stand(write):
     assert read(path)[0].bands == (1, 2, 3)
 
 
+def test_a_message_about_more_bands_names_those_with_the_tags_of_colours(write):
+    path = write(picture(4), [Color.blue, Color.green, Color.red, Color.undefined])
+    with pytest.raises(DataError, match=r"has 4 band\(s\).*for example data\.bands=\[3,2,1\]"):
+        read(path)
+
+
 def test_bands_are_found_by_their_names(write):
     path = write(picture(4), [Color.blue, Color.green, Color.red, Color.undefined])
     with rasterio.open(path, "r+") as file:

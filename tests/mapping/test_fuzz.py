@@ -24,6 +24,7 @@ from terrashot.mapping.source import TileSource
 from terrashot.model.model import Model
 
 pytest.importorskip("hypothesis", reason="a tool of development")
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

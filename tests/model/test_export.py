@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from terrashot.adaptation.inference import Inference
 from terrashot.errors import ConfigError
 from terrashot.model.agreement import TIE, compare, onnx_runner, torch_runner
 from terrashot.model.export import (
@@ -15,6 +16,8 @@ from terrashot.model.export import (
     save_onnx,
     save_torch,
 )
+from terrashot.model.model import Model
+from terrashot.networks.build import build_segmenter
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,24 @@ def test_the_torch_program_maps_tiles_of_any_size_as_the_model_does(
     classes, probabilities = torch.export.load(path).module()(batch)
     assert (classes.shape, classes.dtype) == ((3, 64, 96), torch.uint8)
     assert probabilities.shape == (3, 5, 64, 96)
+
+
+def test_numbers_that_are_not_finite_are_no_class_as_in_the_model(make_adapted):
+    plain = make_adapted().segmenter.description
+    imagery = {"bands": [1, 2, 3], "dtype": "float32", "scale": [[0, 2]] * 3, "rgb": [0, 1, 2]}
+    torch.manual_seed(0)
+    other = build_segmenter({**plain, "imagery": imagery}).eval()
+    model = make_adapted(inference=Inference())
+    model.segmenter = other
+    image = np.random.default_rng(2).random((64, 96, 3), dtype=np.float32) * 2
+    image[:9, :, 1], image[40:, 90:, 0] = np.nan, np.inf
+    batch = torch.from_numpy(image.transpose(2, 0, 1).copy())[None]
+    classes, probabilities = MapProgram(model)(batch)
+    whole = Model(model)
+    np.testing.assert_array_equal(classes[0].numpy(), whole.predict(image))
+    expected = whole.probabilities(image)
+    np.testing.assert_allclose(probabilities[0].numpy(), expected, atol=1e-5)
+    assert (classes[0, :9] == 255).all()
 
 
 @pytest.mark.slow

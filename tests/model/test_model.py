@@ -11,6 +11,7 @@ from terrashot.model.base_head import as_adapted
 from terrashot.model.checkpoints import ENCODER, STAGE1, write_checkpoint
 from terrashot.model.find import find_model_file
 from terrashot.model.model import Model
+from terrashot.networks.build import build_segmenter
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (70, 90, 3), dtype=np.uint8)
 MASK = np.zeros((70, 90), dtype=bool)
@@ -100,6 +101,30 @@ def test_a_second_encoder_goes_with_the_model_into_its_file(make_adapted, tmp_pa
     np.testing.assert_array_equal(again.probabilities(IMAGE), model.probabilities(IMAGE))
     assert (again.predict(IMAGE)[MASK] == 3).mean() > 0.5
     assert base.network.segmenter.second is None  # it is left as it was
+
+
+def test_pixels_that_are_no_numbers_are_no_class_and_do_not_count(make_adapted):
+    plain = make_adapted().segmenter.description
+    imagery = {"bands": [1, 2], "dtype": "float32", "scale": [[0, 1], [0, 2]], "rgb": [0, 1, 1]}
+    torch.manual_seed(0)
+    network = build_segmenter({**plain, "mean": [0.5] * 2, "std": [0.2] * 2, "imagery": imagery})
+    taxonomy = make_adapted().taxonomy.base_only()
+    base = Model(as_adapted(network.eval(), taxonomy))
+    image = (IMAGE[..., :2] / np.array([255, 128])).astype(np.float32)
+    broken, marked = image.copy(), np.where(MASK, 1, 0).astype(np.uint8)
+    broken[:20, :, 1] = np.nan
+    broken[60:, 70:, 0] = np.inf
+    empty = ~np.isfinite(broken).all(axis=2)
+    marked[empty] = 255
+    told = base.adapt({"pool": [(np.where(empty[..., None], 0, image), marked)]}, **QUICK)
+    found = base.adapt({"pool": [(broken, MASK)]}, **QUICK)
+    np.testing.assert_array_equal(found.probabilities(image), told.probabilities(image))
+    ids, shares = found.predict(broken), found.probabilities(broken)
+    np.testing.assert_array_equal(ids == 255, empty)
+    assert (shares[:, empty] == 0).all()
+    np.testing.assert_allclose(shares[:, ~empty].sum(0), 1, atol=1e-5)
+    with pytest.raises(DataError, match=r"empty.*pixels of the image are no finite numbers"):
+        base.adapt({"pool": [(np.full_like(image, np.nan), MASK)]}, **QUICK)
 
 
 def test_pixels_of_255_do_not_count(base):

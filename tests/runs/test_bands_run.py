@@ -128,6 +128,16 @@ def test_a_base_network_of_other_bands_is_refused(runs, run_here, tmp_path, caps
     assert "data.bands is [1, 2, 3], but the network takes 4 channel(s)" in said
 
 
+def test_the_published_sg_one_is_refused_before_a_run_begins(
+    runs, run_here, root, tmp_path, capsys
+):
+    stage1 = f"checkpoint={runs / 'stage1' / 'latest'}"
+    vgg = ["backbone=sg_one_vgg16", "backbone.weights=null", f"data.root={root}"]
+    assert run_here(tmp_path / "logs", "experiment=sg_one", stage1, *BANDS, *vgg) == 1
+    assert "the images have 4 channel(s)" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "logs" / "sg_one").exists()
+
+
 def test_false_refuses_to_change_the_colours_of_other_bands(run_here, root, tmp_path, capsys):
     code = run_here(tmp_path / "logs", "experiment=pretrain_false", *BANDS, f"data.root={root}")
     assert code == 1

@@ -8,6 +8,7 @@ Exit code: 0 no error (there may be warnings), 1 errors in the dataset, 2 wrong 
 """
 
 import argparse
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ from terrashot.data.checks.render import render
 from terrashot.data.imagery import Imagery
 from terrashot.data.label_codes import LabelCodes
 from terrashot.data.layout import FewShotLayout
-from terrashot.errors import ConfigError
+from terrashot.errors import ConfigError, DataError
 from terrashot.files import write_json
-from terrashot.image_spec import ImageSpec
+from terrashot.image_spec import RGB, ImageSpec
 from terrashot.taxonomy import Taxonomy
 
 
@@ -83,13 +84,22 @@ def _check(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _spec(root: Path, config: Mapping[str, Any]) -> ImageSpec | None:
-    """The channels of the images as the data config says; None where tiles are not there."""
-    keys = ("bands", "scale", "mean", "std", "rgb")
-    imagery = Imagery(**{key: config.get(key) for key in keys})
-    if not imagery.bands and imagery.scale is None:
+    """The channels of the images as the data config says; None: 8-bit RGB."""
+    bands, scale = config.get("bands"), config.get("scale")
+    if bands is None and scale is None:
         return None
-    tiles = FewShotLayout(root, "test").unlabelled_train
-    return imagery.spec([tile.image for tile in tiles], root)
+    count = len(bands or RGB)
+    # Statistics are not asked for, so that no more is read than a scale by percentiles needs.
+    imagery = Imagery(bands, scale, (0.5,) * count, (0.25,) * count, config.get("rgb"))
+    try:
+        tiles = FewShotLayout(root, "test").unlabelled_train
+        return imagery.spec([tile.image for tile in tiles], root)
+    except DataError as error:
+        # A list or a tile that is broken is to be found with all the others.
+        for image in sorted(root.rglob("images/*")):
+            with contextlib.suppress(DataError):
+                return imagery.spec([image], root)
+        raise error
 
 
 def _classes(arguments: argparse.Namespace) -> tuple[Taxonomy, list[str], Mapping[str, Any]]:

@@ -4,9 +4,11 @@ terrashot export logs/adapt/latest --output export --image tile.tif
 terrashot export adapted.ckpt --format onnx --output export --size 1024 --fixed-size
 terrashot export adapted.ckpt --format deepness --output export --size 512 --resolution 30
 
-Input: uint8 RGB [batch, 3, height, width]. Outputs: classes, uint8 [batch, height, width], and
-probabilities. Class names and colours stand in the files. The method's mirrored views are left
-out unless --views asks for them: they cost four times the time, and a caller can mirror too.
+Input: uint8 RGB [batch, 3, height, width], or for a network of other imagery its channels with the
+values of the files, float32 where they are not 8-bit. Outputs: classes, uint8 [batch, height,
+width], and probabilities. Class names and colours stand in the files. The method's mirrored views
+are left out unless --views asks for them: they cost four times the time, and a caller can mirror
+too.
 --format deepness writes an ONNX file for the QGIS plug-in of that name, which maps without
 terrashot: float32 RGB in 0..1 [1, 3, --size, --size] to probabilities, and the metadata it reads.
 Exit code: 0 the files agree with the model, 1 they do not, or an error; 2 wrong usage.

@@ -44,18 +44,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _init(arguments: argparse.Namespace, console: Console) -> int:
-    root = arguments.root
-    name = arguments.name or re.sub(r"\W+", "_", root.resolve().name).strip("_").lower()
+    folder: Path = arguments.root
+    name = arguments.name or re.sub(r"\W+", "_", folder.resolve().name).strip("_").lower()
     if not re.fullmatch(r"[\w-]+", name):
         raise ConfigError(f"--name is '{name}'; letters, digits, - and _ are allowed.")
     target = Path("configs") / "data" / f"{name}.yaml"
     if target.exists():
         raise ConfigError(f"{target} is there already. Give another --name, or remove the file.")
-    with console.status(f"looking at {root}", spinner="line"):
-        found = survey(root)
-        config = propose(found, name, root)
+    with console.status(f"looking at {folder}", spinner="line"):
+        found = survey(folder)
+        root, config = found.root, propose(found, name)
         spec = Imagery(config.get("bands"), config.get("scale")).spec(
-            [tile.image for tile in found.tiles], root
+            [tile.image for tile in found.tiles], None
         )
     _show(found, spec, console)
     text = _header(found) + _yaml(config)
@@ -79,21 +79,20 @@ def _init(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def propose(found: Survey, name: str, root: Path) -> dict[str, Any]:
+def propose(found: Survey, name: str) -> dict[str, Any]:
     """A data config with what can't be left to its defaults.
 
     Args:
         found: What the folder holds.
         name: Of the dataset.
-        root: The folder.
     """
-    config: dict[str, Any] = {"name": name, "root": str(root.resolve())}
+    config: dict[str, Any] = {"name": name, "root": str(found.root.resolve())}
     bands, dtype = _most(found.bands), _most(found.types)
     if bands != 3:
         config["bands"] = list(range(1, bands + 1))
     if dtype != EIGHT_BIT:
         config["scale"] = PERCENTILE
-    names = [f"class {number}" for number in range(1, len(found.classes) + 1)]
+    names = [f"class_{number}" for number in range(1, len(found.classes) + 1)]
     if not found.are_ids:
         key = "colours" if found.colors else "map"
         codes = {_shown(found, code): n for code, n in zip(found.classes, names, strict=True)}
@@ -146,7 +145,8 @@ def _yaml(config: dict[str, Any]) -> str:
 
 def _lists(found: Survey, root: Path) -> dict[Path, list[str]]:
     train, held = split_by_name(found.tiles, _VALIDATION)
-    return {root / "train.txt": train, root / "stage1_val.txt": held}
+    lists = {root / "train.txt": train, root / "stage1_val.txt": held}
+    return {path: names for path, names in lists.items() if not path.exists()}
 
 
 def _agreed(console: Console) -> bool:

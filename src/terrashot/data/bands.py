@@ -73,6 +73,8 @@ def _rgb(
         ordinal = {4: "fourth"}.get(colors.index("alpha") + 1, f"band {colors.index('alpha') + 1}")
         what = f" (the {ordinal} is marked as alpha, but holds a picture)"
     example = [1, 2, 3] if len(picture) >= 3 else [1, 1, 1]
+    if all(told.count(str(color)) == 1 for color in RGB):
+        example = [picture[told.index(str(color))] for color in RGB]
     means = "" if len(picture) >= 3 else ", which takes grey for all three"
     raise DataError(
         f"{path} has {source.count} band(s){what}, tagged {', '.join(colors)}, but the network "

@@ -13,7 +13,7 @@ from terrashot.data.reading import opened_raster
 from terrashot.data.statistics import cache_folder, fingerprint
 from terrashot.errors import ConfigError, DataError
 from terrashot.files import write_json
-from terrashot.image_spec import EIGHT_BIT, RGB, Band, ImageSpec, visible
+from terrashot.image_spec import EIGHT_BIT, RGB, Band, ImageSpec, as_bands, visible
 
 PERCENTILE, FULL = "percentile", "full"
 LOW, HIGH = 2.0, 98.0
@@ -42,20 +42,21 @@ class Imagery:
     std: Sequence[float] | None = None
     rgb: Sequence[int] | None = None
 
-    def spec(self, images: Sequence[Path] | None, root: Path) -> ImageSpec:
+    def spec(self, images: Sequence[Path] | None, root: Path | None) -> ImageSpec:
         """The channels of the images.
 
         Args:
             images: What is trained on; None where it is not there yet, which 8-bit RGB images
                 with ``mean`` and ``std`` can do without. Of a large image (over 16 million
                 pixels) windows spread over it are looked at.
-            root: The dataset's folder; what is computed is kept in ``root/.terrashot``.
+            root: The dataset's folder; what is computed is kept in ``root/.terrashot``. None: it
+                is not kept.
 
         Raises:
             ConfigError: values that can't be.
             DataError: an image can't be read.
         """
-        bands = tuple(self.bands) if self.bands else RGB
+        bands = RGB if self.bands is None else as_bands(self.bands, "data.bands")
         scale = parse_scale(self.scale, "data.scale")
         known = self.mean is not None and self.std is not None
         count = len(bands)
@@ -84,7 +85,7 @@ class Imagery:
         scale: tuple[float, float] | str | None,
         first: Raster,
         images: Sequence[Path],
-        root: Path,
+        root: Path | None,
     ) -> Pairs | None:
         if scale is None:
             if first.dtype != EIGHT_BIT:
@@ -163,7 +164,9 @@ def _visible(path: Path, bands: Sequence[Band], first: Raster) -> tuple[int, int
     return visible(named)
 
 
-def _percentiles(images: Sequence[Path], first: Raster, root: Path, bands: Sequence[Band]) -> Pairs:
+def _percentiles(
+    images: Sequence[Path], first: Raster, root: Path | None, bands: Sequence[Band]
+) -> Pairs:
     kept = _Kept(images, root, ("percentiles", list(bands), first.dtype))
     found = kept.load()
     if found is None:
@@ -178,7 +181,7 @@ def _percentiles(images: Sequence[Path], first: Raster, root: Path, bands: Seque
 
 
 def _moments(
-    images: Sequence[Path], spec: ImageSpec, root: Path
+    images: Sequence[Path], spec: ImageSpec, root: Path | None
 ) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel in 0..1 over the valid pixels of the images."""
     kept = _Kept(images, root, ("moments", list(spec.bands), spec.dtype, spec.scale))
@@ -193,8 +196,8 @@ def _moments(
             squares += (pixels**2).sum(axis=1)
         if not count:
             raise DataError(
-                f"{root}: no training image has a pixel with data, so there is nothing to learn "
-                "from. Look at their nodata values and masks."
+                f"{root or images[0].parent}: no training image has a pixel with data, so there is "
+                "nothing to learn from. Look at their nodata values and masks."
             )
         mean = total / count
         std = np.sqrt(np.maximum(squares / count - mean**2, 1e-8))
@@ -224,14 +227,15 @@ class _Kept:
 
     Args:
         images: What it was computed from: names, sizes and times of the files.
-        root: The dataset's folder.
+        root: The dataset's folder; None: the value is computed anew each time.
         what: What else it depends on.
     """
 
-    def __init__(self, images: Sequence[Path], root: Path, what: tuple[Any, ...]) -> None:
+    def __init__(self, images: Sequence[Path], root: Path | None, what: tuple[Any, ...]) -> None:
         self._key = json.dumps([fingerprint(images), *what])
         name = f"image_{what[0]}_{fingerprint(images)}.json"
-        self._places = [root / ".terrashot" / name, cache_folder() / name]
+        places = [] if root is None else [root / ".terrashot", cache_folder()]
+        self._places = [place / name for place in places]
 
     def load(self) -> Any:  # noqa: ANN401 - plain values
         for place in self._places:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -61,13 +62,20 @@ class LabelCodes:
         rest = None if other is None else _target(targets, "other", other)
         return cls(pairs, (), rest) if given == ["map"] else cls((), pairs, rest)
 
-    def ids(self, pixels: np.ndarray, colormap: Mapping[int, Any] | None, path: Path) -> np.ndarray:
+    def ids(
+        self,
+        pixels: np.ndarray,
+        colormap: Mapping[int, Any] | None,
+        path: Path,
+        nodata: int | None = None,
+    ) -> np.ndarray:
         """Class ids, uint8 [H, W].
 
         Args:
             pixels: Of the label file [bands, H, W].
             colormap: Its palette, where it has one: red, green, blue, alpha by pixel value.
             path: The file, for messages.
+            nodata: A number that means no data where it is not named; None: there is none.
 
         Raises:
             DataError: it has another number of bands, or a code that is not named.
@@ -79,7 +87,8 @@ class LabelCodes:
                     "is for labels of one band of whole numbers; coloured labels are told by "
                     "data.labels.colours."
                 )
-            return self._look_up(pixels[0].astype(np.int64), self.numbers, path, str)
+            empty = {} if nodata is None else {nodata: IGNORE}
+            return self._look_up(pixels[0].astype(np.int64), self.numbers, path, str, empty)
         return self._look_up(_colors(pixels, colormap, path), self.colors, path, "#{:06x}".format)
 
     def _look_up(
@@ -88,9 +97,10 @@ class LabelCodes:
         pairs: tuple[tuple[int, int], ...],
         path: Path,
         shown: Any,  # noqa: ANN401
+        empty: Mapping[int, int] = MappingProxyType({}),
     ) -> np.ndarray:
         found, where, counts = np.unique(codes, return_inverse=True, return_counts=True)
-        known = dict(pairs)
+        known = {**empty, **dict(pairs)}
         strange = [i for i, code in enumerate(found.tolist()) if code not in known]
         if strange and self.other is None:
             listed = ", ".join(
@@ -100,7 +110,7 @@ class LabelCodes:
             key = "map" if self.numbers else "colours"
             raise DataError(
                 f"{path} holds {listed}{more}, which data.labels.{key} does not name; it names "
-                f"{', '.join(shown(code) for code in known)}. Add them, or say what everything "
+                f"{', '.join(shown(code) for code, _ in pairs)}. Add them, or say what everything "
                 "else is: data.labels.other=ignore or data.labels.other=background."
             )
         ids = np.array([known.get(code, self.other) for code in found.tolist()], dtype=np.uint8)
@@ -133,7 +143,7 @@ def _target(targets: Mapping[str, int], key: str, name: object) -> int:
 def _colors(pixels: np.ndarray, colormap: Mapping[int, Any] | None, path: Path) -> np.ndarray:
     """Colours as one number 0xRRGGBB [H, W]."""
     if len(pixels) == 1 and colormap:
-        table = np.full(256, -1, dtype=np.int64)
+        table = np.full(int(max(pixels.max(), *colormap)) + 1, -1, dtype=np.int64)
         for value, (red, green, blue, *_) in colormap.items():
             table[value] = red << 16 | green << 8 | blue
         return table[pixels[0]]

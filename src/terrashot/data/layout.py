@@ -12,6 +12,8 @@ from terrashot.data.tile_names import SUFFIXES, listed_name, one_form, read_list
 from terrashot.errors import ConfigError, DataError
 
 _FOLDERS = {"val": "valset", "test": "testset"}
+PART_FOLDERS = ("trainset", "valset", "testset", ".")
+"""Where tiles lie below the root; ``.``: a set that is not divided, in its images/ and labels/."""
 _ROOT_CONTENT = (
     "trainset/, valset/ and testset/ (each with images/ and labels/), train.txt, stage1_val.txt, "
     "val.json and test.json"
@@ -207,9 +209,7 @@ class FewShotLayout:
     def _tiles(self, names: list[str], folder: str, file: str, *, label_needed: bool) -> list[Tile]:
         """Find the files of the listed names, first in ``folder``, then in the other ones."""
         # Support draws may name tiles of another split's folder, so those are looked through too.
-        # A set that is not divided lies in images/ and labels/ of the root.
-        others = (f for f in ("trainset", "valset", "testset", ".") if f != folder)
-        folders = [folder, *others]
+        folders = [folder, *(f for f in PART_FOLDERS if f != folder)]
         tiles: dict[str, Tile] = {}
         missing: list[str] = []
         for name in names:

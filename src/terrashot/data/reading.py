@@ -156,15 +156,24 @@ def read_label(
 
 
 def read_placed_label(
-    path: Path, allowed: Set[int] | None = None, codes: LabelCodes | None = None
+    path: Path,
+    allowed: Set[int] | None = None,
+    codes: LabelCodes | None = None,
+    known: Set[int] | None = None,
 ) -> tuple[np.ndarray, Georeference]:
-    """The same, and where the label lies; ``codes`` turns what the file holds into ids."""
+    """The same, and where the label lies.
+
+    Args:
+        path: See ``read_label``.
+        allowed: See ``read_label``.
+        codes: See ``read_label``.
+        known: The ids of the dataset, where others may occur; None: those that are allowed.
+    """
     with opened_raster(path) as source:
         place = Georeference(source.crs, source.transform)
         if codes is not None:
-            indexed = ColorInterp.palette in source.colorinterp
-            colormap = source.colormap(1) if indexed else None
-            return codes.ids(np.asarray(source.read()), colormap, path), place
+            pixels = np.asarray(source.read())
+            return codes.ids(pixels, _palette(source), path, label_nodata(source)), place
         if source.count != 1 or np.dtype(source.dtypes[0]).kind not in "ui":
             raise DataError(
                 f"{path} has {source.count} band(s) of type {source.dtypes[0]}, but a label tile "
@@ -173,10 +182,10 @@ def read_placed_label(
                 f"`gdal_translate -b 1 -ot Byte {path.name} label.tif`."
             )
         label = np.asarray(source.read(1))
-        nodata = source.nodatavals[0]
-    ids = {*range(256)} if allowed is None else allowed
-    if nodata is not None and nodata not in ids and nodata == int(nodata):
-        label = np.where(label == int(nodata), IGNORE, label.astype(np.int64))
+        nodata = label_nodata(source)
+    ids = known or allowed or {*range(256)}
+    if nodata is not None and nodata not in ids:
+        label = np.where(label == nodata, IGNORE, label.astype(np.int64))
     if label.dtype != np.uint8:
         strange = np.unique(label[(label < 0) | (label > 255)])
         if len(strange):
@@ -188,6 +197,22 @@ def read_placed_label(
     if allowed is not None:
         check_label_ids(label, allowed, path)
     return label, place
+
+
+def _palette(source: Any) -> dict[int, Any] | None:  # noqa: ANN401 - rasterio's dataset
+    """Colours by the values of a file of one band; None where it has none."""
+    if source.count > 1 or source.colorinterp[0] != ColorInterp.palette:
+        return None
+    try:
+        return dict(source.colormap(1))
+    except ValueError:  # tagged so, but without a table
+        return None
+
+
+def label_nodata(source: Any) -> int | None:  # noqa: ANN401 - rasterio's dataset
+    """The value that a label file calls no data; None where it names none that labels can hold."""
+    nodata = source.nodatavals[0]
+    return int(nodata) if nodata is not None and float(nodata).is_integer() else None
 
 
 def check_label_ids(label: np.ndarray, allowed: Set[int], path: Path) -> None:

@@ -24,7 +24,8 @@ class SupportArrays:
     Args:
         tiles: For each novel class, in the order of their ids, pairs of an image [H, W, C] (see
             ``check_image``) and a mask [H, W]: bool, or uint8 with 0, any one other value for the
-            class and 255 for pixels that do not count. Tiles may be of any size.
+            class and 255 for pixels that do not count. Tiles may be of any size. Pixels that are
+            no finite numbers do not count.
         num_base: Base classes, background included: the id of the first novel class.
         spec: The channels of the images; None: 8-bit RGB.
 
@@ -121,10 +122,22 @@ def check_image(what: str, image: object, spec: ImageSpec) -> np.ndarray:
     raise DataError(f"{what} is of type {image.dtype}, but an image is {spec.dtype}, {remedy}")
 
 
+def holds_data(image: np.ndarray) -> np.ndarray:
+    """Which pixels of an image [H, W, C] hold data, bool [H, W]: those that are finite numbers."""
+    if not np.issubdtype(image.dtype, np.floating):
+        return np.ones(image.shape[:2], dtype=bool)
+    finite: np.ndarray = np.isfinite(image).all(axis=2)
+    return finite
+
+
 def channels_first(image: np.ndarray, spec: ImageSpec) -> Tensor:
-    """The image [C, H, W], bytes or float32 in 0..1, a copy: the caller keeps the array."""
-    pixels = spec.pixels(np.ascontiguousarray(image.transpose(2, 0, 1)))
-    return torch.from_numpy(pixels.copy())
+    """The image [C, H, W], bytes or float32 in 0..1, a copy: the caller keeps the array.
+
+    Pixels without data are 0 in every channel, as those of a tile are.
+    """
+    pixels = spec.pixels(np.ascontiguousarray(image.transpose(2, 0, 1))).copy()
+    pixels[:, ~holds_data(image)] = 0
+    return torch.from_numpy(pixels)
 
 
 def _checked_pairs(name: str, pairs: object) -> Sequence[Tile]:
@@ -160,10 +173,11 @@ def _labels(what: str, image: np.ndarray, mask: object, class_id: int) -> Tensor
             f"the mask of {what} has shape {list(mask.shape)}, but its image has "
             f"{list(image.shape[:2])} rows and columns. Both must lie pixel on pixel."
         )
+    empty = ~holds_data(image)
     if mask.dtype == np.bool_:
-        own, ignored = mask, np.zeros_like(mask)
+        own, ignored = mask & ~empty, empty
     else:
-        ignored = mask == IGNORE
+        ignored = (mask == IGNORE) | empty
         own = (mask != 0) & ~ignored
         values = np.unique(mask[own])
         if len(values) > 1:
@@ -176,6 +190,8 @@ def _labels(what: str, image: np.ndarray, mask: object, class_id: int) -> Tensor
         ignore = ""
         if ignored.any():
             ignore = f" ({IGNORE} means: does not count; if it is the class, give mask == {IGNORE})"
+        if empty.any():
+            ignore = f" ({int(empty.sum())} pixels of the image are no finite numbers)"
         raise DataError(
             f"the mask of {what} is empty: it marks no pixel of the class{ignore}. Leave the tile "
             "out, or mark the class in it."

@@ -15,6 +15,7 @@ from terrashot.image_spec import ImageSpec
 from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.views import Views
 from terrashot.networks.segmenter import PAD_MULTIPLE
+from terrashot.taxonomy import IGNORE
 
 SMALLEST, LARGEST = 64, 8192
 """Sides of an image that a program with free sides takes, in pixels."""
@@ -51,9 +52,15 @@ class MapProgram(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Classes [B, H, W], uint8, and probabilities [B, K, H, W] of pictures [B, C, H, W].
 
-        Pixels are the values of the files: uint8, or float32 for imagery of another type.
+        Pixels are the values of the files: uint8, or float32 for imagery of another type. What is
+        no finite number becomes class 255, with probabilities of 0.
         """
-        return self.map_unit(self._unit(image))
+        if not self.scaled:
+            return self.map_unit(image.float() / 255)
+        valid = torch.isfinite(image).all(dim=1)
+        classes, probabilities = self.map_unit(self._unit(image) * valid[:, None])
+        empty = torch.full_like(classes, IGNORE)
+        return torch.where(valid, classes, empty), probabilities * valid[:, None]
 
     def map_unit(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """The same of pictures in 0..1."""
@@ -63,10 +70,9 @@ class MapProgram(nn.Module):
         return classes, calibrated
 
     def _unit(self, image: Tensor) -> Tensor:
-        """In 0..1, as ``ImageSpec.pixels`` and ``as_unit`` make it."""
-        if not self.scaled:
-            return image.float() / 255
-        return ((image - self.low) / self.span).clamp(0, 1)
+        """In 0..1, as ``ImageSpec.pixels`` makes it."""
+        unit = (image - self.low) / self.span
+        return torch.nan_to_num(unit, nan=0.0, posinf=0.0, neginf=0.0).clamp(0, 1)
 
 
 def export_program(program: MapProgram, size: int, free_sides: bool = True) -> ExportedProgram:

@@ -10,7 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from terrashot.data.support_arrays import SupportArrays, channels_first, check_image
+from terrashot.data.support_arrays import (
+    IGNORE,
+    SupportArrays,
+    channels_first,
+    check_image,
+    holds_data,
+)
 from terrashot.data.support_windows import SupportWindows
 from terrashot.errors import CheckpointError, ConfigError
 from terrashot.files import file_digest
@@ -215,7 +221,7 @@ class Model:
         """Class ids, uint8 [H, W], of an image, made as the method's maps are scored.
 
         The whole image goes through the network at once; ``terrashot.map_scene`` maps pictures of
-        any size in constant memory.
+        any size in constant memory. Pixels that are no finite numbers become 255, no class.
 
         Raises:
             DataError: the image is of another type or shape (see ``imagery``).
@@ -225,14 +231,15 @@ class Model:
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         """Probabilities of all classes, float32 [K, H, W]; see ``predict``.
 
-        Calibrated where the model is (see ``calibration``), which changes no class.
+        Calibrated where the model is (see ``calibration``), which changes no class. Where a pixel
+        is no finite number, all are 0.
 
         Raises:
             DataError: the image is of another type or shape (see ``imagery``).
         """
         found = self._map(image, probabilities=True)[1]
         assert found is not None
-        return self.network.calibration.apply(found.float()).cpu().numpy()
+        return found.cpu().numpy()
 
     def save(self, path: str | Path) -> None:
         """Write the file that ``experiment=adapt`` writes and ``experiment=predict`` maps with.
@@ -265,9 +272,15 @@ class Model:
         network = TileNetwork(own.segmenter, self.device, None, contextlib.nullcontext)
         features = [network.extract(batch, None, view).features for view in how.views()]
         size = (array.shape[0], array.shape[1])
-        return how.predict_map(
+        ids, shares = how.predict_map(
             own.head.adapted, features, size, own.stride, own.align_corners, probabilities
         )
+        empty = torch.from_numpy(~holds_data(array)).to(ids.device)
+        ids[empty] = IGNORE
+        if shares is not None:
+            shares = own.calibration.apply(shares.float())
+            shares[:, empty] = 0
+        return ids, shares
 
     def __repr__(self) -> str:
         """What it holds: network, classes, file, and how it was adapted."""

@@ -96,6 +96,11 @@ def test_a_misspelled_key_of_a_datasets_file_is_named(configs, tmp_path):
         compose_settings(copied, ["experiment=stage2", "data=dubai"])
 
 
+def test_a_value_that_should_be_a_list_is_told_how_lists_are_typed(configs):
+    with pytest.raises(ConfigError, match=r"data\.bands: a list .* such as data\.bands=\[1,2\]"):
+        compose_settings(configs, ["experiment=stage1", "data=dubai", "data.bands=red"])
+
+
 def _numbers_of(kind, prefix=""):
     """Key, field and type of every number of a Settings class, whatever its value."""
     types = field_types(kind)

@@ -61,6 +61,29 @@ def test_data_of_another_kind_than_tiles_are_refused(tmp_path, monkeypatch, caps
     )
 
 
+@pytest.mark.parametrize("scale", ["", "scale: percentile\n"])
+def test_other_imagery_is_looked_over_though_a_tile_or_a_list_is_broken(
+    dataset, tmp_path, monkeypatch, capsys, scale
+):
+    from terrashot.cli.check_data import main
+
+    own = tmp_path / "configs" / "data"
+    own.mkdir(parents=True)
+    taxonomy = "taxonomy: {base: [tree, road], novel: [pool, ship]}\n"
+    (own / "city.yaml").write_text(f"name: city\nroot: .\nbands: [3, 1]\n{scale}{taxonomy}")
+    monkeypatch.chdir(tmp_path)
+    assert main([str(dataset.root), "--config", "city"]) == 0
+    assert "mean" in capsys.readouterr().out
+    image = dataset.image("trainset", "t1")
+    image.write_bytes(image.read_bytes()[:200])
+    (dataset.root / "stage1_val.txt").unlink()
+    assert main([str(dataset.root), "--config", "city"]) == 1
+    said = capsys.readouterr().out
+    assert "bad image" in said
+    assert "missing list" in said
+    assert "2 errors" in said
+
+
 def test_the_classes_of_a_data_config_are_used(dataset, command):
     result = command(dataset.root, "--config", "openearthmap")
     assert result.returncode == 1  # the novel ids are others there

@@ -2,6 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
+import rasterio
 
 from terrashot.data.checks.dataset import check_dataset
 from terrashot.errors import DataError
@@ -29,6 +30,37 @@ def test_a_faultless_dataset_is_ok_and_summed_up(dataset):
     assert report.sizes == {"12x12": 9}
     assert report.crs == {"EPSG:32631": 9}
     assert report.pixel_sizes == {"0.5 m": 9}
+
+
+def test_means_and_deviations_are_those_of_the_training_pixels_with_data(dataset):
+    train = dataset.check().splits["train"]
+    parts = [rasterio.open(dataset.image("trainset", name)).read() for name in ("t1", "t2")]
+    pixels = np.concatenate(parts, axis=1).reshape(3, -1) / 255
+    mean, std = train.statistics
+    np.testing.assert_allclose(mean, pixels.mean(axis=1), atol=1e-5)
+    np.testing.assert_allclose(std, pixels.std(axis=1), atol=1e-5)
+    part = np.zeros((dataset.side, dataset.side), bool)
+    part[:4] = True
+    with rasterio.open(dataset.image("trainset", "t1"), "r+") as file:
+        file.write_mask(part)
+    kept = np.concatenate([parts[0][:, :4], parts[1]], axis=1).reshape(3, -1) / 255
+    found = dataset.check().splits["train"].statistics
+    np.testing.assert_allclose(found[0], kept.mean(axis=1), atol=1e-5)
+
+
+def test_a_set_that_is_not_divided_lies_in_images_and_labels_of_its_root(dataset):
+    for part in ("trainset", "valset", "testset"):
+        for kind in ("images", "labels"):
+            (dataset.root / kind).mkdir(exist_ok=True)
+            for file in (dataset.root / part / kind).iterdir():
+                file.rename(dataset.root / kind / file.name)
+    report = dataset.check()
+    assert report.findings == []
+    assert report.splits["train"].labelled == 2
+    dataset.relabel(".", "t1", [0, 1, 9])
+    assert dataset.check().of("error")[0].subject == "labels/t1.tif"
+    dataset.tile(".", "spare", [0, 1])
+    assert dataset.check().of("warning")[0].subject == "images and labels"
 
 
 def test_the_same_pixels_under_another_name_are_found(dataset, only):

@@ -65,12 +65,15 @@ def test_a_missing_stage_1_list_is_an_error(dataset, name):
     assert [(f.kind, f.subject) for f in errors] == [("missing list", name)]
 
 
-def test_one_of_val_and_test_may_be_missing_but_not_both(dataset, only):
+def test_stage_1_needs_neither_val_nor_test(dataset, only):
     (dataset.root / "val.json").unlink()
     shutil.rmtree(dataset.root / "valset")
     assert only(dataset.check(), "warning", "missing list").subject == "val.json"
     (dataset.root / "test.json").unlink()
-    assert len(dataset.check().of("error")) == 2
+    shutil.rmtree(dataset.root / "testset")
+    report = dataset.check()
+    assert report.ok
+    assert [f.subject for f in report.of("warning")] == ["val.json", "test.json"]
 
 
 def test_a_damaged_list_is_named(dataset):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import rasterio
 
 
 def no_image(d):
@@ -39,6 +40,16 @@ def other_size(d):
     )
 
 
+def elsewhere(d):
+    with rasterio.open(d.label("trainset", "t1"), "r+") as file:
+        file.transform = file.transform @ rasterio.Affine.translation(20, 0)
+
+
+def other_system(d):
+    with rasterio.open(d.label("trainset", "t1"), "r+") as file:
+        file.crs = "EPSG:32632"
+
+
 def strange_id(d):
     d.relabel("trainset", "t1", [0, 1, 2, 9])
 
@@ -67,7 +78,8 @@ def foreign_label(d):
         (float_label, "error", "bad label", "float32"),
         (other_size, "error", "sizes differ", "image 12x12, label 13x12"),
         (strange_id, "error", "label ids", "9 (36 pixels)"),
-        (novel_in_train, "warning", "novel ids in stage 1", "novel id(s) 3"),
+        (elsewhere, "error", "label lies elsewhere", "up to 20.0 pixels away"),
+        (other_system, "error", "label lies elsewhere", "EPSG:32632"),
     ],
 )
 def test_a_fault_of_a_training_tile_is_found(dataset, only, plant, level, kind, message):
@@ -76,6 +88,22 @@ def test_a_fault_of_a_training_tile_is_found(dataset, only, plant, level, kind, 
     assert "trainset/" in finding.subject
     assert "t1" in finding.subject
     assert message in finding.message
+
+
+def test_novel_ids_may_stand_in_training_labels(dataset):
+    novel_in_train(dataset)
+    report = dataset.check()
+    assert not report.of("warning")
+    assert "novel id(s) 3" in report.of("note")[0].message
+
+
+def test_what_a_label_calls_no_data_is_no_strange_id(dataset):
+    dataset.relabel("trainset", "t1", [0, 1, 2, 99])
+    with rasterio.open(dataset.label("trainset", "t1"), "r+") as file:
+        file.nodata = 99
+    report = dataset.check()
+    assert report.ok
+    assert report.splits["train"].counts[255] == dataset.side**2 // 4
 
 
 @pytest.mark.parametrize(

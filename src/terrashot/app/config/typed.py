@@ -275,4 +275,6 @@ def _scalar(text: str) -> Any:  # noqa: ANN401 - a YAML scalar
 def _explain_value(error: OmegaConfBaseException) -> str:
     text = " ".join(str(error).split("\n")[0].split())
     key = getattr(error, "full_key", None)
+    if key and "is not a ListConfig" in text:
+        text = f"a list in brackets is needed, such as {key}=[1,2]"
     return f"{key}: {text}" if key else text

@@ -21,7 +21,7 @@ class InputSettings:
     """``input``: scenes to map, to learn from or to draw on; ``input=PATH`` sets the path."""
 
     path: str | None = setting(None, path=True)
-    bands: list[int] | None = None
+    bands: list[Any] | None = None
     scale: Any = None
 
 

@@ -13,7 +13,7 @@ from terrashot.data.checks.lists import ROLES, Lists, read_lists
 from terrashot.data.checks.report import DatasetReport, Finding, Level, SplitSummary
 from terrashot.data.checks.tiles import FileIndex, TileFacts, TileFiles, inspect
 from terrashot.data.label_codes import LabelCodes
-from terrashot.data.layout import FewShotLayout
+from terrashot.data.layout import PART_FOLDERS, FewShotLayout
 from terrashot.errors import DataError
 from terrashot.image_spec import ImageSpec
 from terrashot.taxonomy import IGNORE, Taxonomy
@@ -97,6 +97,8 @@ def _summarise(report: DatasetReport, facts: list[TileFacts], lists: Lists) -> N
                 continue  # as the loader does
             summary = report.splits[role]
             summary.tiles += 1
+            if fact.sums is not None:
+                summary.sums = summary.sums + fact.sums
             if fact.counts is not None:
                 summary.labelled += 1
                 summary.counts += fact.counts
@@ -161,7 +163,7 @@ def _unlisted(index: FileIndex, tiles: list[TileFiles], pool: set[str]) -> list[
     """Tiles on disk that no list names, one finding a folder."""
     used = {(tile.folder, tile.name) for tile in tiles}
     findings = []
-    for folder in ("trainset", "valset", "testset"):
+    for folder in PART_FOLDERS:
         on_disk = {**index.files[folder, "images"], **index.files[folder, "labels"]}
         spare = [
             name for name in sorted(on_disk) if (folder, name) not in used and name not in pool
@@ -170,7 +172,8 @@ def _unlisted(index: FileIndex, tiles: list[TileFiles], pool: set[str]) -> list[
             more = f" and {len(spare) - 3} more" if len(spare) > 3 else ""
             message = f"has {len(spare)} tile(s) on no list: {', '.join(spare[:3])}{more}. They "
             message += "are not used."
-            findings.append(Finding("warning", "unlisted tiles", folder, message))
+            where = "images and labels" if folder == "." else folder
+            findings.append(Finding("warning", "unlisted tiles", where, message))
     return findings
 
 

@@ -73,6 +73,11 @@ def _images(report: DatasetReport) -> Table:
     ):
         if set(counter) != {"unknown"}:
             table.add_row(f"[dim]{title}[/]", escape(_most_common(counter)))
+    train = report.splits.get("train")
+    if train is not None and train.statistics is not None:
+        for title, values in zip(("mean", "std"), train.statistics, strict=True):
+            shown = ", ".join(f"{value:.4f}" for value in values)
+            table.add_row(f"[dim]{title}[/]", f"{shown} (training images, values in 0..1)")
     return table
 
 

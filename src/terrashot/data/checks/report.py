@@ -31,11 +31,26 @@ class Finding:
 
 @dataclass
 class SplitSummary:
-    """Tiles and labelled pixels of one split; ``counts`` are pixels by label id, [256]."""
+    """Tiles and labelled pixels of one split.
+
+    Attributes:
+        counts: Pixels by label id [256].
+        sums: Of the image pixels with data, in 0..1: their number, sum and squares [3, C].
+    """
 
     tiles: int = 0
     labelled: int = 0
     counts: np.ndarray = field(default_factory=lambda: np.zeros(256, dtype=np.int64))
+    sums: np.ndarray = field(default_factory=lambda: np.zeros((3, 1)))
+
+    @property
+    def statistics(self) -> tuple[list[float], list[float]] | None:
+        """Mean and standard deviation of each channel in 0..1; None without a pixel."""
+        number, total, squares = self.sums
+        if not number[0]:
+            return None
+        mean = total / number
+        return mean.tolist(), np.sqrt(np.maximum(squares / number - mean**2, 0)).tolist()
 
 
 @dataclass
@@ -79,6 +94,7 @@ class DatasetReport:
                 name: {
                     "tiles": s.tiles,
                     "labelled": s.labelled,
+                    "statistics": s.statistics,
                     "pixels": {str(i): int(n) for i, n in enumerate(s.counts) if n},
                 }
                 for name, s in self.splits.items()

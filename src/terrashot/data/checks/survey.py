@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from rasterio.enums import ColorInterp
 
-from terrashot.data.layout import Tile
+from terrashot.data.layout import PART_FOLDERS, Tile
 from terrashot.data.placement import system_name
-from terrashot.data.reading import opened_raster
+from terrashot.data.reading import label_nodata, opened_raster
 from terrashot.data.tile_names import SUFFIXES
 from terrashot.errors import DataError
 from terrashot.taxonomy import IGNORE
@@ -21,6 +21,7 @@ class Survey:
     """What a folder holds.
 
     Args:
+        root: The folder that the tiles lie in, as a dataset's layout has it.
         tiles: Images with a label of the same name.
         unlabelled: Images without one.
         bands: Band counts of the images, with how many have them.
@@ -31,6 +32,7 @@ class Survey:
         codes: Pixels of each value, or colour 0xRRGGBB, of the labels.
     """
 
+    root: Path
     tiles: tuple[Tile, ...]
     unlabelled: int
     bands: Counter[int]
@@ -59,9 +61,10 @@ def survey(root: Path) -> Survey:
         root: Somewhere below it, folders ``images`` and ``labels`` lie side by side.
 
     Raises:
-        DataError: there are none, no image has a label, or a file can't be read.
+        DataError: there are none, or several that are no dataset together; no image has a label,
+            or a file can't be read.
     """
-    tiles, unlabelled = _tiles(root)
+    home, tiles, unlabelled = _tiles(root)
     bands, types, sizes = Counter[int](), Counter[str](), Counter[tuple[int, int]]()
     systems, codes = Counter[str](), Counter[int]()
     colored: set[bool] = set()
@@ -80,19 +83,21 @@ def survey(root: Path) -> Survey:
             f"{root}: some labels are colours and others numbers. Bring them to one form, or "
             "describe them as two datasets."
         )
-    return Survey(tuple(tiles), unlabelled, bands, types, sizes, systems, colored == {True}, codes)
+    labelled, are_colors = tuple(tiles), colored == {True}
+    return Survey(home, labelled, unlabelled, bands, types, sizes, systems, are_colors, codes)
 
 
-def _tiles(root: Path) -> tuple[list[Tile], int]:
+def _tiles(root: Path) -> tuple[Path, list[Tile], int]:
     if not root.is_dir():
         raise DataError(f"{root} is no folder; a folder of images and labels was expected.")
     folders = sorted(p for p in [root, *root.rglob("*")] if p.is_dir() and (p / "images").is_dir())
-    tiles, alone = [], 0
+    tiles, alone, homes = [], 0, set[Path]()
     for folder in folders:
         labels = _by_stem(folder / "labels")
         for stem, image in _by_stem(folder / "images").items():
             if stem in labels:
                 tiles.append(Tile(stem, image, labels[stem]))
+                homes.add(folder.parent if folder.name in PART_FOLDERS else folder)
             else:
                 alone += 1
     if not tiles:
@@ -101,7 +106,14 @@ def _tiles(root: Path) -> tuple[list[Tile], int]:
             f"side, there or below, whose files have the same names ({', '.join(SUFFIXES)}); "
             f"found: {len(folders)} folder(s) images/ with {alone} image(s)."
         )
-    return tiles, alone
+    if len(homes) > 1:
+        raise DataError(
+            f"{root} holds labelled images in {len(homes)} folders: "
+            f"{', '.join(str(home) for home in sorted(homes)[:4])}. A dataset has one folder "
+            "images/ and one labels/, or one of each in trainset/, valset/ and testset/. Bring the "
+            "files together, or describe each folder by itself."
+        )
+    return homes.pop(), tiles, alone
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
@@ -114,8 +126,13 @@ def _codes(label: Path) -> tuple[bool, dict[int, int]]:
     with opened_raster(label) as source:
         pixels = np.asarray(source.read())
         palette = ColorInterp.palette in source.colorinterp
+        nodata = label_nodata(source)
     if len(pixels) == 1 and pixels.dtype.kind in "ui":
-        return False, _count(pixels[0])
+        found = _count(pixels[0])
+        # As it is read: what the file calls no data is no class, unless it is an id.
+        if nodata not in (None, 0, IGNORE):
+            found.pop(nodata, None)
+        return False, found
     if len(pixels) in (3, 4) and pixels.dtype == np.uint8 and not palette:
         red, green, blue = (band.astype(np.int64) for band in pixels[:3])
         return True, _count(red << 16 | green << 8 | blue)

@@ -8,7 +8,15 @@ import numpy as np
 
 from terrashot.data.checks.report import Finding, Level
 from terrashot.data.label_codes import LabelCodes
-from terrashot.data.reading import check_label_ids, read_georeference, read_label, read_tile
+from terrashot.data.layout import PART_FOLDERS
+from terrashot.data.raster import Raster
+from terrashot.data.reading import (
+    check_label_ids,
+    check_same_place,
+    read_georeference,
+    read_placed_label,
+    read_tile,
+)
 from terrashot.data.tile_names import SUFFIXES, one_form
 from terrashot.errors import DataError
 from terrashot.image_spec import ImageSpec
@@ -37,6 +45,7 @@ class TileFacts:
     crs: str | None = None
     pixel_size: str | None = None
     digest: bytes | None = None
+    sums: np.ndarray | None = None  # of the pixels with data, in 0..1: number, sum, squares [3, C]
     counts: np.ndarray | None = None  # pixels by label id [256]
 
 
@@ -45,7 +54,7 @@ class FileIndex:
 
     def __init__(self, root: Path) -> None:
         self.files: dict[tuple[str, str], dict[str, Path]] = {}
-        for folder in ("trainset", "valset", "testset"):
+        for folder in PART_FOLDERS:
             for kind in ("images", "labels"):
                 path = root / folder / kind
                 found = sorted(path.iterdir()) if path.is_dir() else []
@@ -55,7 +64,7 @@ class FileIndex:
 
     def find(self, folder: str, name: str) -> tuple[str, Path | None, Path | None]:
         """Folder, image and label of a name: in ``folder``, else in another one, as the loader."""
-        others = [f for f in ("trainset", "valset", "testset") if f != folder]
+        others = [f for f in PART_FOLDERS if f != folder]
         for candidate in (folder, *others):
             image = self.files[candidate, "images"].get(name)
             if image is not None:
@@ -68,8 +77,10 @@ def inspect(
 ) -> TileFacts:
     """Read the tile's files and judge them."""
     facts = TileFacts(tile)
-    image = _image(facts, spec)
-    label = _label(facts, codes)
+    found = _image(facts, spec)
+    image, raster = found or (None, None)
+    ids = {*range(taxonomy.num_classes), IGNORE}
+    label = _label(facts, codes, ids, raster)
     if image is not None and label is not None and image.shape[1:] != label.shape:
         _add(
             facts,
@@ -85,13 +96,12 @@ def inspect(
 
 
 def _add(facts: TileFacts, level: Level, kind: str, message: str, path: Path | None = None) -> None:
-    subject = f"{facts.tile.folder}/{facts.tile.name}"
-    if path is not None:
-        subject = f"{facts.tile.folder}/{path.parent.name}/{path.name}"
+    within = facts.tile.name if path is None else f"{path.parent.name}/{path.name}"
+    subject = str(Path(facts.tile.folder, within))
     facts.findings.append(Finding(level, kind, subject, message))
 
 
-def _image(facts: TileFacts, spec: ImageSpec) -> np.ndarray | None:
+def _image(facts: TileFacts, spec: ImageSpec) -> tuple[np.ndarray, Raster] | None:
     path = facts.tile.image
     if path is None:
         message = f"is listed ({', '.join(facts.tile.roles)}) but has no file in images/."
@@ -112,6 +122,7 @@ def _image(facts: TileFacts, spec: ImageSpec) -> np.ndarray | None:
         message += "nor scored."
         _add(facts, "note", "empty pixels", message, path)
     facts.size = _size(image)
+    facts.sums = _sums(image[:, found.valid])
     if np.ptp(image):  # tiles of one value are alike and yet no copies
         facts.digest = hashlib.blake2b(image.tobytes() + str(image.shape).encode()).digest()
     crs, transform = georeference.crs, georeference.transform
@@ -124,10 +135,12 @@ def _image(facts: TileFacts, spec: ImageSpec) -> np.ndarray | None:
             facts.pixel_size = f"{step * crs.linear_units_factor[1]:.3g} m"
         else:
             facts.pixel_size = f"{step:.3g}°"
-    return image
+    return image, raster
 
 
-def _label(facts: TileFacts, codes: LabelCodes | None) -> np.ndarray | None:
+def _label(
+    facts: TileFacts, codes: LabelCodes | None, ids: set[int], image: Raster | None
+) -> np.ndarray | None:
     path = facts.tile.label
     if path is None:
         # Query labels may be withheld; how many there are is judged over the whole split.
@@ -138,10 +151,16 @@ def _label(facts: TileFacts, codes: LabelCodes | None) -> np.ndarray | None:
             _add(facts, "error", "missing label", message)
         return None
     try:
-        return read_label(path, codes=codes)
+        label, place = read_placed_label(path, codes=codes, known=ids)
     except DataError as error:
         _add(facts, "error", "bad label", _tail(error, path), path)
         return None
+    try:
+        if image is not None and label.shape == (image.height, image.width):
+            check_same_place(image, path, place)
+    except DataError as error:
+        _add(facts, "error", "label lies elsewhere", _tail(error, path), path)
+    return label
 
 
 def _judge_ids(facts: TileFacts, label: np.ndarray, taxonomy: Taxonomy) -> None:
@@ -157,7 +176,7 @@ def _judge_ids(facts: TileFacts, label: np.ndarray, taxonomy: Taxonomy) -> None:
         if novel:
             message = f"a stage-1 tile has the novel id(s) {_ids(novel)}: stage 1 knows base "
             message += "classes only, so the loader turns them into background (0)."
-            _add(facts, "warning", "novel ids in stage 1", message, path)
+            _add(facts, "note", "novel ids in stage 1", message, path)
 
 
 def _judge_support(facts: TileFacts, counts: np.ndarray, taxonomy: Taxonomy) -> None:
@@ -175,6 +194,13 @@ def _judge_support(facts: TileFacts, counts: np.ndarray, taxonomy: Taxonomy) -> 
         message = f"a support tile of class {_ids(list(own))} has labels {_ids(foreign)}; expected "
         message += "its own class alone, all else 0 or ignored. Set the others to 0."
         _add(facts, "error", "foreign labels in support", message, facts.tile.label)
+
+
+def _sums(pixels: np.ndarray) -> np.ndarray:
+    """What means and deviations add up from, of bytes or numbers in 0..1 [C, N]."""
+    values = pixels.astype(np.float32) / (255 if pixels.dtype == np.uint8 else 1)
+    total, squares = values.sum(axis=1, dtype=np.float64), (values**2).sum(axis=1, dtype=np.float64)
+    return np.stack([np.full(len(values), values.shape[1]), total, squares])
 
 
 def _ids(ids: list[int]) -> str:

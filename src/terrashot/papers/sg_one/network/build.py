@@ -41,16 +41,21 @@ def build_sg_one(description: Mapping[str, Any]) -> SGOneNetwork:
                 "decoder. Add decoder=null, or choose another backbone."
             )
         spec = ImageSpec.from_description(description)
-        if spec.channels != len(RGB):
-            raise ConfigError(
-                f"backbone={VGG16} is the published network for red, green and blue, but the "
-                f"images have {spec.channels} channel(s). Choose another backbone, which takes any "
-                "number, or three bands with data.bands."
-            )
+        check_published(spec)
         trunk = VGG16Trunk(spec.mean, spec.std)
         plain = {"backbone": {"name": VGG16}, "decoder": None, **described(spec)}
     heads = {"guidance_channels": guidance, "exit_padding": description.get("exit_padding") or 0}
     return SGOneNetwork(trunk, guidance, {**plain, **heads})
+
+
+def check_published(spec: ImageSpec) -> None:
+    """Raise a ConfigError where the published network can't take such images."""
+    if spec.channels != len(RGB):
+        raise ConfigError(
+            f"backbone={VGG16} is the published network for red, green and blue, but the images "
+            f"have {spec.channels} channel(s). Choose another backbone, which takes any number, or "
+            "three bands with data.bands."
+        )
 
 
 def sg_one_on(segmenter: Segmenter, guidance_channels: int) -> SGOneNetwork:

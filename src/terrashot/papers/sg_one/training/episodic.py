@@ -15,6 +15,7 @@ from terrashot.papers.sg_one.guidance.shot_fusion import checked_fusion
 from terrashot.papers.sg_one.network.build import (
     VGG16,
     build_sg_one,
+    check_published,
     load_sg_one_weights,
     sg_one_on,
 )
@@ -42,6 +43,8 @@ def check_episodic(settings: EpisodicSettings, bench: Bench) -> None:
             f"the published network's logits; with another network it would shift every map. Set "
             f"episodes.exit_padding=0, or backbone={VGG16} decoder=null."
         )
+    if backbone == VGG16:
+        check_published(bench.image_spec())
     checked_fusion(settings.episodes.shot_fusion)
     episode_rules(settings)
     _check_loss(bench.build("loss"))
