@@ -13,10 +13,11 @@ from terrashot.app.main import main
 from terrashot.app.run.bench import SettingsBench
 from terrashot.model.stage1_file import load_base_model
 
-SIDE = 64  # stands for the 1024 pixels of the published code
-FIXED = ["trainer.accelerator=cpu", "logger=csv", f"data.eval_size={SIDE}"]
+SIDE = 1024  # of masks and padded tiles, as published
+ODD = (406, 439)  # height and width of the published tile rio_61
+FIXED = ["trainer.accelerator=cpu", "logger=csv"]
+QUERIES = ["query_0.tif", "query_1.tif"]
 NETWORK = ["backbone=timm", "backbone.name=mobilenetv2_050", "decoder.channels=8"]
-MASKS = ("building_1", "building_2", "sports_field", "water", "vehicle")
 
 
 def test_stage_1_as_published_is_what_the_preset_says(repository):
@@ -39,18 +40,21 @@ def test_the_held_out_tiles_are_the_published_ones(repository, shared):
 
 @pytest.fixture
 def root(tiny_root, tmp_path):
-    """The tiny set without stage1_val.txt, and with one query tile that is no square."""
+    """The tiny set without stage1_val.txt, and with two query tiles, one as large as ``ODD``."""
     root = tmp_path / "oem"
     shutil.copytree(tiny_root, root)
     (root / "stage1_val.txt").unlink()
     names = [f"train_{i}.tif" for i in range(8)]
     (root / "train.txt").write_text("\n".join(names) + "\n")
+    split = json.loads((root / "test.json").read_text())
+    (root / "test.json").write_text(json.dumps({**split, "query_set": QUERIES}))
+    rows, columns = (np.arange(side) * 64 // side for side in ODD)
     for kind in ("images", "labels"):
         path = root / "testset" / kind / "query_0.tif"
         with rasterio.open(path) as source:
-            pixels = source.read()[:, :26, :28]
+            pixels = source.read()[:, rows][:, :, columns]
         path.unlink()
-        shape = {"count": len(pixels), "height": 26, "width": 28, "dtype": "uint8"}
+        shape = {"count": len(pixels), "height": ODD[0], "width": ODD[1], "dtype": "uint8"}
         with rasterio.open(path, "w", driver="GTiff", **shape) as target:
             target.write(pixels)
     return root
@@ -85,7 +89,6 @@ def test_stage_1_and_2_as_published_with_masks_of_padded_tiles(repository, root,
     stage2 = [
         *["experiment=stage2_paper", *fixed, f"checkpoint={run}", "postprocess=openearthmap"],
         *[f"paths.masks={tmp_path / 'masks'}", "adaptation.save_maps=true"],
-        *[f"postprocess.rules.{name}.padded_side={SIDE}" for name in MASKS],
     ]
     settings = compose_settings(repository / "configs", stage2)
     for rule in SettingsBench(settings).build("postprocess").rules.values():
@@ -93,10 +96,10 @@ def test_stage_1_and_2_as_published_with_masks_of_padded_tiles(repository, root,
         if folder is None:
             continue
         folder.mkdir(parents=True)
-        for number in range(5):
+        for name in QUERIES:
             mask = np.zeros((SIDE, SIDE), np.uint8)
-            mask[40:, 40:] = number == 0 and rule.class_name == "building type 1"
-            Image.fromarray(mask).save(folder / f"query_{number}.png")
+            mask[640:, 640:] = name == "query_0.tif" and rule.class_name == "building type 1"
+            Image.fromarray(mask).save(folder / name.replace(".tif", ".png"))
     assert main(repository / "configs", stage2) == 0
     run = (logs / "stage2_paper/latest").resolve()
     results = json.loads((run / "results.json").read_text())

@@ -152,6 +152,20 @@ def test_a_folder_of_images_needs_no_list_no_label_and_no_taxonomy(images, tmp_p
     assert (kept["loss"]["confidence_weight"], kept["loss"]["sentinel"]) == (0.9, 3.0)
 
 
+def test_the_published_preset_learns_from_a_folder_of_patches(images, tmp_path):
+    preset = ["experiment=pretrain_false_paper", "pretraining=whole_images"]
+    assert of_folder(tmp_path / "logs", images, *preset) == 0
+    run = (tmp_path / "logs" / "pretrain_false_paper" / "latest").resolve()
+    kept = yaml.safe_load((run / "config.yaml").read_text())
+    assert (kept["loss"]["scope"], kept["loss"]["sentinel"]) == ("batch", 3.0)
+    assert (kept["optimizer"]["name"], kept["optimizer"]["lr"]) == ("lars", 4.8)
+    assert kept["scheduler"]["name"] == "cosine_restarts"
+    assert not kept["pretraining"]["head_relu"]
+    weights = torch.load(run / "encoder.pt", weights_only=True)
+    tensors = [v for v in weights["state_dict"].values() if v.is_floating_point()]
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+
+
 def test_windows_of_a_folder_are_learned_from_too(images, tmp_path):
     options = ["pretraining.window=32", "pretraining.windows_per_tile=1", "trainer.max_epochs=1"]
     assert of_folder(tmp_path / "logs", images, *options) == 0

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 SMALL = [
     "episodes.per_epoch=32",
@@ -120,6 +121,22 @@ def test_a_stage_1_checkpoint_is_no_sg_one_network(run_here, trained, tmp_path, 
     assert "a stage-1 checkpoint, not a checkpoint of SG-One" in " ".join(
         capsys.readouterr().err.split()
     )
+
+
+@pytest.mark.slow
+def test_the_published_network_and_optimizer_run_on_tiles(run_here, trained, tmp_path):
+    logs = tmp_path / "logs"
+    few = ["episodes.per_epoch=4", "episodes.validation=2", "episodes.evaluation=4"]
+    small = ["data.crop=48", "episodes.min_pixels=100", "trainer.max_epochs=1", "logger=csv"]
+    assert run_here(logs, "experiment=sg_one_paper", of_stage1(trained), *few, *small) == 0
+    run = (logs / "sg_one_paper" / "latest").resolve()
+    metrics = json.loads((run / "results.json").read_text())["metrics"]
+    assert 0 <= metrics["test/one_shot_miou"] <= 1
+    kept = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert kept["global_step"] == 4  # one episode a step
+    (optimizer,) = kept["optimizer_states"]
+    found = {(group["lr"], group["momentum"]) for group in optimizer["param_groups"]}
+    assert found == {(rate, 0.99) for rate in (1e-5, 2e-5, 1e-4, 2e-4)}
 
 
 @pytest.mark.slow
