@@ -20,11 +20,12 @@ def history(run):
     return {int(row["epoch"]): float(row["val/base_miou"]) for row in rows}
 
 
-@pytest.mark.parametrize("least", [0, 3])
+@pytest.mark.parametrize(("least", "callbacks"), [(0, "default"), (3, "ema")])
 def test_a_killed_and_resumed_run_equals_an_unbroken_one(
-    unbroken_and_resumed, stage1_overrides, tmp_path, least
+    unbroken_and_resumed, stage1_overrides, tmp_path, least, callbacks
 ):
-    unbroken, resumed = unbroken_and_resumed(tmp_path, *stage1_overrides, *RUN, least=least)
+    options = [*stage1_overrides, *RUN, f"callbacks={callbacks}"]
+    unbroken, resumed = unbroken_and_resumed(tmp_path, *options, least=least)
     first, second = history(unbroken), history(resumed)
     assert sorted(first) == sorted(second) == list(range(EPOCHS))
     for number, value in first.items():

@@ -9,6 +9,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from terrashot.adaptation.temperature import Calibration, TemperatureFit, allowed_classes
+from terrashot.callbacks.averaged_weights import AveragedWeights
 from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import gfss_scores
 from terrashot.losses.ldam import LDAM
@@ -111,8 +112,11 @@ class BaseSegmentation(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what stage 2 needs to rebuild the network."""
+        """Add what stage 2 needs to rebuild the network, and the averaged weights if any."""
         checkpoint[KEY] = describe(self.segmenter, self.taxonomy, self._calibration)
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined] # Trainer has them
+            if isinstance(callback, AveragedWeights):
+                callback.complete(checkpoint)
 
     def _calibrate(self) -> None:
         """The temperature of the whole validation set, the same on every process."""

@@ -27,6 +27,7 @@ def test_the_default_of_stage_1_passes(check):
         (["method=classtrans"], ConfigError, "run experiment=.*stage2"),
         (["~backbone"], ConfigError, "backbone is null"),
         (["callbacks.monitor=val/miou"], ConfigError, "val/base_miou"),
+        (["callbacks=ema", "callbacks.ema_decay=1"], ConfigError, "callbacks.ema_decay"),
         (["optimized_metric=test/novel_miou"], ConfigError, "optimized_metric"),
         (["data=openearthmap", "data.root=/nowhere"], DataError, "terrashot download openearthmap"),
         (["data=dubai", "data.split=train", "data.root=."], ConfigError, "data.split"),
@@ -35,6 +36,13 @@ def test_the_default_of_stage_1_passes(check):
 def test_what_cannot_work_in_stage_1_is_found_at_once(check, overrides, error, said):
     with pytest.raises(error, match=said):
         check("experiment=stage1", *overrides)
+
+
+def test_weights_that_are_divided_among_devices_are_not_averaged(check, monkeypatch):
+    monkeypatch.setattr("terrashot.app.config.checks.resolve_accelerator", lambda _: "cuda")
+    monkeypatch.setattr("terrashot.app.config.checks.device_count", lambda _: 1)
+    with pytest.raises(ConfigError, match=r"callbacks\.ema_decay is 0\.999.*strategy=ddp"):
+        check("experiment=stage1", "callbacks=ema", "strategy=fsdp")
 
 
 @pytest.mark.parametrize("inside", ["", "/deeper"])

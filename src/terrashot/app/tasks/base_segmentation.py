@@ -12,7 +12,7 @@ from terrashot.tasks.of_data import crop_of, following_data, taxonomy_of
 from terrashot.tasks.scenes import SCENES, name_classes, scene_source
 from terrashot.tasks.settings.data import CropData, SceneSettings
 from terrashot.tasks.settings.field import REQUIRED, setting
-from terrashot.tasks.settings.groups import CallbackSettings
+from terrashot.tasks.settings.groups import AveragedTraining
 from terrashot.tasks.settings.runs import TrainingSettings
 from terrashot.tasks.task import Task
 
@@ -47,7 +47,7 @@ class BaseSegmentationSettings(TrainingSettings):
     backbone: dict[str, Any] = setting(REQUIRED, path=("weights",))
     decoder: dict[str, Any] = REQUIRED
     loss: dict[str, Any] = REQUIRED
-    callbacks: CallbackSettings = field(default_factory=CallbackSettings)
+    callbacks: AveragedTraining = field(default_factory=AveragedTraining)
 
 
 class BaseSegmentationTask(Task[BaseSegmentationSettings]):
@@ -83,6 +83,12 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
                 "train with it. Choose loss=ce or another loss of stage 1, or run "
                 "experiment=pretrain_false."
             )
+        if settings.callbacks.ema_decay is not None and settings.strategy.name == "fsdp":
+            raise ConfigError(
+                f"callbacks.ema_decay is {settings.callbacks.ema_decay}, but weights that "
+                "strategy=fsdp has divided among devices can't be averaged. Write strategy=ddp, or "
+                "callbacks.ema_decay=null."
+            )
 
     def metrics(self, settings: BaseSegmentationSettings) -> list[str]:
         """Losses and IoU of the base classes."""
@@ -96,6 +102,7 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
 
     def run(self, settings: BaseSegmentationSettings, run: Run) -> None:
         """Train, going on from last.ckpt where the folder has one."""
+        from terrashot.callbacks.averaged_weights import AveragedWeights
         from terrashot.callbacks.prediction_panels import PredictionPanels
         from terrashot.callbacks.score_report import report_scores
         from terrashot.data.datamodule import FewShotDataModule
@@ -131,8 +138,10 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
         )
         calibrates = not settings.data.stage1_val_in_training
         module = BaseSegmentation(segmenter, loss, run.plan(), taxonomy, calibrates)
-        panels = settings.callbacks.panels
-        run.start(PredictionPanels(run.path, taxonomy, panels, spec=data.spec))
+        watched = settings.callbacks
+        decay = watched.ema_decay
+        average = [] if decay is None else [AveragedWeights(decay, run.device)]
+        run.start(PredictionPanels(run.path, taxonomy, watched.panels, spec=data.spec), *average)
         run.say(f"{settings.backbone['name']}, {report.summary()}")
         for line in plan.summary() if plan is not None else []:
             run.say(line)
@@ -153,7 +162,7 @@ class BaseSegmentationTask(Task[BaseSegmentationSettings]):
         confusion = module.last_confusion
         step = run.trainer.global_step
         report_scores(run.trainer.loggers, run.path, confusion, taxonomy, "val", step)
-        monitor, best = settings.callbacks.monitor, run.best_score()
+        monitor, best = watched.monitor, run.best_score()
         content = {"best": {monitor: best}, "val_in_training": seen}
         run.write_results(run.metrics(), content, confusion, taxonomy)
         scores = gfss_scores(confusion, taxonomy)

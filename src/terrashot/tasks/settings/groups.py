@@ -108,6 +108,13 @@ class CallbackSettings(WatchedTraining):
 
 
 @dataclass
+class AveragedTraining(CallbackSettings):
+    """The same where the weights may be averaged."""
+
+    ema_decay: float | None = setting(None, above=0, below=1)
+
+
+@dataclass
 class LoggerSettings:
     """``configs/logger``."""
 
