@@ -16,6 +16,7 @@ import json
 import statistics
 import tempfile
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,10 +27,10 @@ from unittest.mock import patch
 import numpy as np
 import rasterio
 import torch
+from rasterio.errors import NotGeoreferencedWarning
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
-from torch.nn import functional
 
 import terrashot
 from terrashot.files import write_json
@@ -37,7 +38,6 @@ from terrashot.mapping.map_scene import map_scene
 from terrashot.model.model import Model
 from terrashot.model.precision import FULL, HALF, network_context
 from terrashot.model.tile_network import TileNetwork
-from terrashot.networks.segmenter import PAD_MULTIPLE, Segmenter
 
 SIDES = {
     "before": (FULL, "torch"),
@@ -48,33 +48,30 @@ SIDES = {
 """Precision and engine of each side."""
 
 
-def features_before(self: Segmenter, image: Tensor) -> Tensor:
-    """``Segmenter.features`` with the channels first."""
-    height, width = image.shape[-2:]
-    x = (image - self.mean) / self.std
-    x = functional.pad(x, (0, -width % PAD_MULTIPLE, 0, -height % PAD_MULTIPLE))
-    maps = self.decoder(self.encoder(x))
-    return maps[..., : -(-height // self.stride), : -(-width // self.stride)]
-
-
 @contextmanager
 def as_side(side: str) -> Iterator[None]:
     """Compute as a side does."""
     if side == "before":
         folding = patch("terrashot.mapping.request.fold_batch_norms")
-        with patch.object(Segmenter, "features", features_before), folding:
+        layout = patch("terrashot.networks.segmenter._gains_by_channels_last", lambda _: False)
+        with layout, folding:
             yield
     else:
         yield
 
 
 def put_together(files: list[Path], path: Path) -> np.ndarray:
-    """One scene of the tiles, as near to a square as they go; returns its pixels [C, H, W]."""
+    """One scene of the tiles, as near to a square as they go; returns its pixels [C, H, W].
+
+    Tiles are cut to the sides of the smallest one.
+    """
     across = max(1, round(len(files) ** 0.5))
     tiles = []
     for file in files[: len(files) // across * across]:
         with rasterio.open(file) as source:
             tiles.append(source.read())
+    height, width = (min(tile.shape[side] for tile in tiles) for side in (1, 2))
+    tiles = [tile[:, :height, :width] for tile in tiles]
     rows = [np.concatenate(tiles[i : i + across], axis=2) for i in range(0, len(tiles), across)]
     scene = np.concatenate(rows, axis=1)
     count, height, width = scene.shape
@@ -132,15 +129,16 @@ def measure(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pixels = put_together(files, folder / "scene.tif")
-        tile = torch.from_numpy(pixels[None, :, :512, :512]).float() / 255
+        corner = torch.from_numpy(pixels[None, :, :1024, :1024]).float() / 255
+        tiles = [tile for row in corner.split(512, 2) for tile in row.split(512, 3)]
         for number in range(rounds):
             for side in sides:
                 place = folder / f"{side}_{number}"
                 took, maps[side] = time_map(model, side, folder / "scene.tif", place, window)
                 seconds["map"][side].append(took)
                 if SIDES[side][1] == "torch":
-                    seconds["features"][side].append(time_features(model, side, [tile]))
-    mpx = {"map": pixels[0].size / 1e6, "features": tile[0, 0].numel() / 1e6}
+                    seconds["features"][side].append(time_features(model, side, tiles))
+    mpx = {"map": pixels[0].size / 1e6, "features": corner[0, 0].numel() / 1e6}
     result: dict[str, Any] = {"scene": list(pixels.shape), "window": window, "rounds": rounds}
     for work, found in seconds.items():
         medians = {side: statistics.median(values) for side, values in found.items()}
@@ -177,7 +175,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--ckpt", required=True, help="a stage-1 or adapted checkpoint, trained")
-    parser.add_argument("--tiles", required=True, help="glob of the tiles, all of one size")
+    parser.add_argument("--tiles", required=True, help="glob of the tiles")
     parser.add_argument("--count", type=int, default=9, help="tiles of the scene")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--window", type=int, default=1024)
@@ -187,6 +185,7 @@ def main() -> None:
     files = [Path(name) for name in sorted(glob.glob(options.tiles))[: options.count]]
     if not files:
         parser.error(f"--tiles {options.tiles}: there is no such file")
+    warnings.simplefilter("ignore", NotGeoreferencedWarning)
     model = terrashot.load(options.ckpt)
     result = measure(model, files, options.sides, options.rounds, options.window)
     result["threads"] = torch.get_num_threads()

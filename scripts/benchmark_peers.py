@@ -11,13 +11,13 @@ cuts a random crop; there is no other augmentation, no worker and no gradient cl
 cross-entropy. Printed are tiles a second, by the median step, the median of the rounds' ratios to
 the first side, and the most memory that each process held.
 
-`map`: `terrashot.map_scene` and geoai's tiled inference (`predict_geotiff`) with the same random
-network on the same scene; megapixels a second, memory, and the seam error: the share of pixels
-that get another class than in the side's own map in one piece.
+`map`: `terrashot.map_scene` and the tiled inference of geoai (`predict_geotiff`) and terratorch
+(`tiled_inference`) with the same random network on the same scene; megapixels a second, memory, and
+the seam error: the share of pixels that get another class than in the side's own map in one piece.
 
 Each side is a process of its own; they take turns, so that whatever else the machine does hits
 all. The peers live in an environment of their own, which --make-env makes with pip (torchgeo, and
-geoai-py for `map`), or which --python names.
+geoai-py and terratorch for `map`), or which --python names.
 """
 
 import argparse
@@ -46,7 +46,7 @@ from terrashot.networks.build import build_segmenter
 from terrashot.taxonomy import Taxonomy
 from terrashot.threads import available_cores
 
-PACKAGES = {"train": ["torchgeo"], "map": ["torchgeo", "geoai-py"]}
+PACKAGES = {"train": ["torchgeo"], "map": ["torchgeo", "geoai-py", "terratorch"]}
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 CHANNELS = 16
 """Of the U-Net's last map."""
@@ -59,6 +59,7 @@ TRAIN = {
 MAP = {
     "terrashot": (False, "benchmarking.map_terrashot", {}),
     "geoai": (True, "benchmarking.map_geoai", {}),
+    "terratorch": (True, "benchmarking.map_terratorch", {}),
 }
 """Of each side: whether it runs in the peers' environment, its module, what its job has beside."""
 

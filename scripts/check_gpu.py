@@ -5,7 +5,8 @@
 
 The second line runs the same parts in small where there is no card. Each part runs in a process of
 its own within its budget of time; one that fails, or is not done in time, becomes a row, and the
-next one runs. A slow machine needs `--patience 5`, which multiplies the budgets.
+next one runs. `--patience` multiplies the budgets: 1 on a card, 5 without one, where compiling a
+network takes a single thread more than a minute.
 Exit code: 0 every part went well or was skipped, 1 one did not.
 """
 
@@ -65,19 +66,19 @@ def main() -> int:
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--size", type=int, default=256, help="side of feature maps, x 8")
     parser.add_argument("--json", type=Path, help="also write hardware and figures to this file")
-    parser.add_argument("--patience", type=float, default=1.0, help="multiplies the budgets")
+    parser.add_argument("--patience", type=float, help="multiplies the budgets; 1, on the cpu 5")
     names = [part.name for part in PARTS]
     parser.add_argument("--parts", nargs="+", choices=names, default=names, metavar="PART")
     options = parser.parse_args()
     if options.size < 16 or options.size % 8:
         parser.error("--size must be a multiple of 8, 16 or more")
+    patience = options.patience or {"cuda": 1.0, "cpu": 5.0}[options.device]
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory() as folder:
         first = Place(options.device, options.size, Path(folder), 0)
         for number, part in enumerate(p for p in PARTS if p.name in options.parts):
-            place = replace(
-                first, folder=first.folder / str(number), seconds=part.seconds * options.patience
-            )
+            seconds = part.seconds * patience
+            place = replace(first, folder=first.folder / str(number), seconds=seconds)
             outcomes.append(run_part(part, place))
             row = outcomes[-1]
             print(f"{row.name}: {row.state}, {row.seconds:.1f} s", file=sys.stderr, flush=True)

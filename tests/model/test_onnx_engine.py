@@ -32,3 +32,14 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch, make_adapted)
     monkeypatch.setattr(export.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(ConfigError, match=r"mapping\.engine=onnxruntime needs .*\[export\]"):
         OnnxModel(make_adapted("rank_one"))
+
+
+def test_a_network_that_onnx_does_not_know_is_told_with_the_remedy(make_adapted, monkeypatch):
+    pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
+
+    def fail(*_args, **_options):
+        raise RuntimeError("No decompositions for aten.erfinv")
+
+    monkeypatch.setattr(torch.export, "export", fail)
+    with pytest.raises(ConfigError, match=r"aten\.erfinv\).*mapping\.engine=torch"):
+        OnnxModel(make_adapted("rank_one"))(torch.zeros(1, 3, 64, 64))

@@ -1,5 +1,6 @@
 """Many scenes on a Ray cluster of two nodes, on this machine."""
 
+import json
 import os
 import signal
 from collections import Counter
@@ -16,7 +17,9 @@ from terrashot.model.adapted_file import save_adapted_model
 pytest.importorskip("ray", reason="the extra `cluster` is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
-SCENES, BROKEN = 200, 77
+SCENES, BROKEN, LARGE = 200, 77, 120
+ROWS = 16
+"""Of windows of the large scene: as many as one worker is given."""
 SMALL = ["mapping.window=64", "mapping.overlap=32", "mapping.views=plain"]
 SMALL += ["output.picture=false", "output.style=false", "output.project=false"]
 
@@ -37,11 +40,13 @@ def cluster():
 
 @pytest.fixture
 def scenes(write_raster):
-    """Small scenes of noise; the last rows of one of them can't be read."""
+    """Small scenes of noise; the last rows of one can't be read, another one takes a while."""
     draws = np.random.default_rng(0)
     blocks = {"tiled": True, "blockxsize": 32, "blockysize": 32, "compress": "deflate"}
     for number in range(SCENES):
         size = (3, *draws.integers(40, 120, 2))
+        if number == LARGE:
+            size = (3, 32 * (ROWS + 1), 480)
         pixels = draws.integers(0, 255, size).astype(np.uint8)
         path = write_raster(f"in/{number:03d}.tif", pixels, **blocks)
     broken = path.with_name(f"{BROKEN:03d}.tif")
@@ -74,19 +79,25 @@ def test_a_killed_worker_and_a_broken_scene_change_no_byte_of_the_other_maps(
     assert len([name for name in expected if name.endswith(".tif")]) == SCENES - 1
     capsys.readouterr()
 
-    seen = Counter()
+    seen, at_work = Counter(), []
 
     class Watched(ray_crew.RayCrew):
-        """Kills a worker, which is at work, when a third of the scenes is done."""
+        """Kills the worker of the large scene when its first row is there, and its map is not."""
+
+        def begin(self, worker, work):
+            super().begin(worker, work)
+            if work.job == LARGE:
+                at_work.append(worker)
 
         def wait(self, seconds):
-            events = super().wait(seconds)
+            events = super().wait(min(seconds, 0.01))
             seen.update(type(event) for event in events)
             seen.update(event.worker for event in events if isinstance(event, Done))
-            if seen[Done] > SCENES // 3 and not seen["killed"]:
+            rows = shared.glob(f".mapping/{LARGE:03d}/*/row_*.tif")
+            if at_work and not seen["killed"] and any(rows):
                 seen["killed"] += 1
-                pid = int(self.places[1].split()[1])
-                os.kill(pid, signal.SIGKILL)
+                os.kill(int(self.places[at_work[0]].split()[1]), signal.SIGKILL)
+                assert not (shared / f"{LARGE:03d}.tif").exists()
             return events
 
     monkeypatch.setattr(ray_crew, "RayCrew", Watched)
@@ -95,10 +106,10 @@ def test_a_killed_worker_and_a_broken_scene_change_no_byte_of_the_other_maps(
     out, err = (" ".join(text.split()) for text in capsys.readouterr())
     assert f"{SCENES - 1} done, 1 failed, 0 left" in out
     assert f"{BROKEN:03d}.tif is damaged" in err
-    assert seen[Lost] == 1
-    assert "worker 1 has ended (process" in out
-    assert seen[0] > SCENES // 5
-    assert seen[1] > SCENES // 5
+    assert (seen[Lost], len(at_work)) == (1, 2)
+    assert f"worker {at_work[0]} has ended (process" in out
+    note = json.loads((shared / f".mapping/{LARGE:03d}.json").read_text())
+    assert note["rows_computed"] < note["rows"] == ROWS  # those before stayed
+    assert seen[0] > SCENES // 10
+    assert seen[1] > SCENES // 10
     assert maps(shared) == expected
-    with capsys.disabled():
-        print([line for line in out.split("; ") if "Mpx/s" in line][-1:], dict(seen))

@@ -168,7 +168,8 @@ class FeatureCache:
         Raises:
             _NoRoomError: it has none, whatever is deleted; nothing was.
         """
-        entries, claims, unwritten = self._look(coming.stat().st_mtime)
+        claim = coming.stat()
+        entries, claims, unwritten = self._look(claim.st_mtime)
         disk = shutil.disk_usage(self.folder)
         reserve = min(_RESERVE, _RESERVE_SHARE * disk.total)
         kept = sum(entry.size for entry in entries)
@@ -177,8 +178,9 @@ class FeatureCache:
         excess = max(kept + claims - self.limit, unwritten + reserve - disk.free)
         if excess > kept:
             raise _NoRoomError(
-                f"the disk of {self.folder} has {disk.free / 1e6:,.1f} MB free, of which "
-                f"{reserve / 1e6:,.1f} MB are left to other files"
+                f"a tile takes {claim.st_size / 1e6:,.1f} MB, and the disk of {self.folder} has "
+                f"{disk.free / 1e6:,.1f} MB free, of which {reserve / 1e6:,.1f} MB are left to "
+                "other files"
             )
         for entry in sorted(entries):
             if excess <= 0:

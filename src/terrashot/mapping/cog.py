@@ -1,7 +1,8 @@
 """Cloud-optimised GeoTIFFs from finished rows."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -13,7 +14,7 @@ from rasterio.errors import RasterioError
 from terrashot.data.raster import reason
 from terrashot.errors import DataError
 from terrashot.files import atomic_write
-from terrashot.full_disk import is_full
+from terrashot.full_disk import is_full, room
 from terrashot.mapping.postprocess.block_map import NODATA
 from terrashot.mapping.rows import RowStore
 from terrashot.mapping.scene import Scene
@@ -80,7 +81,7 @@ def write_cog(
             mended = store.folder / f"{path.stem}_mended.tif"
             mend(virtual, mended)
             virtual.write_bytes(_vrt(raster, [(mended, 0, scene.height)], scene))
-        with atomic_write(path) as temporary:
+        with _atomic_raster(path) as (temporary, made):
             # The file's own suffix, so that GDAL's name for the sidecar follows it.
             rasterio.shutil.copy(
                 virtual,
@@ -93,7 +94,6 @@ def write_cog(
                 bigtiff="if_safer",
             )
             _check_whole(temporary)
-            made = temporary.with_name(temporary.name + SIDECAR)
             _, sidecar = raster_files(path)
             if not made.is_file():
                 sidecar.unlink(missing_ok=True)
@@ -103,7 +103,7 @@ def write_cog(
                 files = [path, sidecar]
     except (RasterioError, OSError) as error:
         full = is_full(error) or shutil.disk_usage(path.parent).free < 2**20
-        what = "there is no space left" if full else reason(error)
+        what = f"there is no space left ({room(path)})" if full else reason(error)
         raise DataError(
             f"{path} could not be written: {what}. The finished rows are kept in {store.folder}; "
             "the same command goes on with them."
@@ -111,6 +111,17 @@ def write_cog(
     finally:
         virtual.unlink(missing_ok=True)
     return files
+
+
+@contextmanager
+def _atomic_raster(path: Path) -> Iterator[tuple[Path, Path]]:
+    """``atomic_write``, and where GDAL writes the file beside it; neither is left by an error."""
+    with atomic_write(path) as temporary:
+        made = temporary.with_name(temporary.name + SIDECAR)
+        try:
+            yield temporary, made
+        finally:
+            made.unlink(missing_ok=True)
 
 
 def _check_whole(path: Path) -> None:

@@ -19,6 +19,7 @@ class SceneJob:
         store: its finished rows.
         output: path of the class map.
         digest: of everything that the map depends on.
+        engine: what computes its windows, ``torch`` or ``onnxruntime``.
     """
 
     scene: Scene
@@ -26,6 +27,7 @@ class SceneJob:
     store: RowStore
     output: Path
     digest: str
+    engine: str
 
 
 @dataclass(frozen=True)

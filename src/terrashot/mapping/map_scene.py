@@ -9,16 +9,12 @@ from terrashot.image_spec import Band
 from terrashot.mapping.alone import map_alone
 from terrashot.mapping.blending import Layers
 from terrashot.mapping.checks import check_scenes, class_ids
+from terrashot.mapping.engine import resolve_engine
 from terrashot.mapping.ledger import Ledger
 from terrashot.mapping.mapper import describe_failures
 from terrashot.mapping.products import ProductOptions
 from terrashot.mapping.qgis_project import folder_project
-from terrashot.mapping.request import (
-    MapRequest,
-    WindowOptions,
-    check_engine,
-    prepare_model,
-)
+from terrashot.mapping.request import MapRequest, WindowOptions, prepare_model
 from terrashot.mapping.scene_products import SceneProducts
 from terrashot.model.model import Model
 from terrashot.model.precision import map_precision, network_context
@@ -35,7 +31,7 @@ def map_scene(
     norm_side: int | None = 256,
     batch_size: int = 1,
     precision: str = "auto",
-    engine: str = "torch",
+    engine: str = "auto",
     bands: Sequence[Band] | None = None,
     scale: Sequence[float] | str | None = None,
     confidence: bool = False,
@@ -65,7 +61,8 @@ def map_scene(
         norm_side: Group normalisation looks at a square of this side; None: at the whole window.
         batch_size: Windows at once.
         precision: ``32-true``, ``bf16-mixed``, or ``auto``: the latter where a GPU has it.
-        engine: ``torch``, or ``onnxruntime`` on the processor.
+        engine: ``torch``, ``onnxruntime`` on the processor, or ``auto``: the latter for large
+            scenes, in float32, where it is installed.
         bands: Numbers or names of the bands that are the network's channels; None: as it was
             trained.
         scale: For pixels of another type than it was trained on: ``(low, high)``, the values that
@@ -88,9 +85,9 @@ def map_scene(
         ConfigError: settings that don't go together, or a file that is not to be replaced.
         DataError: no scene, one that can't be read or mapped, or no space; the others have maps.
     """
-    options = WindowOptions(window, overlap, norm_side, views, batch_size, engine=engine)
     precision = map_precision(precision, model.device.type)
-    check_engine(engine, precision, model.device.type)
+    engine = resolve_engine(engine, precision, model.device.type)
+    options = WindowOptions(window, overlap, norm_side, views, batch_size, engine=engine)
     network_context(precision, model.device)  # refuses what only a trainer knows
     own = copy.deepcopy(model.network)  # prepared for windows, which `model.predict` does without
     prepare_model(own, options)

@@ -15,6 +15,7 @@ from terrashot.image_spec import as_unit
 from terrashot.mapping.background import WriteBehind
 from terrashot.mapping.blending import Blender, Layers
 from terrashot.mapping.clock import Clock
+from terrashot.mapping.engine import TORCH
 from terrashot.mapping.job import Run, SceneJob, share_rows
 from terrashot.mapping.ledger import Ledger, address_key
 from terrashot.mapping.stream import WindowBatch, WindowStream
@@ -45,6 +46,7 @@ class SceneMapper:
         ahead: batches that are read ahead.
         requests: what is asked of a remote scene at once.
         calibration: of the probabilities that are kept.
+        captured: what computes the windows of jobs whose engine is not torch.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class SceneMapper:
         ahead: int = 4,
         requests: int = 8,
         calibration: Calibration | None = None,
+        captured: nn.Module | None = None,
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.jobs = list(jobs)
@@ -70,6 +73,7 @@ class SceneMapper:
         self.ahead = ahead
         self.requests = requests
         self.calibration = calibration
+        self.captured = captured
         self.clock = Clock()
         self._barrier: Barrier = _alone
         self.failures: dict[RasterPath, str] = {}
@@ -162,7 +166,7 @@ class SceneMapper:
             self._place = (batch["run"], batch["row"])
             self._out = self._blender.start_row(batch["row"])
         if batch["columns"]:
-            probabilities = self._predict(batch["images"])
+            probabilities = self._predict(job, batch["images"])
             with self.clock.stage("blend"):
                 for index, column in enumerate(batch["columns"]):
                     self._blender.add(
@@ -178,9 +182,11 @@ class SceneMapper:
                 self._writer.submit(partial(self._finish, run.job))
         return len(batch["columns"])
 
-    def _predict(self, images: Tensor) -> Tensor:
+    def _predict(self, job: SceneJob, images: Tensor) -> Tensor:
+        network = self.model if job.engine == TORCH else self.captured
+        assert network is not None
         with self.clock.stage("compute"):
-            probabilities = self.views(self.model, as_unit(images))
+            probabilities = self.views(network, as_unit(images))
             if images.device.type == "cuda":
                 torch.cuda.synchronize(images.device)
         return probabilities

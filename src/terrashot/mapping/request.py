@@ -11,6 +11,7 @@ from torch import nn
 from terrashot.errors import ConfigError
 from terrashot.mapping.blending import Layers
 from terrashot.mapping.checks import check_output
+from terrashot.mapping.engine import AUTO, ENGINES, ONNX, scene_engine
 from terrashot.mapping.finish import Finisher, finished_files
 from terrashot.mapping.job import SceneJob
 from terrashot.mapping.ledger import Ledger, scene_digest
@@ -22,18 +23,14 @@ from terrashot.mapping.scene_products import SceneProducts
 from terrashot.mapping.targets import Inputs, Target, check_targets
 from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.even_upsampling import upsample_evenly
-from terrashot.model.export import check_onnx
 from terrashot.model.folded_norm import fold_batch_norms
 from terrashot.model.local_norm import normalise_locally
 from terrashot.model.onnx_engine import OnnxModel
-from terrashot.model.precision import FULL
 from terrashot.model.views import Views, own_views
 from terrashot.networks.segmenter import Segmenter
 
 _FORMAT = 3
 """Raised when the same settings would give another map."""
-ENGINES = ("torch", "onnxruntime")
-"""What can compute the network."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,8 @@ class WindowOptions:
         batch_size: Windows at once.
         ahead: Batches read ahead.
         requests: What is asked of a remote scene at once.
-        engine: What computes the network: ``torch`` or ``onnxruntime``.
+        engine: What computes the network: ``torch``, ``onnxruntime``, or ``auto``: the latter for
+            scenes that are large enough to gain by it.
 
     Raises:
         ConfigError: a value that can't be.
@@ -62,7 +60,7 @@ class WindowOptions:
     batch_size: int = 1
     ahead: int = 4
     requests: int = 8
-    engine: str = "torch"
+    engine: str = AUTO
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -110,9 +108,9 @@ class MapRequest:
         return self.options.views or own_views(self.model.inference)
 
     @cached_property
-    def network(self) -> nn.Module:
-        """What computes the maps, made when it is first needed."""
-        return OnnxModel(self.model) if self.options.engine == "onnxruntime" else self.model
+    def captured(self) -> nn.Module:
+        """The model as ONNX Runtime computes it, made when it is first needed."""
+        return OnnxModel(self.model)
 
     def check(self) -> None:
         """Look at the folder and at what goes beside the maps, before anything is computed.
@@ -153,12 +151,13 @@ class MapRequest:
         del settings["ahead"], settings["requests"]
         jobs = []
         for scene in self.scenes:
-            digest = scene_digest(scene, settings)
             windows = WindowPlan.of(
                 scene.height, scene.width, self.options.window, self.options.overlap
             )
+            engine = scene_engine(self.options.engine, windows, self.views)
+            digest = scene_digest(scene, settings | {"engine": engine})
             store = RowStore(ledger.rows(scene.path.stem, digest), windows)
-            jobs.append(SceneJob(scene, windows, store, self._class_map(scene), digest))
+            jobs.append(SceneJob(scene, windows, store, self._class_map(scene), digest, engine))
         return jobs
 
     def mapper(self, jobs: Sequence[SceneJob], ledger: Ledger) -> SceneMapper:
@@ -170,8 +169,9 @@ class MapRequest:
         finish = Finisher(
             self.model.taxonomy, self.layers, tags, self.products.makers, self.products.mend, marks
         )
+        captured = self.captured if any(job.engine == ONNX for job in jobs) else None
         return SceneMapper(
-            self.network,
+            self.model,
             jobs,
             ledger,
             finish,
@@ -181,6 +181,7 @@ class MapRequest:
             self.options.ahead,
             self.options.requests,
             known,
+            captured,
         )
 
     def _class_map(self, scene: Scene) -> Path:
@@ -195,23 +196,6 @@ class MapRequest:
             kept = ledger.files(scene.path.stem)
             found += [Target(path, scene.path, inside=True) for path in kept]
         return found
-
-
-def check_engine(engine: str, precision: str, accelerator: str) -> None:
-    """Raise a ConfigError where an engine can't compute as it is asked to."""
-    if engine != "onnxruntime":
-        return
-    check_onnx("mapping.engine=onnxruntime")
-    if accelerator != "cpu":
-        raise ConfigError(
-            f"mapping.engine=onnxruntime computes on the processor, but the accelerator is "
-            f"{accelerator}. Set trainer.accelerator=cpu, or mapping.engine=torch."
-        )
-    if precision != FULL:
-        raise ConfigError(
-            f"mapping.engine=onnxruntime computes in {FULL}, but the precision is {precision}. Set "
-            f"trainer.precision={FULL}, or mapping.engine=torch."
-        )
 
 
 def prepare_model(model: AdaptedModel, options: WindowOptions) -> None:

@@ -158,13 +158,18 @@ def save_onnx(
         program.save(temporary, external_data=False)
 
 
+def missing_for_onnx() -> list[str]:
+    """What of the extra ``export`` is not installed."""
+    return [n for n in ("onnx", "onnxscript", "onnxruntime") if not importlib.util.find_spec(n)]
+
+
 def check_onnx(asked: str = "--format onnx") -> None:
     """Raise a ConfigError where a package of the extra ``export`` is missing.
 
     Args:
         asked: What needs it, as the user wrote it.
     """
-    missing = [n for n in ("onnx", "onnxscript", "onnxruntime") if not importlib.util.find_spec(n)]
+    missing = missing_for_onnx()
     if missing:
         raise ConfigError(
             f"{asked} needs {', '.join(missing)}, which is not installed. Run "

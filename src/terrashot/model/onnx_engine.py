@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from terrashot.errors import ConfigError, one_line
 from terrashot.model.adapted_model import AdaptedModel
 from terrashot.model.export import check_onnx
 
@@ -31,7 +32,11 @@ class OnnxModel(nn.Module):
         self._sessions: dict[tuple[int, ...], Any] = {}
 
     def forward(self, image: Tensor) -> Tensor:
-        """Probabilities ``[B, K, H, W]``, float32, of images ``[B, C, H, W]`` in 0..1."""
+        """Probabilities ``[B, K, H, W]``, float32, of images ``[B, C, H, W]`` in 0..1.
+
+        Raises:
+            ConfigError: the network has something that ONNX does not know.
+        """
         shape = tuple(image.shape)
         if shape not in self._sessions:
             self._sessions[shape] = _session(self.model, image)
@@ -43,11 +48,17 @@ def _session(model: AdaptedModel, image: Tensor) -> Any:  # noqa: ANN401 - onnxr
     """The model for images of one shape."""
     import onnxruntime
 
-    with torch.no_grad():
-        captured = torch.export.export(model, (torch.zeros_like(image),), strict=False)
-        program = torch.onnx.export(
-            captured, dynamo=True, input_names=["image"], output_names=["map"], verbose=False
-        )
+    try:
+        with torch.no_grad():
+            captured = torch.export.export(model, (torch.zeros_like(image),), strict=False)
+            program = torch.onnx.export(
+                captured, dynamo=True, input_names=["image"], output_names=["map"], verbose=False
+            )
+    except Exception as error:  # torch raises whatever it stumbles over
+        raise ConfigError(
+            f"ONNX Runtime can't compute this network ({one_line(error)}). PyTorch can: set "
+            "mapping.engine=torch."
+        ) from error
     assert program is not None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()

@@ -38,6 +38,7 @@ class Views:
             self.flips = [(), (-1,)]
         elif name != "plain":
             self.flips = [(), (-1,), (-2,), (-2, -1)]
+        self.count = len(self.turns) * len(self.flips)
 
     def __call__(self, model: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
         """Mean probabilities [B, K, H, W] of ``images`` [B, 3, H, W], float32."""
@@ -51,5 +52,4 @@ class Views:
                 # A model may hand out a tensor that is not to be written into.
                 total = answer if total is None else torch.add(total, answer)
         assert total is not None
-        count = len(self.turns) * len(self.flips)
-        return total if count == 1 else total.div_(count)
+        return total if self.count == 1 else total.div_(self.count)

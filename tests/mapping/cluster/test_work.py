@@ -15,7 +15,8 @@ def job(tmp_path):
     """Of 10 rows of windows of 64 pixels that overlap by 32."""
     plan = WindowPlan.of(352, 200, 64, 32)
     scene = SimpleNamespace(height=352, width=200)
-    return SceneJob(scene, plan, RowStore(tmp_path / "rows", plan), Path("a.tif"), "digest")
+    store = RowStore(tmp_path / "rows", plan)
+    return SceneJob(scene, plan, store, Path("a.tif"), "digest", "torch")
 
 
 def test_a_scene_of_few_rows_is_one_piece_with_all_its_pixels(job):

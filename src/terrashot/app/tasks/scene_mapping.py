@@ -52,7 +52,7 @@ class MappingSettings:
     batch_size: int = setting(1, at_least=1)
     ahead: int = setting(4, at_least=1)
     requests: int = setting(8, at_least=1, at_most=256)
-    engine: str = setting("torch", choices=("torch", "onnxruntime"))
+    engine: str = setting("auto", choices=("auto", "torch", "onnxruntime"))
 
 
 @dataclass
@@ -77,11 +77,7 @@ class SceneMappingTask(Task[SceneMappingSettings]):
 
     def check(self, settings: SceneMappingSettings, bench: Bench) -> None:
         """Engine, checkpoint, all scenes and the output folder, before anything is computed."""
-        from terrashot.mapping.request import check_engine
-
         check_cluster(settings.cluster, settings.processes)
-        accelerator, precision = _hardware(settings)
-        check_engine(settings.mapping.engine, precision, accelerator)
         _request(settings, bench)
 
     def metrics(self, settings: SceneMappingSettings) -> list[str]:
@@ -116,7 +112,8 @@ class SceneMappingTask(Task[SceneMappingSettings]):
         if first:
             request.begin(ledger, left)
         processes = settings.processes if cluster is None else cluster.workers
-        device = f"{processes} x {accelerator}, {precision}, {settings.mapping.engine}"
+        engines = " and ".join(dict.fromkeys(job.engine for job in left)) or request.options.engine
+        device = f"{processes} x {accelerator}, {precision}, {engines}"
         announce(run, str(settings.checkpoint), device, request, jobs, left)
         if first:
             finished = [j for j in jobs if j not in left]
@@ -156,6 +153,7 @@ def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
     from terrashot.files import file_digest
     from terrashot.mapping.blending import Layers
     from terrashot.mapping.checks import check_scenes, class_ids
+    from terrashot.mapping.engine import resolve_engine
     from terrashot.mapping.products import ProductOptions
     from terrashot.mapping.request import MapRequest, WindowOptions, prepare_model
     from terrashot.mapping.scene_products import SceneProducts
@@ -169,7 +167,9 @@ def _request(settings: SceneMappingSettings, bench: Bench) -> "MapRequest":
             f"{missing} has no value. A mapping run needs scenes and a folder for their maps: "
             "python run.py experiment=predict ckpt=MODEL input=PATH output=FOLDER."
         )
-    options = WindowOptions(**asdict(settings.mapping))
+    accelerator, precision = _hardware(settings)
+    engine = resolve_engine(settings.mapping.engine, precision, accelerator)
+    options = WindowOptions(**asdict(settings.mapping) | {"engine": engine})
     scale = parse_scale(settings.input.scale, "input.scale")
     if settings.checkpoint is None:
         raise CheckpointError(

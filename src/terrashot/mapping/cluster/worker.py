@@ -42,7 +42,7 @@ class MapWorker:
                 "folder that all nodes share: name one on a shared file system with output=FOLDER."
             )
         torch.backends.cudnn.benchmark = device == "cuda"  # windows are all of one size
-        request.network.to(self._device)
+        request.model.to(self._device)
 
     def do(self, work: Work, job: SceneJob) -> Outcome:
         """Do a piece of work; what is wrong with the scene is a part of the outcome."""
