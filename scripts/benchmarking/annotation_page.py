@@ -33,12 +33,13 @@ class Page:
         port: Of the server.
 
     Attributes:
+        port: Of the server.
         classes: Names of the head's classes, in the order of their ids.
         size: Height and width of the scene.
     """
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
         self._threads = ThreadPoolExecutor(CONNECTIONS)
         self._own = threading.local()
         found = self.get("/api/session")
@@ -114,7 +115,7 @@ class Page:
 
     def _ask(self, method: str, path: str, body: str | None = None) -> tuple[bytes, Any]:
         if not hasattr(self._own, "connection"):
-            self._own.connection = http.client.HTTPConnection("127.0.0.1", self._port)
+            self._own.connection = http.client.HTTPConnection("127.0.0.1", self.port)
         headers = {"Content-Type": "application/json"}
         self._own.connection.request(method, path, body, headers)
         answer = self._own.connection.getresponse()
