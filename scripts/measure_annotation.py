@@ -42,6 +42,7 @@ from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import gfss_scores
 from terrashot.model.model import Model
 from terrashot.model.new_classes import with_novel
+from terrashot.networks.features import DECODER
 from terrashot.taxonomy import IGNORE
 
 VIEW = 768, 1024
@@ -112,7 +113,7 @@ def measure_strokes(model: Model, options: argparse.Namespace, folder: Path) -> 
     runs = []
     for seed in range(options.seeds):
         rng = np.random.default_rng(seed)
-        with served(model, options.scene, folder / f"{seed}.gpkg", seed) as page:
+        with served(model, options.scene, folder / f"{seed}.gpkg", seed, options.features) as page:
             sides = [min(a, b) for a, b in zip(VIEW, page.size, strict=True)]
             # Off the borders of the cells, as views are.
             top, left = ((a - b) // 2 + 88 * (a > b) for a, b in zip(page.size, sides, strict=True))
@@ -158,6 +159,7 @@ def measure_places(model: Model, options: argparse.Namespace, folder: Path) -> d
     """Both rules go on from the same first polygons: one of each new class, the rest anywhere."""
     truth = Truth(options.truth, options.classes)
     scorer = Scorer(model, truth)
+    first = max(POLYGONS[0], len(scorer.novel))
     runs = []
     with served(model, options.scene, folder / "labels.gpkg") as page:
         page.map()
@@ -169,11 +171,11 @@ def measure_places(model: Model, options: argparse.Namespace, folder: Path) -> d
             for rule in ("where next", "random"):
                 rng = np.random.default_rng(seed)
                 page.clear()
-                for number in range(POLYGONS[0]):
+                for number in range(first):
                     chosen = scorer.novel[number] if number < len(scorer.novel) else None
                     page.draw(*truth.random(rng, chosen))
-                drawn = POLYGONS[0]
-                for wanted in POLYGONS:
+                drawn = first
+                for wanted in (first, *POLYGONS[1:]):
                     drawn = draw_until(page, truth, rng, rule, drawn, wanted)
                     page.teach()
                     run = {"seed": seed, "rule": rule, "polygons": wanted, **scorer.score(page)}
@@ -208,7 +210,8 @@ def measure_browser(model: Model, options: argparse.Namespace, folder: Path) -> 
         chromium(folder / "chromium") as driver,
     ):
         shown = BrowserPage(driver, page.port, VIEW)
-        top, left, *sides = shown.view
+        view = shown.view
+        top, left, *sides = view
         part = truth.labels[max(0, top) : top + sides[0], max(0, left) : left + sides[1]]
         counts = {name: int((part == i).sum()) for i, name in enumerate(truth.names)}
         novel = sorted(Scorer(model, truth).novel, key=counts.__getitem__)[-2:]
@@ -217,7 +220,7 @@ def measure_browser(model: Model, options: argparse.Namespace, folder: Path) -> 
         time.sleep(PAUSE)  # the page has heard of them all
         while len(seconds) < STROKES:
             name = novel[len(seconds) % len(novel)]
-            points = by_hand(truth.random(rng, name, shown.view)[1])
+            points = by_hand(truth.random(rng, name, view)[1])
             if points is not None:
                 shown.choose(name)
                 seconds.append(round(shown.draw(points), 3))
@@ -236,7 +239,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     runs = found["runs"]
     if "rule" in runs[0]:
         table = Table("polygons", "rule", *MEASURES, title="mIoU in percent, mean ± spread")
-        for polygons in POLYGONS:
+        for polygons in sorted({run["polygons"] for run in runs}):
             for rule in ("where next", "random"):
                 own = [r for r in runs if r["polygons"] == polygons and r["rule"] == rule]
                 table.add_row(
@@ -286,6 +289,7 @@ def main() -> None:
     parser.add_argument(
         "--classes", nargs="+", type=_class, default=[], help="ID=NAME of the truth"
     )
+    parser.add_argument("--features", default=DECODER, help="as annotate.features (strokes)")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--wait", type=float, default=30, help="for the background (opening)")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the page (browser)")

@@ -72,9 +72,8 @@ class BrowserPage:
         beyond = self.area[0] + 1366 - sum(self.area[::2]), 768 - self.area[3]
         self.resize(view[1] + round(beyond[0]), view[0] + round(beyond[1]))
         self.click("#whole")
-        while self._until(_FRAME)[2] < 0.99:
+        while self._still()[2] < 0.99:
             self.click("#closer")
-            time.sleep(1)  # the zoom is animated
         self._until(_SHOWN)
         driver.execute_script(_WATCH)
 
@@ -83,10 +82,20 @@ class BrowserPage:
         """Left, top, width and height of the map on the screen."""
         return tuple(self.driver.execute_script(_AREA))
 
+    def _still(self) -> list[float]:
+        """Where the scene is once it no longer moves: zooming is animated."""
+        before: list[float] = []
+        while True:
+            time.sleep(0.5)
+            now: list[float] = self._until(_FRAME)
+            if now == before:
+                return now
+            before = now
+
     @property
     def view(self) -> tuple[int, ...]:
         """Top, left, height and width of what is shown, in pixels of the scene."""
-        left, top, scale = self._until(_FRAME)
+        left, top, scale = self._still()
         area = self.area
         place = ((area[1] - top) / scale, (area[0] - left) / scale)
         return tuple(round(v) for v in (*place, area[3] / scale, area[2] / scale))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import uvicorn
 
+from terrashot.annotation.allocator import give_back_large_blocks
 from terrashot.annotation.finish import Finisher
 from terrashot.annotation.server import make_app
 from terrashot.annotation.session import Session
@@ -21,6 +22,7 @@ from terrashot.annotation.store import LabelStore
 from terrashot.annotation.teacher import Teaching
 from terrashot.mapping.scene import inspect_scene
 from terrashot.model.model import Model
+from terrashot.networks.features import DECODER
 
 CONNECTIONS = 6
 """That a browser opens to one host."""
@@ -126,7 +128,9 @@ class Page:
 
 
 @contextmanager
-def served(model: Model, scene: Path, labels: Path, seed: int = 0) -> Iterator[Page]:
+def served(
+    model: Model, scene: Path, labels: Path, seed: int = 0, features: str = DECODER
+) -> Iterator[Page]:
     """A page on one scene, as ``terrashot annotate`` serves it.
 
     Args:
@@ -134,10 +138,12 @@ def served(model: Model, scene: Path, labels: Path, seed: int = 0) -> Iterator[P
         scene: The scene.
         labels: The GeoPackage; it is made.
         seed: Of the head.
+        features: What it sees.
     """
+    give_back_large_blocks()
     own = inspect_scene(scene, model.imagery)
     store = LabelStore(labels, model.taxonomy.classes, own.crs, author="script")
-    session = Session(model, [own], store, Teaching(seed=seed))
+    session = Session(model, [own], store, Teaching(seed=seed, features=features))
     listening = socket.create_server(("127.0.0.1", 0))
     app = make_app(session, Finisher(lambda tell: []), ["127.0.0.1"])
     # Between two questions scripts think longer than browsers do.
