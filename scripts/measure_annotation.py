@@ -5,6 +5,7 @@
         --truth city_labels.tif --classes 0=background 1=building 2=land 3=road 4=vegetation 5=water
     python scripts/measure_annotation.py places logs/stage1/latest city.tif --truth ...
     python scripts/measure_annotation.py opening logs/stage1/latest large.tif
+    python scripts/measure_annotation.py browser logs/stage1/latest city.tif --truth ...
 
 The page's server runs in this process and is asked over HTTP as the page asks it; a script draws
 objects of the truth. Classes that the network does not know are the new ones; pixels of ids without
@@ -12,7 +13,9 @@ a name are not scored. `strokes`: seconds from a stroke to the overlay of a view
 pixels, without the half second in which the page waits for another stroke and without the browser's
 drawing, and scores of the whole scene after 1, 2, 5 and 10 strokes. `places`: scores where the
 labeller goes through *Where next*, and where places are random. `opening`: seconds until the page
-has the pictures of a scene, and memory of the server.
+has the pictures of a scene, and memory of the server. `browser`: the page in a headless Chromium,
+objects of two new classes drawn with its mouse; seconds from the last key of a stroke until all of
+the view is painted anew, the half second in which the page waits included (selenium, chromium).
 """
 
 import argparse
@@ -31,6 +34,7 @@ from rich.console import Console
 from rich.table import Table
 
 import terrashot
+from benchmarking.annotation_browser import BrowserPage, by_hand, chromium
 from benchmarking.annotation_page import Page, served
 from benchmarking.memory import high_water
 from benchmarking.truth_strokes import Truth
@@ -38,12 +42,15 @@ from terrashot.evaluation.confusion import ConfusionMatrix
 from terrashot.evaluation.scores import gfss_scores
 from terrashot.model.model import Model
 from terrashot.model.new_classes import with_novel
+from terrashot.networks.features import DECODER
 from terrashot.taxonomy import IGNORE
 
 VIEW = 768, 1024
 STROKES = 10
 SCORED = 1, 2, 5, 10
 POLYGONS = 3, 10, 30
+PAUSE = 2.0
+"""Seconds between a stroke's overlay and the next stroke's first corner; people take longer."""
 PARTS = "saving", "teaching", "overlay"
 MEASURES = "weighted", "novel", "base"
 
@@ -106,7 +113,7 @@ def measure_strokes(model: Model, options: argparse.Namespace, folder: Path) -> 
     runs = []
     for seed in range(options.seeds):
         rng = np.random.default_rng(seed)
-        with served(model, options.scene, folder / f"{seed}.gpkg", seed) as page:
+        with served(model, options.scene, folder / f"{seed}.gpkg", seed, options.features) as page:
             sides = [min(a, b) for a, b in zip(VIEW, page.size, strict=True)]
             # Off the borders of the cells, as views are.
             top, left = ((a - b) // 2 + 88 * (a > b) for a, b in zip(page.size, sides, strict=True))
@@ -139,11 +146,12 @@ def draw_until(
             drawn += 1
             continue
         page.teach()
-        for place in page.get("/api/places")["places"]:
-            found = truth.at(place["x"], place["y"])
-            if found is not None and drawn < wanted:
-                page.draw(*found)
-                drawn += 1
+        places = page.get("/api/places")["places"]
+        # The page asks anew after each stroke, and N then goes to the first of the new list.
+        drawable = (truth.at(place["x"], place["y"]) for place in places)
+        found = next((each for each in drawable if each is not None), None)
+        page.draw(*(found or truth.random(rng)))
+        drawn += 1
     return drawn
 
 
@@ -151,6 +159,7 @@ def measure_places(model: Model, options: argparse.Namespace, folder: Path) -> d
     """Both rules go on from the same first polygons: one of each new class, the rest anywhere."""
     truth = Truth(options.truth, options.classes)
     scorer = Scorer(model, truth)
+    first = max(POLYGONS[0], len(scorer.novel))
     runs = []
     with served(model, options.scene, folder / "labels.gpkg") as page:
         page.map()
@@ -162,11 +171,11 @@ def measure_places(model: Model, options: argparse.Namespace, folder: Path) -> d
             for rule in ("where next", "random"):
                 rng = np.random.default_rng(seed)
                 page.clear()
-                for number in range(POLYGONS[0]):
+                for number in range(first):
                     chosen = scorer.novel[number] if number < len(scorer.novel) else None
                     page.draw(*truth.random(rng, chosen))
-                drawn = POLYGONS[0]
-                for wanted in POLYGONS:
+                drawn = first
+                for wanted in (first, *POLYGONS[1:]):
                     drawn = draw_until(page, truth, rng, rule, drawn, wanted)
                     page.teach()
                     run = {"seed": seed, "rule": rule, "polygons": wanted, **scorer.score(page)}
@@ -191,6 +200,37 @@ def measure_opening(model: Model, options: argparse.Namespace, folder: Path) -> 
     return {"tiles": tiles, "open": times[0], "view": times[1], "megabytes": memory, "seen": share}
 
 
+def measure_browser(model: Model, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Ten strokes with the mouse, a pause after each; then pictures of the page."""
+    truth = Truth(options.truth, options.classes)
+    rng = np.random.default_rng(0)
+    seconds: list[float] = []
+    with (
+        served(model, options.scene, folder / "labels.gpkg") as page,
+        chromium(folder / "chromium") as driver,
+    ):
+        shown = BrowserPage(driver, page.port, VIEW)
+        view = shown.view
+        top, left, *sides = view
+        part = truth.labels[max(0, top) : top + sides[0], max(0, left) : left + sides[1]]
+        counts = {name: int((part == i).sum()) for i, name in enumerate(truth.names)}
+        novel = sorted(Scorer(model, truth).novel, key=counts.__getitem__)[-2:]
+        for name in novel:
+            shown.add_class(name)
+        time.sleep(PAUSE)  # the page has heard of them all
+        while len(seconds) < STROKES:
+            name = novel[len(seconds) % len(novel)]
+            points = by_hand(truth.random(rng, name, view)[1])
+            if points is not None:
+                shown.choose(name)
+                seconds.append(round(shown.draw(points), 3))
+                time.sleep(PAUSE)
+        if options.pictures is not None:
+            shown.pictures(options.pictures)
+    later = {"first": seconds[0], "median of the later": statistics.median(seconds[1:])}
+    return {"classes": novel, "seconds": seconds, **later}
+
+
 def show(found: dict[str, Any], console: Console) -> None:
     """Tables of what was found."""
     if "runs" not in found:
@@ -199,7 +239,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     runs = found["runs"]
     if "rule" in runs[0]:
         table = Table("polygons", "rule", *MEASURES, title="mIoU in percent, mean ± spread")
-        for polygons in POLYGONS:
+        for polygons in sorted({run["polygons"] for run in runs}):
             for rule in ("where next", "random"):
                 own = [r for r in runs if r["polygons"] == polygons and r["rule"] == rule]
                 table.add_row(
@@ -236,7 +276,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    acts = {"strokes": measure_strokes, "places": measure_places, "opening": measure_opening}
+    acts = {
+        "strokes": measure_strokes,
+        "places": measure_places,
+        "opening": measure_opening,
+        "browser": measure_browser,
+    }
     parser.add_argument("what", choices=acts)
     parser.add_argument("checkpoint", help="a stage-1 checkpoint or run folder")
     parser.add_argument("scene", type=Path)
@@ -244,8 +289,10 @@ def main() -> None:
     parser.add_argument(
         "--classes", nargs="+", type=_class, default=[], help="ID=NAME of the truth"
     )
+    parser.add_argument("--features", default=DECODER, help="as annotate.features (strokes)")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--wait", type=float, default=30, help="for the background (opening)")
+    parser.add_argument("--pictures", type=Path, help="folder for pictures of the page (browser)")
     parser.add_argument("--json", type=Path, help="where the figures go too")
     options = parser.parse_args()
     options.classes = dict(options.classes)

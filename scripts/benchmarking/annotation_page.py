@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import uvicorn
 
+from terrashot.annotation.allocator import give_back_large_blocks
 from terrashot.annotation.finish import Finisher
 from terrashot.annotation.server import make_app
 from terrashot.annotation.session import Session
@@ -21,6 +22,7 @@ from terrashot.annotation.store import LabelStore
 from terrashot.annotation.teacher import Teaching
 from terrashot.mapping.scene import inspect_scene
 from terrashot.model.model import Model
+from terrashot.networks.features import DECODER
 
 CONNECTIONS = 6
 """That a browser opens to one host."""
@@ -33,12 +35,13 @@ class Page:
         port: Of the server.
 
     Attributes:
+        port: Of the server.
         classes: Names of the head's classes, in the order of their ids.
         size: Height and width of the scene.
     """
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
         self._threads = ThreadPoolExecutor(CONNECTIONS)
         self._own = threading.local()
         found = self.get("/api/session")
@@ -114,7 +117,7 @@ class Page:
 
     def _ask(self, method: str, path: str, body: str | None = None) -> tuple[bytes, Any]:
         if not hasattr(self._own, "connection"):
-            self._own.connection = http.client.HTTPConnection("127.0.0.1", self._port)
+            self._own.connection = http.client.HTTPConnection("127.0.0.1", self.port)
         headers = {"Content-Type": "application/json"}
         self._own.connection.request(method, path, body, headers)
         answer = self._own.connection.getresponse()
@@ -125,7 +128,9 @@ class Page:
 
 
 @contextmanager
-def served(model: Model, scene: Path, labels: Path, seed: int = 0) -> Iterator[Page]:
+def served(
+    model: Model, scene: Path, labels: Path, seed: int = 0, features: str = DECODER
+) -> Iterator[Page]:
     """A page on one scene, as ``terrashot annotate`` serves it.
 
     Args:
@@ -133,10 +138,12 @@ def served(model: Model, scene: Path, labels: Path, seed: int = 0) -> Iterator[P
         scene: The scene.
         labels: The GeoPackage; it is made.
         seed: Of the head.
+        features: What it sees.
     """
+    give_back_large_blocks()
     own = inspect_scene(scene, model.imagery)
     store = LabelStore(labels, model.taxonomy.classes, own.crs, author="script")
-    session = Session(model, [own], store, Teaching(seed=seed))
+    session = Session(model, [own], store, Teaching(seed=seed, features=features))
     listening = socket.create_server(("127.0.0.1", 0))
     app = make_app(session, Finisher(lambda tell: []), ["127.0.0.1"])
     # Between two questions scripts think longer than browsers do.

@@ -5,6 +5,7 @@ import functools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ import torch
 from tests.fixtures.ground import UTM, grid
 
 from terrashot.annotation.feature_memory import FeatureMemory
-from terrashot.annotation.overlay import Cell, Overlay
+from terrashot.annotation.overlay import Cell, CellFeatures, Overlay
 from terrashot.annotation.picture import ScenePicture
+from terrashot.annotation.places import PlacesToGo
 from terrashot.annotation.strokes import as_polygon
 from terrashot.annotation.turns import Rank, Turns
 from terrashot.image_spec import ImageSpec
@@ -85,6 +87,30 @@ def test_a_cell_says_the_same_whatever_is_kept_of_its_window(network, write_rast
     cut = np.s_[64:128, 128:192]
     assert (ids == whole.indices.numpy()[cut]).mean() > 0.99  # kept in half precision
     np.testing.assert_allclose(confidence, whole.values.numpy()[cut] * 100, atol=1.5)
+
+
+def test_doubt_about_a_new_class_comes_before_doubt_between_known_ones():
+    logits = [[0, 6, 6, 0], [4, 0, 0, 5], [0, 0, 0, 9]]  # known ones alike; a new one or not; sure
+    known = SimpleNamespace(num_base=3, novel=[1], names=["background", "tree", "road", "pool"])
+    network = SimpleNamespace(
+        taxonomy=known,
+        num_classes=4,
+        head=lambda features: features,
+        segmenter=SimpleNamespace(head=SimpleNamespace(weight=torch.zeros(1))),
+    )
+    places = PlacesToGo([(512, 512)], 512, 4)
+    columns = torch.zeros(4, 128, 128)
+    columns[:] = torch.tensor(logits[2]).view(-1, 1, 1)
+    for number, row in enumerate(logits[:2]):
+        columns[:, 32:64, 32 + 64 * number : 40 + 64 * number] = torch.tensor(row).view(-1, 1, 1)
+    valid = np.ones((512, 512), bool)
+    places.add(Cell(0, 0, 0), CellFeatures(columns.float(), valid, 0, 0, (512, 512)))
+    first, *_ = places.best(network, 3, lambda scene: np.empty(0, object))
+    assert first.classes == ("pool", "background")
+    assert (first.x, first.y) == (400, 144)
+    known.novel, known.num_base = [], 4
+    first, *_ = places.best(network, 3, lambda scene: np.empty(0, object))
+    assert first.classes == ("tree", "road")
 
 
 def test_pixels_without_data_have_no_class(network, write_raster):

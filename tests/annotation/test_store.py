@@ -171,6 +171,15 @@ def test_classes_are_made_renamed_coloured_merged_and_removed(store, opened):
     assert [c.name for c in store.classes] == ["background", "road", "tennis court"]
 
 
+def test_a_new_class_has_a_colour_unlike_all_others(store):
+    for number in range(5):
+        store.add_class(store.version, f"new {number}")
+    colors = [[int(c.color[i : i + 2], 16) for i in (1, 3, 5)] for c in store.classes]
+    for number, color in enumerate(colors):
+        for other in colors[:number]:
+            assert sum(abs(a - b) for a, b in zip(color, other, strict=True)) > 120
+
+
 @pytest.mark.parametrize(
     "name",
     ["'; DROP TABLE labels; --", "<script>alert(1)</script>", '"quoted"', "水 и вода", "a=b,{c}"],

@@ -58,6 +58,15 @@ def check_color(color: object) -> str:
 
 
 def free_color(palette: Sequence[str], taken: Iterable[str]) -> str:
-    """The first colour of a palette that no class has, or one of it where all are taken."""
-    used = [color.lower() for color in taken]
-    return next((c for c in palette if c not in used), palette[len(used) % len(palette)])
+    """The colour of a palette that is least like all that classes have, the first of several."""
+    used = list(taken)
+    return max(palette, key=lambda color: min((_unlike(color, u) for u in used), default=0.0))
+
+
+def _unlike(first: str, second: str) -> float:
+    """How far two colours are apart for the eye, squared (the low-cost "redmean" metric)."""
+    (r0, g0, b0), (r1, g1, b1) = (
+        tuple(int(color[i : i + 2], 16) for i in (1, 3, 5)) for color in (first, second)
+    )
+    red = (r0 + r1) / 512
+    return (2 + red) * (r0 - r1) ** 2 + 4 * (g0 - g1) ** 2 + (3 - red) * (b0 - b1) ** 2

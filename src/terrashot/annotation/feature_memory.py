@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from terrashot.adaptation.inference import View
+from terrashot.data.labels.scenes import LabelledImage
+from terrashot.data.labels.windows import Place
 from terrashot.data.support import SupportTileSource
-from terrashot.data.support_windows import SupportWindows
+from terrashot.data.support_windows import SupportWindows, window_image, window_key
 from terrashot.data.tiles import TileDataset
 from terrashot.model.tile_network import TileNetwork
 from terrashot.networks.segmenter import Segmenter
@@ -24,13 +26,21 @@ class FeatureMemory:
 
     Args:
         limit: Megabytes.
+
+    Attributes:
+        limit: Bytes.
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit * MEGABYTE
+        self.limit = limit * MEGABYTE
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, Tensor] = OrderedDict()
         self._bytes = 0
+
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether something is kept under a key; that is no use of it."""
+        with self._lock:
+            return key in self._kept
 
     def get(self, key: Hashable) -> Tensor | None:
         """What is kept under a key; None: nothing."""
@@ -42,16 +52,16 @@ class FeatureMemory:
 
     def put(self, key: Hashable, value: Tensor) -> None:
         """Keep a tensor; those that were not used for longest make room."""
-        if value.nbytes <= self._limit:
+        if value.nbytes <= self.limit:
             value = _apart(value.detach().cpu())
         with self._lock:
             old = self._kept.pop(key, None)
             self._bytes -= 0 if old is None else old.nbytes
-            if value.nbytes > self._limit:
+            if value.nbytes > self.limit:
                 return
             self._kept[key] = value
             self._bytes += value.nbytes
-            while self._bytes > self._limit:
+            while self._bytes > self.limit:
                 _, gone = self._kept.popitem(last=False)
                 self._bytes -= gone.nbytes
 
@@ -63,7 +73,7 @@ class FeatureMemory:
     @property
     def is_half_full(self) -> bool:
         """Whether half of the limit is taken."""
-        return 2 * self._bytes >= self._limit
+        return 2 * self._bytes >= self.limit
 
 
 def _apart(value: Tensor) -> Tensor:
@@ -97,9 +107,27 @@ class RememberingNetwork(TileNetwork):
     ) -> Tensor:
         """Features [C, h, w] of a view of a labelled window; always the same numbers."""
         assert isinstance(tiles, SupportWindows)
-        key = ("support", tiles.key(index), view)
+        key = _key(tiles.key(index), view)
         found = self._memory.get(key)
         if found is None:
             found = super().support(tiles, index, view)
             self._memory.put(key, found)
         return found.to(self.device, torch.float32)
+
+    def knows(self, image: LabelledImage, place: Place) -> bool:
+        """Whether the features of a window are kept."""
+        return _key(window_key(image, place)) in self._memory
+
+    def learn(self, image: LabelledImage, place: Place) -> int:
+        """Keep the features of a window before it is asked for; bytes that they take.
+
+        Raises:
+            DataError: the image can't be read there.
+        """
+        found = self.extract(window_image(image, place).unsqueeze(0)).features
+        self._memory.put(_key(window_key(image, place)), found)
+        return found.nbytes
+
+
+def _key(window: str, view: View = ()) -> Hashable:
+    return "support", window, view

@@ -30,8 +30,9 @@ class PlaceToGo:
         scene: Number of the scene.
         x: Column of its middle, in pixels.
         y: Row.
-        doubt: 1 less the margin between the two likeliest classes, 0 to 1.
-        classes: These two, the likeliest first.
+        doubt: 1 less the margin between the likeliest new class and the likeliest other one (or
+            the two likeliest, where no class is new), 0 to 1.
+        classes: These two, the likelier first.
     """
 
     scene: int
@@ -46,10 +47,11 @@ class PlacesToGo:
 
     The mean of a block's features is kept, of which a linear head says the mean of its logits, so
     that the whole scene is judged anew after each stroke without the network. Doubt is the margin
-    between the two likeliest classes (Scheffer et al. 2001); places are chosen one after the other,
-    each for its doubt and for being unlike those before (maximal marginal relevance, Carbonell and
-    Goldstein 1998). Blocks that are not wholly filled with data, that lie at the border of the
-    scene, or where something is labelled are left out.
+    between two classes (Scheffer et al. 2001), of which one is new: doubt between classes that the
+    network knows is no reason to draw, and has measured worse than random places. Places are chosen
+    one after the other, each for its doubt and for being unlike those before (maximal marginal
+    relevance, Carbonell and Goldstein 1998). Blocks that are not wholly filled with data, that lie
+    at the border of the scene, or where something is labelled are left out.
 
     Args:
         sizes: Height and width of each scene.
@@ -151,16 +153,23 @@ class PlacesToGo:
 
 @torch.no_grad()
 def _doubts(features: np.ndarray, network: AdaptedModel) -> tuple[np.ndarray, np.ndarray]:
-    """1 less the margin between the two likeliest classes of blocks [n], and their ids [2, n]."""
-    device = network.segmenter.head.weight.device
+    """Doubt of each block [n], and the two classes that it is between [2, n]."""
     doubts, pairs = [], []
+    device = network.segmenter.head.weight.device
+    first_novel = network.taxonomy.num_base
     # In parts: all blocks of a large scene in float32 would take hundreds of megabytes.
     for begin in range(0, len(features), _PART):
         part = torch.from_numpy(features[begin : begin + _PART]).to(device).float()
         logits = network.head(part.T[None, :, :, None])[0, :, :, 0].float()
-        top, which = logits.softmax(dim=0).topk(2, dim=0)
-        doubts.append((1 - (top[0] - top[1])).cpu().numpy())
-        pairs.append(which.cpu().numpy())
+        probabilities = logits.softmax(dim=0)
+        own = probabilities[first_novel:] if network.taxonomy.novel else probabilities
+        best, which = own.max(dim=0)
+        which = which + len(probabilities) - len(own)
+        others = probabilities.scatter(0, which.unsqueeze(0), -1.0)
+        second, other = others.max(dim=0)
+        doubts.append((1 - (best - second).abs()).cpu().numpy())
+        pair = torch.where(best >= second, torch.stack([which, other]), torch.stack([other, which]))
+        pairs.append(pair.cpu().numpy())
     return np.concatenate(doubts), np.concatenate(pairs, axis=1)
 
 

@@ -1,7 +1,7 @@
 """One session at the page: scenes, labels, and the head that they teach."""
 
 import functools
-import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import shapely
 
+from terrashot.annotation.ahead import WindowsAhead
+from terrashot.annotation.background import Background, Piece
 from terrashot.annotation.edited import Edited
 from terrashot.annotation.errors import RefusedError
 from terrashot.annotation.feature_memory import FeatureMemory
@@ -22,14 +24,16 @@ from terrashot.annotation.teacher import Taught, Teacher, Teaching
 from terrashot.annotation.turns import Rank, Turns
 from terrashot.data.labels.place import PixelGrid
 from terrashot.data.labels.scenes import LabelledImage
-from terrashot.errors import ConfigError, DataError, TerrashotError
+from terrashot.errors import ConfigError, DataError
 from terrashot.mapping.scene import Scene
 from terrashot.model.base_head import seeing
 from terrashot.model.model import Model
 
 _PLACES = 12
+_SOON = 0.3
 _QUIET = 2.0
-"""Seconds that the background lets pass after somebody has used the network."""
+"""Seconds that pass after somebody has used the network: until windows of what is on the screen are
+learned, and until all of the scenes are looked at."""
 _ROUNDED = 2
 """Digits of a pixel that a label's corners are told with."""
 
@@ -93,21 +97,25 @@ class Session:
         self.overlay = Overlay(model.network, self.scenes, self._memory, **overlay)
         sizes = [(scene.height, scene.width) for scene in self.scenes]
         self._places = PlacesToGo(sizes, self.overlay.side, self.overlay.stride)
+        self._ahead = WindowsAhead(
+            self._teacher.network, images, teaching.window, self.overlay.side, self._memory.limit
+        )
         self._turns = Turns()
         self._head = Head(0, self._teacher.untaught())
-        self._stopped = threading.Event()
-        self._scan = threading.Thread(target=self._look_around, name="places", daemon=True)
+        self._background = Background(self._turns, self._piece)
+        self._unseen = deque(
+            cell for scene in range(len(self.scenes)) for cell in self.overlay.cells(scene)
+        )
+        self._gone: set[int] = set()
         self.trouble = ""
 
     def start(self) -> None:
-        """Look at all of the scenes in the background, for places that are worth a label."""
-        self._scan.start()
+        """Begin with what the background does: see ``_piece``."""
+        self._background.start()
 
     def close(self) -> None:
         """Stop the background; everything is saved already."""
-        self._stopped.set()
-        if self._scan.is_alive():
-            self._scan.join(timeout=60)
+        self._background.stop()
         self._turns.close()
         self.store.close()
 
@@ -144,6 +152,7 @@ class Session:
             UnsavedError: likewise.
         """
         self._check(scene)
+        self._turns.expect()  # it is going to teach
         own = self.scenes[scene]
         area = as_polygon(stroke, own.height, own.width)
         if area.is_empty or not area.area:
@@ -171,7 +180,10 @@ class Session:
         """
         if not self.overlay.has(cell):
             raise RefusedError("There is no such part of the scene.")
-        return self._turns.run(Rank.VIEW, lambda: self._predict(cell))
+        found = self._turns.run(Rank.VIEW, lambda: self._predict(cell))
+        if self._ahead.show(cell):
+            self._background.wake()
+        return found
 
     def places(self) -> tuple[float, list[PlaceToGo]]:
         """The share of the scenes that was looked at, and where a label would help most."""
@@ -206,24 +218,30 @@ class Session:
         if cell not in self._places:
             self._places.add(cell, self.overlay.features(cell, keep))
 
-    def _look_around(self) -> None:
-        for scene in range(len(self.scenes)):
-            for cell in self.overlay.cells(scene):
-                if cell in self._places:
-                    continue
-                while (left := _QUIET - self._turns.quiet) > 0:
-                    if self._stopped.wait(left):
-                        break
-                if self._stopped.is_set():
-                    return
-                try:
-                    # The background leaves room for what is on the screen.
-                    keep = not self._memory.is_half_full
-                    look = functools.partial(self._remember, cell, keep)
-                    self._turns.run(Rank.BACKGROUND, look)
-                except TerrashotError as error:  # a scene that has gone; the page says so
-                    self.trouble = str(error)
-                    break
+    def _piece(self) -> Piece | None:
+        """What the background does next: first what the next stroke may need, then the scenes."""
+        ahead = self._ahead.next(self._head.taught.windows)
+        if ahead is not None:
+            return Piece(functools.partial(self._ahead.learn, *ahead), _SOON, self._leave)
+        while self._unseen:
+            cell = self._unseen[0]
+            if cell not in self._places and cell.scene not in self._gone:
+                # The background leaves room for what is on the screen.
+                keep = not self._memory.is_half_full
+                look = functools.partial(self._remember, cell, keep)
+                return Piece(look, _QUIET, functools.partial(self._lose, cell.scene))
+            self._unseen.popleft()
+        return None
+
+    def _leave(self, reason: str) -> None:
+        """What is on the screen can't be read."""
+        self._ahead.clear()
+        self.trouble = reason
+
+    def _lose(self, scene: int, reason: str) -> None:
+        """A scene has gone; the page says so."""
+        self._gone.add(scene)
+        self.trouble = reason
 
 
 def _grid(scene: Scene, store: LabelStore) -> PixelGrid:

@@ -71,6 +71,9 @@ class Teacher:
         store: The labels.
         memory: Keeps the features.
         teaching: How labels teach.
+
+    Attributes:
+        network: Makes the features of labelled windows.
     """
 
     def __init__(
@@ -86,7 +89,7 @@ class Teacher:
         self._store = store
         self._teaching = teaching
         self._stage1 = {"name": None if model.path is None else model.path.name, "sha256": None}
-        self._network = RememberingNetwork(memory, model.network.segmenter, model.device)
+        self.network = RememberingNetwork(memory, model.network.segmenter, model.device)
 
     def untaught(self) -> Taught:
         """The network as it is."""
@@ -129,7 +132,7 @@ class Teacher:
                 seed=self._teaching.seed,
                 sure=sure,
                 vectors={},
-                network=self._network,
+                network=self.network,
             )
         notes = [*windows.notes, *(str(w.message) for w in told if w.category is UserWarning)]
         return Taught(network, version, time.perf_counter() - began, len(windows), notes)

@@ -43,6 +43,11 @@ class Turns:
         with self._lock:
             return 0.0 if self._asking else time.monotonic() - self._last
 
+    def expect(self) -> None:
+        """Somebody is about to use the network: the background waits as if it were used now."""
+        with self._lock:
+            self._last = time.monotonic()
+
     def run(self, rank: Rank, work: Callable[[], Result]) -> Result:
         """What a work returns, once nothing more urgent waits; what it raises is raised here."""
         future: Future[Result] = Future()

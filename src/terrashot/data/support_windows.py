@@ -101,10 +101,8 @@ class SupportWindows:
 
     def __getitem__(self, index: int) -> SupportSample:
         """Image float32 [C, h, w] in 0..1, mask int64 [h, w]: see the class."""
-        image, place = self._where[index]
-        pixels, _ = image.read(place)
         return {
-            "image": as_unit(torch.from_numpy(pixels)),
+            "image": window_image(*self._where[index]),
             "mask": self.mask(index),
             "name": self.name(index),
             "class_id": self.class_ids[index],
@@ -133,8 +131,7 @@ class SupportWindows:
 
     def key(self, index: int) -> str:
         """Tells a window from those of all images."""
-        image, place = self._where[index]
-        return f"{image.raster.path} {place}"
+        return window_key(*self._where[index])
 
     def _add(
         self, image: LabelledImage, drawing: Drawing, place: Place, class_id: int, novel: bool
@@ -188,3 +185,17 @@ class SupportWindows:
                     "smaller than a pixel, wholly under objects of other classes, or lie where the "
                     "images hold no data. Draw larger ones, or give points and lines more metres."
                 )
+
+
+def window_image(image: LabelledImage, place: Place) -> Tensor:
+    """Pixels of a window, float32 [C, h, w] in 0..1.
+
+    Raises:
+        DataError: the file is damaged here.
+    """
+    return as_unit(torch.from_numpy(image.read(place)[0]))
+
+
+def window_key(image: LabelledImage, place: Place) -> str:
+    """Tells a window from those of all images."""
+    return f"{image.raster.path} {place}"

@@ -1,6 +1,7 @@
 """A stage-2 method takes in the support, and perhaps what is sure in unlabelled tiles."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,12 +12,14 @@ from terrashot.adaptation.method import Method
 from terrashot.adaptation.pooling import pool_pixels
 from terrashot.adaptation.striding import labels_to_size, reduce_stride
 from terrashot.adaptation.support.pixels import SupportPixels
-from terrashot.data.datamodule import FewShotDataModule
 from terrashot.data.support import SupportTileSource
 from terrashot.model.support_tiles import SupportTiles
 from terrashot.model.sure_base import SureBase
 from terrashot.model.tile_network import TileFeatures, TileNetwork
 from terrashot.taxonomy import Taxonomy
+
+if TYPE_CHECKING:  # it brings Lightning with it, 200 MB that an adaptation has no need of
+    from terrashot.data.datamodule import FewShotDataModule
 
 Queries = Callable[[], Iterable[tuple[Tensor, Tensor]]]
 """Features ``[C, h, w]`` and valid pixels ``[h, w]`` of each unlabelled tile, anew each time."""
@@ -72,7 +75,7 @@ class SupportFit:
         cls,
         method: Method,
         network: TileNetwork,
-        data: FewShotDataModule,
+        data: "FewShotDataModule",
         factor: int,
         storage: torch.dtype,
         seed: int,

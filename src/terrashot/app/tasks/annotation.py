@@ -119,10 +119,12 @@ class AnnotationTask(Task[AnnotationSettings]):
         """Serve the page until Ctrl-C."""
         import uvicorn
 
+        from terrashot.annotation.allocator import give_back_large_blocks
         from terrashot.annotation.finish import Finisher, Sources, finish
         from terrashot.annotation.guard import is_loopback, new_token
         from terrashot.annotation.server import make_app
 
+        give_back_large_blocks()
         page = settings.annotate
         session, teaching = open_session(settings, run)
         for picture in session.pictures:

@@ -64,9 +64,34 @@ def places_around(shapes: np.ndarray, height: int, width: int, side: int) -> lis
     return places
 
 
+def places_within(area: Place, height: int, width: int, side: int) -> list[Place]:
+    """Windows in which ``places_around`` may show small shapes of an area, the likeliest first.
+
+    Args:
+        area: Of the image; windows that reach beyond it are left out.
+        height: Rows of the image.
+        width: Columns.
+        side: Of a window.
+    """
+    rows, columns = min(side, height), min(side, width)
+    ends = area.top + area.height - rows, area.left + area.width - columns
+    found = [
+        Place(top, left, rows, columns)
+        for top in sorted(_lattice(rows, height))
+        for left in sorted(_lattice(columns, width))
+        if area.top <= top <= ends[0] and area.left <= left <= ends[1]
+    ]
+    return sorted(found, key=_wholes, reverse=True)
+
+
+def _lattice(side: int, length: int) -> set[int]:
+    """Where windows begin along a side, unless a shape is too large for that."""
+    return {min(start, length - side) for start in range(0, length, max(side // 2, 1))}
+
+
 def _starts(first: int, last: int, side: int, length: int) -> list[int]:
     """Where windows may begin that show all from ``first`` to ``last``, along a side."""
-    lattice = {min(start, length - side) for start in range(0, length, max(side // 2, 1))}
+    lattice = _lattice(side, length)
     fitting = sorted(start for start in lattice if start <= first and last <= start + side)
     return fitting or [min(max((first + last - side) // 2, 0), length - side)]
 

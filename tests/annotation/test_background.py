@@ -1,0 +1,102 @@
+"""What is done while nobody waits: windows of what is on the screen, then the places of all."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from tests.annotation.conftest import box
+
+from terrashot.annotation.feature_memory import RememberingNetwork
+from terrashot.annotation.overlay import Cell
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch):
+    monkeypatch.setattr("terrashot.annotation.session._SOON", 0.0)
+    monkeypatch.setattr("terrashot.annotation.session._QUIET", 0.0)
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """Sizes of all windows that the network sees for labels."""
+    seen, extract = [], RememberingNetwork.extract
+
+    def noted(self, image, *more):
+        seen.append(tuple(image.shape[2:]))
+        return extract(self, image, *more)
+
+    monkeypatch.setattr(RememberingNetwork, "extract", noted)
+    return seen
+
+
+def until(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def draw(session, stroke):
+    session.draw(session.store.version, 0, "pool", stroke)
+
+
+def test_a_stroke_on_the_screen_takes_no_pass_of_the_network(passes, session, open_session):
+    session.start()
+    for row in range(2):
+        for column in range(2):
+            session.cell(Cell(0, row, column))
+    until(lambda: session.places()[0] == 1)
+    seen = len(passes)
+    assert passes == [(64, 64)] * 9  # at multiples of 32 in 128 x 128 pixels
+    for stroke in (box(10, 10, 50, 40), box(50, 50, 80, 70), box(70, 20, 120, 60)):
+        draw(session, stroke)
+        taught = session.teach().taught
+    assert len(passes) == seen
+    session.close()
+    alone = open_session()
+    same = alone.teach().taught
+    assert len(passes) > seen
+    for name, value in same.network.head.state_dict().items():
+        np.testing.assert_array_equal(value, taught.network.head.state_dict()[name])
+
+
+def test_windows_ahead_leave_room_for_others(passes, open_session):
+    session = open_session(memory=1)
+    session.store.add_class(session.store.version, "pool")
+    session.start()
+    session.cell(Cell(0, 0, 0))
+    until(lambda: session.places()[0] == 1)
+    for column in range(3):
+        session.cell(Cell(0, 1, column))
+    kept = session._memory.megabytes
+    assert kept <= 1
+    draw(session, box(10, 10, 50, 40))
+    session.teach()
+    (size,) = {v.nbytes for k, v in session._memory._kept.items() if k[0] == "support"}
+    assert len(passes) <= (2**20 // size) // 2 + 1
+
+
+def test_the_background_waits_for_a_stroke_and_its_head(session, monkeypatch):
+    monkeypatch.setattr("terrashot.annotation.session._SOON", 0.5)
+    monkeypatch.setattr("terrashot.annotation.session._QUIET", 0.5)
+    session._turns.expect()
+    began = time.monotonic()
+    session.start()
+    until(lambda: session.places()[0] > 0)
+    assert time.monotonic() - began >= 0.45
+    begun = threading.Event()
+    monkeypatch.setattr(session._places, "add", lambda *_: begun.set())
+    while time.monotonic() - began < 2:
+        draw(session, box(10, 10, 50, 40))
+        begun.clear()
+        time.sleep(0.1)
+        assert not begun.is_set()
+
+
+def test_a_scene_that_disappears_is_told_once(session, scene_file):
+    session.cell(Cell(0, 0, 0))
+    scene_file.unlink()
+    session.start()
+    until(lambda: "does not exist" in session.trouble)
+    until(lambda: session._piece() is None)
