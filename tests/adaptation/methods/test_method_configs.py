@@ -42,6 +42,7 @@ def composed(repository, tmp_path):
 
 SCALE_FREE = [
     "terrashot",
+    "terrashot_query",
     "classtrans",
     "diam",
     "linear",
@@ -64,6 +65,22 @@ def test_a_scale_free_method_gives_the_same_map_at_any_feature_length(composed, 
         maps.append(method.adapt(moved.query).logits(moved.query).argmax(dim=0))
     assert maps[0].equal(maps[1])
     assert maps[0].equal(maps[2])
+
+
+def test_a_method_that_relies_on_the_query_is_refused_without_it(composed):
+    with pytest.raises(Exception, match="transduction=keep_base"):
+        composed("method=terrashot_query", "transduction=none")
+
+
+def test_what_keeps_the_base_classes_of_a_bold_head_is_the_query(composed, scene):
+    """With the query's losses next to nothing, base pixels become novel."""
+    kept = []
+    for weight in (0.3, 1e-6):
+        method = composed("method=terrashot_query", f"transduction.distillation={weight}")
+        method.fit_support(scene.snapshot, scene.support)
+        probabilities = method.adapt(scene.query).logits(scene.query).softmax(dim=0)
+        kept.append(float(probabilities[:3][:, scene.truth < 3].sum(dim=0).mean()))
+    assert kept[0] > kept[1] + 0.01
 
 
 @pytest.mark.parametrize("name", [n for n in SCALE_FREE if n != "base_only"])

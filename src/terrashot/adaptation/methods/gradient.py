@@ -74,6 +74,12 @@ class GradientMethod:
                 f"method={self.name} starts the novel head from a similarity, but the group "
                 "similarity is null. Choose similarity=transport, or set method.start=prototype."
             )
+        if self.options.needs_query and not (transduction and transduction.active):
+            raise ConfigError(
+                f"method={self.name} weighs the support for heads that learn from the query too, "
+                "but no query loss has a weight. Set transduction=keep_base (with "
+                "experiment=adapt also input=), or take method=terrashot."
+            )
         check_loss(loss)
         if isinstance(solver, AnchoredSgd) and self.options.start_seed == "query":
             raise ConfigError(

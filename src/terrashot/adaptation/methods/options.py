@@ -54,6 +54,7 @@ class GradientOptions:
             channel to mean 0 and deviation 1 over the support (``standardise``).
         reference_norm: Root mean square length that the features are brought to, so that step
             sizes mean the same for every network; None leaves them as they are.
+        needs_query: The weights rely on what a query adds: without query losses it is refused.
         on_divergence: Logits that are not finite: ``raise`` an error or ``warn``.
         history_every: Loss terms are kept every so many iterations; 0 for never.
     """
@@ -71,6 +72,7 @@ class GradientOptions:
     base_labels: str = "supervise"
     scaling: str = "norm"
     reference_norm: float | None = None
+    needs_query: bool = False
     on_divergence: str = "raise"
     history_every: int = 10
 
