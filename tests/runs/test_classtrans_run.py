@@ -105,6 +105,13 @@ def test_stage_1_and_2_as_published_with_masks_of_padded_tiles(repository, root,
     results = json.loads((run / "results.json").read_text())
     assert results["external_masks"] is True
     assert [row["rule"] for row in results["postprocess"]][-1] == "+ parking"
+    # Rows from 640 on of 947: from ceil(640 * 406 / 947) = 275 on of 406; columns from 275 of 439.
+    with rasterio.open(run / "maps" / "query_0.tif") as source:
+        found = source.read(1)
+    assert found.shape == ODD
+    pasted = found == 7
+    assert pasted[275:, 275:].all()
+    assert pasted.sum() == 131 * 164
     # A mask of another size is found before the run.
     wrong = tmp_path / "masks/cascadepsp/building_type_1/query_1.png"
     Image.fromarray(np.zeros((30, 30), np.uint8)).save(wrong)
