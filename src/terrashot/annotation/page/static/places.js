@@ -17,7 +17,7 @@ export class Places {
     const { share, places } = await get("/api/places");
     const percent = Math.floor(share * 100);
     byId("looked").textContent =
-      share < 1 ? `${percent} % of the scenes looked at` : "Where the prediction is least sure";
+      share < 1 ? `${percent} % of the scenes looked at` : "Where a new class is most in doubt";
     const before = this.found[this.next - 1];
     this.found = places;
     this.next = before ? places.findIndex((p) => p.x === before.x && p.y === before.y) + 1 : 0;
