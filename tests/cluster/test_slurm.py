@@ -58,7 +58,7 @@ def test_two_nodes_train_one_run_which_goes_on_when_a_node_has_died(
     job = submit(training(tmp_path, *DDP, "trainer.max_epochs=30"), *TWO_NODES)
     job.wait(lambda: "epoch 2/30" in job.output)
     cluster.kill_node("node2")
-    job.wait(lambda: "NODE FAILURE" in job.output, 120)
+    job.wait(lambda: job.field("Restarts") == "1", 240)  # the other process may end on its own
     assert job.info()["status"] == "failed"
     cluster.start_node("node2")
     job.wait_for_state("COMPLETED")  # after SLURM's two minutes of patience with a node
