@@ -1,6 +1,5 @@
 """What is done while nobody waits: windows of what is on the screen, then the places of all."""
 
-import threading
 import time
 
 import numpy as np
@@ -78,20 +77,15 @@ def test_windows_ahead_leave_room_for_others(passes, open_session):
 
 
 def test_the_background_waits_for_a_stroke_and_its_head(session, monkeypatch):
-    monkeypatch.setattr("terrashot.annotation.session._SOON", 0.5)
-    monkeypatch.setattr("terrashot.annotation.session._QUIET", 0.5)
-    session._turns.expect()
-    began = time.monotonic()
+    monkeypatch.setattr("terrashot.annotation.session._QUIET", 30.0)
+    session._turns._last -= 60  # nobody has used the network for a minute
+    draw(session, box(10, 10, 50, 40))
     session.start()
-    until(lambda: session.places()[0] > 0)
-    assert time.monotonic() - began >= 0.45
-    begun = threading.Event()
-    monkeypatch.setattr(session._places, "add", lambda *_: begun.set())
-    while time.monotonic() - began < 2:
-        draw(session, box(10, 10, 50, 40))
-        begun.clear()
-        time.sleep(0.1)
-        assert not begun.is_set()
+    time.sleep(0.3)
+    assert session.places()[0] == 0
+    session._turns._last -= 60
+    session._background.wake()
+    until(lambda: session.places()[0] == 1)
 
 
 def test_a_scene_that_disappears_is_told_once(session, scene_file):
