@@ -46,7 +46,9 @@ class Turns:
             self._say({"seconds": self._seconds, **facts})
             self._seconds = []
             asked = sys.stdin.readline().strip()
-            if not asked or asked == "end":
+            if not asked:
+                os._exit(1)  # the other end is gone
+            if asked == "end":
                 self._say({"peak_memory": high_water()})
                 os._exit(0)  # the loop is a library's; nothing of it is kept
             self._left = int(asked)
