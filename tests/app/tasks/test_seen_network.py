@@ -46,7 +46,7 @@ def base():
 
 def test_without_a_second_encoder_nothing_is_added(settings, base):
     given = settings("adaptation.features=decoder").adaptation
-    segmenter, lines = seen_network(base, given)
+    segmenter, lines = seen_network(base, given.features, second_of(given))
     assert segmenter is base.segmenter
     assert len(lines) == 1
     assert second_of(given) is None
@@ -57,7 +57,7 @@ def test_features_and_a_second_encoder_are_put_together_and_said(settings, base,
     file = weights / "1.pth"
     options = ["features=stages", "second.name=test_vit", f"second.weights={file}"]
     given = settings(*(f"adaptation.{option}" for option in options)).adaptation
-    segmenter, lines = seen_network(base, given)
+    segmenter, lines = seen_network(base, given.features, second_of(given))
     assert segmenter.parts == (128, 248, 64)
     assert lines[1].startswith("second encoder: 78 of 78 tensors from ")
     assert second_files(given) == [file]
@@ -69,7 +69,7 @@ def test_kept_features_are_those_of_this_encoder_and_these_weights(settings, bas
 
     def cache(*second):
         chosen = settings("trainer.accelerator=cpu", *second)
-        segmenter, _ = seen_network(base, chosen.adaptation)
+        segmenter, _ = seen_network(base, chosen.adaptation.features, second_of(chosen.adaptation))
         return build_feature_cache(chosen, image, segmenter)
 
     name = f"{SECOND}.name=test_vit"
