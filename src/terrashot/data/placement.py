@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 from rasterio.errors import RasterioError
 
 from terrashot.data.remote.access import RemoteBytes
@@ -15,6 +16,10 @@ from terrashot.errors import DataError
 _ORIENTATION = 274  # TIFF 6.0, section 8
 _UPRIGHT = (None, 1)
 _MOST_TAGS = 4096
+_FURTHEST = 1e12
+"""Of any coordinate: a hundred times the Earth's girth in millimetres."""
+_RESOLVED = 1e-12
+"""Least size of a pixel beside its coordinates; float64 has about 2e-16."""
 
 
 def check_placement(path: RasterPath, source: Any) -> tuple[str | None, tuple[str, ...]]:  # noqa: ANN401
@@ -22,7 +27,7 @@ def check_placement(path: RasterPath, source: Any) -> tuple[str | None, tuple[st
 
     Raises:
         DataError: pixels would have to be moved first: control points, polynomials of a sensor,
-            or an orientation that turns the picture.
+            or an orientation that turns the picture; or the place can't be one.
     """
     turned = _orientation(path, source)
     if turned not in _UPRIGHT:
@@ -44,6 +49,8 @@ def check_placement(path: RasterPath, source: Any) -> tuple[str | None, tuple[st
             f"regular grid. Bring it onto one first: `gdalwarp -rpc -r bilinear {path.name} "
             "warped.tif`, best with a terrain model."
         )
+    if placed:
+        _check_numbers(path, source)
     crs = source.crs.to_wkt() if source.crs else None
     notes = []
     if crs is not None and not placed:
@@ -56,6 +63,27 @@ def check_placement(path: RasterPath, source: Any) -> tuple[str | None, tuple[st
             "as stored"
         )
     return crs, tuple(notes)
+
+
+def _check_numbers(path: RasterPath, source: Any) -> None:  # noqa: ANN401 - rasterio has no types
+    """Refuse a place, as of a damaged file, in which neighbouring pixels are not to be told apart.
+
+    Lengths, areas and polygons of such pixels come to nothing, or to what is no number.
+    """
+    transform, width, height = source.transform, source.width, source.height
+    with np.errstate(all="ignore"):
+        x, y = transform @ (np.array([0, width, 0, width]), np.array([0, 0, height, height]))
+        furthest = max(float(np.abs(x).max()), float(np.abs(y).max()))
+        sides = np.hypot(transform.a, transform.d), np.hypot(transform.b, transform.e)
+        area = abs(transform.a * transform.e - transform.b * transform.d)
+    told_apart = min(sides) > _RESOLVED * furthest and area > _RESOLVED * sides[0] * sides[1]
+    if not (furthest < _FURTHEST and told_apart):
+        raise DataError(
+            f"{path} is placed by the numbers {', '.join(f'{n:g}' for n in transform[:6])}, by "
+            "which its pixels lie nowhere or upon each other: the file is damaged, or was placed "
+            "wrongly. Place it anew (`gdal_translate -a_ullr LEFT TOP RIGHT BOTTOM`), or take it "
+            "from its source again."
+        )
 
 
 def system_name(crs: Any) -> str:  # noqa: ANN401 - rasterio has no types
