@@ -9,18 +9,20 @@ import rasterio
 import torch
 
 import terrashot
-from benchmarking.memory import forget_high_water
+from benchmarking.peer_maps import map_in_turns
 from benchmarking.turns import Turns, run_side
 
 
 def map_scene(job: dict[str, Any], turns: Turns) -> None:
-    """Map the scene until the turns end; first once in one piece, for the seams."""
+    """Map the scene, see ``map_in_turns``."""
     torch.set_num_threads(job["threads"])
     model = terrashot.load(job["checkpoint"])
     scene = Path(job["scene"])
 
-    def run(name: str, window: int, overlap: int) -> np.ndarray:
-        folder = Path(job["folder"]) / "terrashot" / name
+    numbers = itertools.count()
+
+    def run(window: int, overlap: int) -> np.ndarray:
+        folder = Path(job["folder"]) / "terrashot" / str(next(numbers))  # finished maps are kept
         terrashot.map_scene(
             model,
             scene,
@@ -37,13 +39,7 @@ def map_scene(job: dict[str, Any], turns: Turns) -> None:
         with rasterio.open(folder / scene.name) as file:
             return np.asarray(file.read(1))
 
-    whole = run("whole", -(-job["size"] // 32) * 32, 0)
-    seams = float((run("windows", job["window"], job["overlap"]) != whole).mean())
-    del whole
-    forget_high_water()
-    for number in itertools.count():
-        turns.tick(seams=seams)
-        run(str(number), job["window"], job["overlap"])
+    map_in_turns(job, turns, run)
 
 
 if __name__ == "__main__":

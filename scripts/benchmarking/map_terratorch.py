@@ -5,22 +5,17 @@ from typing import Any
 
 import numpy as np
 import rasterio
-import segmentation_models_pytorch as smp
 import torch
 from terratorch.tasks.tiled_inference import tiled_inference
 
-from benchmarking.memory import forget_high_water
-from benchmarking.peer_tiles import share_head
+from benchmarking.peer_maps import map_in_turns, trained_network
 from benchmarking.turns import Turns, run_side
 
 
 def map_scene(job: dict[str, Any], turns: Turns) -> None:
-    """Map the scene until the turns end; first once in one piece, for the seams."""
+    """Map the scene, see ``map_in_turns``."""
     torch.set_num_threads(job["threads"])
-    network = smp.Unet(f"tu-{job['backbone']}", encoder_weights=None, classes=job["classes"])
-    share_head(network, job["channels"], job["classes"])
-    network.load_state_dict(torch.load(job["weights"], weights_only=True))
-    network = network.to(job["device"]).eval()
+    network = trained_network(job).to(job["device"]).eval()
     mean, std = (torch.tensor(job[key]).view(3, 1, 1) for key in ("mean", "std"))
     target = Path(job["folder"]) / "terratorch.tif"
 
@@ -40,13 +35,7 @@ def map_scene(job: dict[str, Any], turns: Turns) -> None:
             file.write(classes, 1)
         return np.asarray(classes)
 
-    whole = run(-(-job["size"] // 32) * 32, 0)
-    seams = float((run(job["window"], job["overlap"]) != whole).mean())
-    del whole
-    forget_high_water()
-    while True:
-        turns.tick(seams=seams)
-        run(job["window"], job["overlap"])
+    map_in_turns(job, turns, run)
 
 
 if __name__ == "__main__":
