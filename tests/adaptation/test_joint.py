@@ -37,8 +37,8 @@ def run(scene, **settings):
     joint = JointSelfTraining(**settings)
     sample = scene.query.flatten(1).unsqueeze(1)
     before = method.adapt(scene.query)
-    joint.run(sample, 3, method.adapt, refit)
-    return joint, sample, before, method.adapt(scene.query), taken
+    head = joint.run(sample, 3, method.adapt, refit)
+    return joint, sample, before, head, taken
 
 
 def test_the_surest_share_of_each_class_is_taken_and_none_of_background():
@@ -67,33 +67,38 @@ def test_each_round_takes_its_pixels_anew_and_fits(scene):
 
 
 def outcome(predictions, rounds=3, limit=4.0):
-    """Rounds of heads with given classes; what the method was last fitted to."""
-    heads = iter(FixedHead(torch.tensor(labels)) for labels in predictions)
+    """Rounds of heads with given classes: which one stays, what the method was last fitted to."""
+    heads = [FixedHead(torch.tensor(labels)) for labels in predictions]
+    coming = iter(heads)
     fitted = []
     joint = JointSelfTraining(rounds=rounds, share=1.0, limit=limit)
     sample = torch.zeros(2, 1, len(predictions[0]))
-    joint.run(sample, 2, lambda _: next(heads), lambda _, labels: fitted.append(labels))
-    return joint, [labels[0].tolist()[0] if labels else [] for labels in fitted]
+    head = joint.run(sample, 2, lambda _: next(coming), lambda _, labels: fitted.append(labels))
+    stays = heads.index(head)
+    return joint, stays, [labels[0].tolist()[0] if labels else [] for labels in fitted]
 
 
 def test_a_class_that_runs_over_brings_the_head_before_it_back():
     start, good = [1, 1, 1, 1, 1, 1, 1, 2], [1, 1, 1, 1, 1, 1, 2, 2]
     over = [2, 2, 2, 2, 2, 1, 1, 1]
-    joint, fitted = outcome([start, good, over])
+    joint, stays, fitted = outcome([start, good, over])
+    assert stays == 1
     assert fitted == [start, good, start]  # the fit to `good` made the head that ran over
     assert [found.stopped for found in joint.history] == [None, None, 2]
 
 
 def test_a_class_that_vanishes_ends_the_rounds_too():
     start, gone = [1, 1, 2, 2, 2, 3, 3, 3], [1, 1, 1, 1, 1, 3, 3, 3]
-    joint, fitted = outcome([start, gone])
+    joint, stays, fitted = outcome([start, gone])
+    assert stays == 0
     assert fitted == [start, []]
     assert joint.history[-1].stopped == 2
 
 
 def test_the_head_of_the_last_round_is_looked_at_too():
     start, over = [1, 1, 1, 1, 1, 1, 1, 2], [2] * 8
-    joint, fitted = outcome([start, over], rounds=1)
+    joint, stays, fitted = outcome([start, over], rounds=1)
+    assert stays == 0
     assert fitted == [start, []]
     assert joint.history[-1].stopped == 2
 

@@ -58,6 +58,15 @@ def test_every_method_is_inductive_by_default_and_keeps_its_transition(run):
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(1, 64, 64))
 
 
+def test_the_head_that_learns_from_all_queries_is_the_one_that_maps_each_of_them(run):
+    joint = results_of(run("method=terrashot_joint", experiment="stage2"), "stage2")
+    logs = run("input=queries")
+    once = results_of(logs)
+    assert once["confusion"] == joint["confusion"]
+    assert [joint["protocol"], once["protocol"]] == ["joint", "adapt once"]
+    assert load_adapted_model(logs / "adapt" / "latest").provenance["method"] == "terrashot_joint"
+
+
 def test_a_head_learns_from_unlabelled_tiles_together(run, tiny_root):
     options = ["method=diam", "solver.iterations=30", "adapt.evaluate=false"]
     alone = load_adapted_model(run(*options) / "adapt" / "latest")

@@ -40,6 +40,7 @@ def test_base_only_scores_what_the_base_model_scores(stage2):
 
 METHODS = [
     "terrashot_query",
+    "terrashot_joint",
     "classtrans",
     "classtrans_paper",
     "diam",

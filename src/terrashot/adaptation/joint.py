@@ -7,6 +7,7 @@ not be mixed with those of queries that are adapted to one by one.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import torch
@@ -41,7 +42,8 @@ class JointSelfTraining:
     tiles of other scenes makes up for it; the tiles to be mapped show what they look like. Each
     class has a threshold of its own, since a head is less sure of a class that it has just
     learned, and a common threshold would starve it. Pixels that the head takes for background are
-    never taken: in stage 1 novel classes were part of it.
+    never taken: in stage 1 novel classes were part of it. To a method with query losses the
+    sample is the query, so there is one head for all tiles, whatever the method.
 
     A class whose share of the sample has changed by more than ``limit`` since the support alone
     spoke is running over, or vanishing: the rounds end, and the head of the last good one stays.
@@ -93,13 +95,13 @@ class JointSelfTraining:
         num_base: int,
         adapt: Callable[[Tensor], AdaptedHead],
         refit: Refit,
-    ) -> None:
-        """Go through the rounds.
+    ) -> AdaptedHead:
+        """Go through the rounds; the head of the last good one, which is for all tiles.
 
         Args:
             sample: Features ``[C, 1, n]`` of pixels of all tiles.
             num_base: Base classes, background included.
-            adapt: The method on one query.
+            adapt: The method, with a query to learn from.
             refit: Fits the method to the support and what it is given.
         """
         self.history = []
@@ -107,7 +109,8 @@ class JointSelfTraining:
         nothing: tuple[list[Tensor], list[Tensor]] = ([], [])
         before, now = nothing, nothing
         first: Tensor | None = None
-        for number in range(self.rounds + 1):
+        good: AdaptedHead | None = None
+        for number in count():
             head = adapt(sample)
             probabilities = head.logits(sample).flatten(1).softmax(dim=0)
             sureness, labels = probabilities.max(dim=0)
@@ -115,18 +118,21 @@ class JointSelfTraining:
             first = shares if first is None else first
             runaway = _runaway(shares, first, num_base, self.limit)
             if head.diverged or runaway is not None:
-                if number > 0:
-                    refit(*before)
                 none_taken = torch.zeros(len(shares), dtype=torch.int64)
                 self.history.append(Round(shares, none_taken, runaway))
-                return
+                if good is None:
+                    return head
+                refit(*before)
+                return good
             if number == self.rounds:
-                return
+                return head
+            good = head
             chosen = surest(sureness, labels, self.share)
             before, now = now, ([sample[..., chosen]], [labels[chosen].unsqueeze(0)])
             taken = labels[chosen].bincount(minlength=len(shares))
             self.history.append(Round(shares, taken))
             refit(*now)
+        raise AssertionError  # counting has no end
 
 
 def surest(sureness: Tensor, labels: Tensor, share: float) -> Tensor:

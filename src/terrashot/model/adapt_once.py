@@ -56,12 +56,13 @@ def adapt_once(
         fit: The method and its support.
         unlabelled: What it may learn from beside the support.
         transductive: Whether the query losses see a pooled sample of ``unlabelled``.
-        joint: Rounds of self-training on ``unlabelled``; None: none.
+        joint: Rounds of self-training on ``unlabelled``, a sample of which is also what query
+            losses see; None: none.
         seed: Of everything random.
     """
     fit.fit()
     if joint is not None and unlabelled is not None:
-        fit.learn_jointly(joint, unlabelled.tiles, unlabelled.count)
+        return AdaptedOnce(*fit.learn_jointly(joint, unlabelled.tiles, unlabelled.count))
     if transductive and unlabelled is not None:
         query = pool_pixels(unlabelled.tiles(), unlabelled.count, unlabelled.pixels, seed)
     else:

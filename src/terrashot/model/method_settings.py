@@ -1,8 +1,8 @@
 """The settings of a stage-2 method from ``configs/``, as ``experiment=adapt`` composes them.
 
-A method's file names the options of other groups in its defaults list and has values of its own
-beside it. Read with a few lines here, since nothing below the command line knows Hydra; a test
-holds that both agree for every method.
+A method's file names the options of other groups in its defaults list, perhaps another method that
+it starts from, and has values of its own beside it. Read with a few lines here, since nothing below
+the command line knows Hydra; a test holds that both agree for every method.
 """
 
 import difflib
@@ -49,6 +49,38 @@ def method_settings(name: str, changes: Mapping[str, Any] | None = None) -> Sett
     Raises:
         ConfigError: no such method, group option or setting.
     """
+    chosen = {
+        **_defaults(_read(configs_folder() / "run.yaml"), ""),
+        **method_options(name),
+        # One head for all maps, whatever the method: its query losses have no query here.
+        **{"transduction": _defaults(_adapt(), _OVERRIDE)["transduction"]},
+    }
+    found: Settings = {group: _option(group, chosen.get(group)) for group in PARTS}
+    found["inference"] = _option("inference", chosen.get("inference"))
+    found["adaptation"] = {}
+    for method in _files(name):
+        for group, values in method.items():
+            if group != "defaults":
+                found[group] = {**(found.get(group) or {}), **values}
+    for key, value in (changes or {}).items():
+        _change(found, key, value)
+    return found
+
+
+def method_options(name: str) -> dict[str, str | None]:
+    """The options of other groups that a method chooses, by group.
+
+    Raises:
+        ConfigError: no such method.
+    """
+    found: dict[str, str | None] = {}
+    for file in _files(name):
+        found |= _defaults(file, _OVERRIDE)
+    return found
+
+
+def _files(name: str) -> list[Settings]:
+    """A method's file, and before it that of the method that it starts from."""
     path = find_option("method", name)
     if path is None:
         known = options_of("method")
@@ -57,22 +89,9 @@ def method_settings(name: str, changes: Mapping[str, Any] | None = None) -> Sett
         raise ConfigError(
             f"method='{name}': there is no such method. Known are {', '.join(known)}.{guess}"
         )
-    method = _read(path)
-    chosen = {
-        **_defaults(_read(configs_folder() / "run.yaml"), ""),
-        **_defaults(method, _OVERRIDE),
-        # One head for all maps, whatever the method: its query losses have no query here.
-        **{"transduction": _defaults(_adapt(), _OVERRIDE)["transduction"]},
-    }
-    found: Settings = {group: _option(group, chosen.get(group)) for group in PARTS}
-    found["inference"] = _option("inference", chosen.get("inference"))
-    found["adaptation"] = {}
-    for group, values in method.items():
-        if group != "defaults":
-            found[group] = {**(found.get(group) or {}), **values}
-    for key, value in (changes or {}).items():
-        _change(found, key, value)
-    return found
+    own = _read(path)
+    started = [e for e in own["defaults"] if isinstance(e, str) and e != "_self_"]
+    return [*(file for entry in started for file in _files(entry)), own]
 
 
 def _adapt() -> Settings:

@@ -110,14 +110,20 @@ class SupportFit:
             self.network.head, pixels, seed=self._seed, base_counts=self._base_counts
         )
 
-    def learn_jointly(self, joint: JointSelfTraining, queries: Queries, count: int) -> None:
-        """Let the method learn from ``count`` unlabelled tiles together; ``fit`` comes first."""
+    def learn_jointly(
+        self, joint: JointSelfTraining, queries: Queries, count: int
+    ) -> tuple[AdaptedHead, Tensor]:
+        """Let the method learn from ``count`` unlabelled tiles together; ``fit`` comes first.
+
+        Returns:
+            The head for all of them, and the sample that it learned from ``[C, 1, n]``.
+        """
         sample = pool_pixels(queries(), count, joint.pixels, joint.seed)
 
         def adapt(features: Tensor) -> AdaptedHead:
             return self.method.adapt(features, seed=self._seed)
 
-        joint.run(sample, self._num_base, adapt, self.fit)
+        return joint.run(sample, self._num_base, adapt, self.fit), sample
 
     def query_tiles(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All query tiles of the data, without their labels."""

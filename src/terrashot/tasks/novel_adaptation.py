@@ -53,8 +53,8 @@ class NovelAdaptation(LightningModule):
         base_weight: weight of the base mean in the weighted mIoU.
         novel_weight: weight of the novel mean in it.
         storage: what the support's features are kept in: float32, bfloat16 or float64.
-        joint: joint self-training over all queries, a protocol of its own; None: each query is
-            adapted to by itself.
+        joint: joint self-training over all queries, which makes one head for all of them, a
+            protocol of its own; None: each query is adapted to by itself.
         maps: post-processes the maps and keeps them; None: neither.
         queries_per_pass: so many queries are adapted to in one pass over the support, each by
             itself.
@@ -100,6 +100,7 @@ class NovelAdaptation(LightningModule):
         rules = maps.num_rules if maps is not None else 0
         self._tally = QueryTally(taxonomy, rules, self._calibrated, base_weight, novel_weight)
         self._result: AdaptationResult | None = None
+        self._shared: AdaptedHead | None = None  # the head of joint self-training
 
     @property
     def result(self) -> AdaptationResult:
@@ -139,7 +140,8 @@ class NovelAdaptation(LightningModule):
         )
         fit.fit()
         if self.joint is not None:
-            fit.learn_jointly(self.joint, fit.query_tiles, len(data.layout.query))
+            count = len(data.layout.query)
+            self._shared, _ = fit.learn_jointly(self.joint, fit.query_tiles, count)
 
     def test_step(self, batch: list[dict[str, Any]], batch_index: int) -> dict[str, Any]:
         """Adapt to some queries in one pass over the support, map, count and keep each.
@@ -159,7 +161,10 @@ class NovelAdaptation(LightningModule):
         began = self.network.now()
         # Autocast would take the adaptation to half precision, where its small steps are lost.
         with torch.autocast(self.device.type, enabled=False):
-            heads = self.method.adapt_together(queries)
+            if self._shared is None:
+                heads = self.method.adapt_together(queries)
+            else:
+                heads = [self._shared] * len(queries)
         seconds = (self.network.now() - began) / len(batch)
         maps = [
             self._finish(query, found, head, seconds)

@@ -257,6 +257,7 @@ def test_bad_queries_and_heads_are_errors(scene):
         ({"support_weight": float("nan")}, "support_weight"),
         ({"class_balance": None}, "class_balance is None"),
         ({"background_distillation": 1.5}, "at most 1"),
+        ({"novel_in_background": -0.1}, "at least 0 and at most 1"),
         ({"transduction": {"pi": "others"}}, "transduction.pi"),
         ({"transduction": {"kl": -1.0}}, "transduction.kl"),
     ],

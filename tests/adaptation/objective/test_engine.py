@@ -100,6 +100,7 @@ def test_gradient_and_terms_equal_the_oracle(scene, transition, loss, support_la
         loss=loss,
         support_label=support_label,
         background_distillation=0.3,
+        novel_in_background=0.6,
         class_balance=0.5,
         transduction={**QUERY_LOSSES, **SELF_TRAINING, "query_logits": query_logits},
     )

@@ -101,6 +101,15 @@ def test_background_stands_for_the_novel_classes_that_a_label_allows():
     assert loss.rule(4, tile_class=4).distillation == 0
 
 
+def test_novel_classes_may_count_less_than_background_behind_it():
+    loss = SupportLoss(
+        BASE, CLASSES, 0.15, support_label="partial",
+        background_distillation=0.3, novel_in_background=0.5,
+    )  # fmt: skip
+    assert loss.rule(0, tile_class=4).background == (1, 0, 0, 0.5, 0)
+    assert loss.rule(0, tile_class=None).background == (1, 0, 0, 0, 0)
+
+
 def test_balanced_weights_grow_for_rare_classes_and_have_mean_one(scene):
     scene.labels[0][:9][scene.labels[0][:9] == 3] = 0
     support = scene.support

@@ -74,6 +74,26 @@ def test_the_command_line_wins_over_the_methods_choice_of_a_loss(configs):
 
 
 @pytest.mark.parametrize(
+    ("overrides", "method", "distillation"),
+    [
+        ([], "terrashot", 0.0),
+        (["input=city.tif"], "terrashot_joint", 0.3),
+        (["input.path=queries", "solver.penalty=1"], "terrashot_joint", 0.3),
+        (["input=null"], "terrashot", 0.0),
+        (["input=city.tif", "method=diam"], "diam", 0.0),
+        (["input=city.tif", "transduction=diam"], "terrashot", 100.0),
+    ],
+)
+def test_an_adaptation_with_tiles_to_learn_from_learns_jointly(
+    configs, overrides, method, distillation
+):
+    settings = compose_settings(configs, ["experiment=adapt", *overrides])
+    assert settings.method["name"] == method
+    assert settings.transduction["distillation"] == distillation
+    assert (settings.adaptation.joint is not None) == (method == "terrashot_joint")
+
+
+@pytest.mark.parametrize(
     ("override", "said"),
     [
         ("trainer.max_epoch=3", "trainer.max_epochs"),

@@ -23,6 +23,7 @@ _RANGES = {
     "background_weight": (0.0, _LARGEST),
     "background_weight_one_shot": (0.0, _LARGEST),
     "background_distillation": (0.0, 1.0),
+    "novel_in_background": (0.0, 1.0),
     "class_balance": (0.0, 1.0),
     "history_every": (0.0, _LARGEST),
 }
@@ -46,6 +47,9 @@ class GradientOptions:
             but the class that the tile was labelled for (``partial``).
         background_distillation: Share of the loss of a label-0 pixel that asks for what the frozen
             head says of it, instead of what its label rules out; keeps the base classes.
+        novel_in_background: How readily the novel classes that the label allows may stand where
+            the frozen head says background: 1 as readily as background itself, 0 not at all.
+            Features that a class can't be told by leave such a pixel to background below 1.
         class_balance: Exponent g, 0 to 1: pixels of a novel class weigh ``(n_0 / n_c)^g``, counted
             in the tiles of the class, and all weights are brought to mean 1. 0: as the weights say.
         base_labels: A base label in the support is used (``supervise``), or as published adds a
@@ -68,6 +72,7 @@ class GradientOptions:
     background_weight_one_shot: float = 0.01
     support_label: str = "folded"
     background_distillation: float = 0.0
+    novel_in_background: float = 1.0
     class_balance: float = 0.0
     base_labels: str = "supervise"
     scaling: str = "norm"

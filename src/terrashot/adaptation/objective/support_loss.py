@@ -19,7 +19,7 @@ EPSILON = 1e-10
 class LabelRule:
     """The loss of a pixel: ``-weight log(P + 1e-10)``, P the probability of some classes together.
 
-    A share of it may be distillation: the divergence from what the frozen head says of the base
+    A share of it may be distillation: the cross entropy to what the frozen head says of the base
     classes, in which background stands for the novel classes that the label allows, too.
 
     Args:
@@ -29,7 +29,7 @@ class LabelRule:
         weight: omega; 0 where the pixels have no say.
         margins: What is taken off the logits once margins act ``[K]``, or None.
         distillation: Share of the distillation, 0 to 1.
-        background: 1 for the classes that background stands for in it, else 0 ``[K]``, or None.
+        background: How far background stands for a class in it, 0 to 1 ``[K]``, or None.
     """
 
     label: int
@@ -57,6 +57,7 @@ class SupportLoss:
         novel_weights: omega of each novel class; 1 where empty.
         support_label: ``folded`` or ``partial``.
         background_distillation: Share of the distillation at label 0.
+        novel_in_background: How far background stands for the novel classes in it, 0 to 1.
         base_labels: ``supervise``: a base label is a label like any other. ``constant``: as
             published it adds a constant, since its own probability went into the background's.
         margins: What is taken off the label's own logit ``[K]``, or None.
@@ -72,6 +73,7 @@ class SupportLoss:
     novel_weights: tuple[float, ...] = ()
     support_label: str = "folded"
     background_distillation: float = 0.0
+    novel_in_background: float = 1.0
     base_labels: str = "supervise"
     margins: Tensor | None = None
     folded_margins: Tensor | None = None
@@ -102,7 +104,8 @@ class SupportLoss:
             share, stands_for = self.background_distillation, [0.0] * self.num_classes
             stands_for[0] = 1.0
             if others:
-                stands_for[self.num_base :] = [1.0] * (self.num_classes - self.num_base)
+                novel = self.num_classes - self.num_base
+                stands_for[self.num_base :] = [self.novel_in_background] * novel
                 stands_for[classes] = [0.0]
             return LabelRule(label, classes, others, weight, margins, share, tuple(stands_for))
         return LabelRule(label, classes, others, weight, margins)
@@ -145,6 +148,7 @@ def make_support_loss(
         ),
         support_label=options.support_label,
         background_distillation=options.background_distillation,
+        novel_in_background=options.novel_in_background,
         base_labels=options.base_labels,
     )
     if options.class_balance:

@@ -232,7 +232,8 @@ class SupportPass:
         """Add the gradient of the distillation ``c (p - t)``, return its loss ``[Q]``.
 
         The target t is what the frozen head says; its background is shared out over the classes
-        that it stands for as they stand, so that it asks nothing of them but their sum.
+        that it stands for as they stand (and as far as it does), so that it asks nothing of them
+        but their sum.
         """
         assert rule.background is not None
         num_base = self.layout.num_base

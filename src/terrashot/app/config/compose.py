@@ -29,6 +29,9 @@ from terrashot.app.tasks.registry import all_tasks, find_task
 from terrashot.errors import ConfigError
 from terrashot.tasks.settings.runs import RunSettings
 
+JOINT = ("method=terrashot_joint", "transduction=keep_base")
+"""What ``experiment=adapt`` learns with where ``input=`` has unlabelled tiles for it."""
+
 Composed = dict[tuple[str, ...], DictConfig]
 """What was composed already, by the overrides that choose files and not values."""
 
@@ -157,7 +160,16 @@ def in_full(configs: Path, overrides: list[str]) -> list[str]:
     """
     groups = group_options(configs)
     left_out = {f"{group}=null": f"~{group}" for group in groups}
-    return [search_path(), *(left_out.get(o) or _added(as_grammar(o)) for o in overrides)]
+    full = (left_out.get(o) or _added(as_grammar(o)) for o in overrides)
+    return [search_path(), *full, *_for_input(overrides)]
+
+
+def _for_input(overrides: list[str]) -> list[str]:
+    """The method of an adaptation that is given tiles to learn from, unless one is named."""
+    pairs = (override.partition("=") for override in overrides)
+    given = {SHORT.get(key, key): value for key, _, value in pairs}
+    learns = given.get("experiment") == "adapt" and given.get("input.path") not in (None, "null")
+    return list(JOINT) if learns and not {"method", "transduction"} & given.keys() else []
 
 
 def _added(override: str) -> str:

@@ -116,7 +116,7 @@ class NovelAdaptationTask(Task[Any]):
             joint=joint,
             maps=QueryMaps(taxonomy, data.eval_transform, rules, maps),
             # A head that is the same for all queries gains nothing from holding several of them.
-            queries_per_pass=adaptation.queries_per_pass if uses_query(run) else 1,
+            queries_per_pass=adaptation.queries_per_pass if uses_query(run) and not joint else 1,
         )
         panels = PredictionPanels(
             run.path, taxonomy, adaptation.panels, data.query_image, data.spec
