@@ -77,8 +77,8 @@ def test_the_command_line_wins_over_the_methods_choice_of_a_loss(configs):
     ("overrides", "method", "distillation"),
     [
         ([], "terrashot", 0.0),
-        (["input=city.tif"], "terrashot_joint", 0.3),
-        (["input.path=queries", "solver.penalty=1"], "terrashot_joint", 0.3),
+        (["input=city.tif"], "terrashot_joint", 0.15),
+        (["input.path=queries", "solver.penalty=1"], "terrashot_joint", 0.15),
         (["input=null"], "terrashot", 0.0),
         (["input=city.tif", "method=diam"], "diam", 0.0),
         (["input=city.tif", "transduction=diam"], "terrashot", 100.0),
