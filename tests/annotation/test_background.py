@@ -1,13 +1,16 @@
 """What is done while nobody waits: windows of what is on the screen, then the places of all."""
 
+import threading
 import time
 
 import numpy as np
 import pytest
 from tests.annotation.conftest import box
 
+from terrashot.annotation.background import Background
 from terrashot.annotation.feature_memory import RememberingNetwork
 from terrashot.annotation.overlay import Cell
+from terrashot.annotation.turns import Turns
 from terrashot.errors import DataError
 
 
@@ -154,3 +157,21 @@ def test_a_scene_that_disappears_is_told_once(session, scene_file):
     session.start()
     until(lambda: "does not exist" in session.trouble)
     until(lambda: session._piece() is None)
+
+
+def test_the_background_ends_whenever_it_is_stopped():
+    """Stopped between its last look and the moment at which it begins to wait."""
+    turns = Turns()
+    background = Background(turns, lambda: None)
+
+    class Late(threading.Event):
+        def clear(self):
+            background._stopped = True
+            self.set()
+            super().clear()
+
+    background._woken = Late()
+    background.start()
+    background._thread.join(10)
+    assert not background._thread.is_alive()
+    turns.close()
