@@ -132,12 +132,13 @@ def test_a_head_that_was_made_too_early_is_not_taken(session, lessons):
     assert len(lessons) == 2
 
 
-def test_labels_that_cannot_teach_are_told_to_who_asks(session, monkeypatch):
+@pytest.mark.parametrize("error", [DataError("no such image"), MemoryError("no such image")])
+def test_labels_that_cannot_teach_are_told_to_who_asks(session, monkeypatch, error):
     asked = []
 
     def fail():
         asked.append(session.store.version)
-        raise DataError("no such image")
+        raise error
 
     monkeypatch.setattr(session._teacher, "teach", fail)
     session.start()
@@ -147,7 +148,7 @@ def test_labels_that_cannot_teach_are_told_to_who_asks(session, monkeypatch):
     until(lambda: session.places()[0] == 1)  # the background goes on
     assert len(asked) == 1
     assert not session.trouble
-    with pytest.raises(DataError, match="no such image"):
+    with pytest.raises(type(error), match="no such image"):
         session.teach()
 
 

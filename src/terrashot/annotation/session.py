@@ -1,5 +1,6 @@
 """One session at the page: scenes, labels, and the head that they teach."""
 
+import contextlib
 import functools
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -227,7 +228,9 @@ class Session:
         self._wanted = False
         known = {t.version for t in (self._head.taught, self._prepared) if t is not None}
         if self.store.version not in known:
-            self._prepared = self._teacher.teach()
+            # Whatever goes wrong goes wrong again where somebody asks for the head, and is told.
+            with contextlib.suppress(Exception):
+                self._prepared = self._teacher.teach()
 
     def _predict(self, cell: Cell) -> tuple[int, np.ndarray, np.ndarray]:
         head = self._head
@@ -241,8 +244,8 @@ class Session:
 
     def _piece(self) -> Piece | None:
         """What the background does next: the head of the last stroke, windows, then the scenes."""
-        if self._wanted:  # what goes wrong is told to whoever asks for the head
-            return Piece(self._prepare, 0.0, lambda reason: None)
+        if self._wanted:
+            return Piece(self._prepare, 0.0, self._leave)
         ahead = self._ahead.next(self._head.taught.windows)
         if ahead is not None:
             return Piece(functools.partial(self._ahead.learn, *ahead), _SOON, self._leave)
