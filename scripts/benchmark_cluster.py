@@ -154,7 +154,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "scenes").mkdir()
-        scene = make_large_scene(folder / "scene.tif", options.size, options.size)
+        scene = folder / "scene.tif"
+        make_large_scene(scene, options.size, options.size)
         for number in range(options.scenes):
             shutil.copy(scene, folder / "scenes" / f"{number:04d}.tif")
         checkpoint = find_model_file(options.ckpt, Path("logs"))

@@ -2,8 +2,8 @@
 
     python scripts/make_mosaic.py ../shared/data/dubai/testset city.tif --tiles 'dubai6_*'
 
-Tiles are taken in the order of their names, row by row. The scene is a tiled GeoTIFF without
-a place on earth, its labels stand in <name>_labels.tif.
+Tiles are taken in the order of their names, row by row, and cut to the sides of the smallest one.
+The scene is a tiled GeoTIFF without a place on earth, its labels stand in <name>_labels.tif.
 """
 
 import argparse
@@ -33,6 +33,8 @@ def main() -> None:
         for name in names[:count]:
             with rasterio.open(options.folder / kind / name) as source:
                 tiles.append(source.read())
+        height, width = (min(tile.shape[side] for tile in tiles) for side in (1, 2))
+        tiles = [tile[:, :height, :width] for tile in tiles]
         rows = [
             np.concatenate(tiles[i : i + options.side], axis=2)
             for i in range(0, count, options.side)

@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.fixtures.adapted",
     "tests.fixtures.browser",
     "tests.fixtures.disks",
+    "tests.fixtures.label_store",
     "tests.fixtures.layers",
     "tests.fixtures.maps",
     "tests.fixtures.once",

@@ -76,4 +76,4 @@ def test_a_part_ends_with_its_budget_and_so_does_what_it_started(run, tmp_path):
     state = subprocess.run(
         ["ps", "-o", "stat=", "-p", (tmp_path / "pid").read_text()], capture_output=True, text=True
     ).stdout
-    assert state.strip() in ("", "Z")
+    assert state[:1] in ("", "Z")  # gone, or ended and not yet waited for

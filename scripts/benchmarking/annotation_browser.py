@@ -71,9 +71,11 @@ class BrowserPage:
         self._until("return document.body.dataset.ready")
         beyond = self.area[0] + 1366 - sum(self.area[::2]), 768 - self.area[3]
         self.resize(view[1] + round(beyond[0]), view[0] + round(beyond[1]))
+        self._still()  # the map has heard of its size
         self.click("#whole")
-        while self._still()[2] < 0.99:
+        while (scale := self._still()[2]) < 0.99:
             self.click("#closer")
+            self._until(f"return (() => {{{_FRAME}}})()?.[2] > {scale}")
         self._until(_SHOWN)
         driver.execute_script(_WATCH)
 

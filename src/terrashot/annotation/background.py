@@ -54,8 +54,10 @@ class Background:
             self._thread.join(timeout=60)
 
     def _serve(self) -> None:
-        while not self._stopped:
+        while True:
             self._woken.clear()
+            if self._stopped:  # looked at after clearing, or the call to stop might be cleared too
+                return
             piece = self._piece()
             left = None if piece is None else piece.quiet - self._turns.quiet
             if piece is None or left is None or left > 0:

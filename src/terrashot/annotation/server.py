@@ -208,6 +208,7 @@ class _Api:
     async def _edited(self, scene: int, act: Callable[[], Edited]) -> Response:
         def work() -> dict[str, Any]:
             edited = act()
+            self._session.prepare()
             return {
                 "name": edited.name,
                 "gone": list(edited.gone),

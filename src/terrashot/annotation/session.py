@@ -1,5 +1,6 @@
 """One session at the page: scenes, labels, and the head that they teach."""
 
+import contextlib
 import functools
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -102,6 +103,8 @@ class Session:
         )
         self._turns = Turns()
         self._head = Head(0, self._teacher.untaught())
+        self._wanted = False
+        self._prepared: Taught | None = None
         self._background = Background(self._turns, self._piece)
         self._unseen = deque(
             cell for scene in range(len(self.scenes)) for cell in self.overlay.cells(scene)
@@ -162,6 +165,15 @@ class Session:
             return self.store.erase(version, shape)
         return self.store.draw(version, name, shape, str(stroke["tool"]))
 
+    def prepare(self) -> None:
+        """The labels have changed and will teach in a moment: their head is made meanwhile.
+
+        Nobody sees it before ``teach``; a page waits for further strokes, or for its user.
+        """
+        self._turns.expect()
+        self._wanted = True
+        self._background.wake()
+
     def teach(self) -> Head:
         """A head of all labels; none is made where the last one is of the same.
 
@@ -204,9 +216,21 @@ class Session:
             raise RefusedError("There is no such scene.")
 
     def _learn(self) -> Head:
-        if self._head.taught.version != self.store.version:
-            self._head = Head(self._head.number + 1, self._teacher.teach())
+        version = self.store.version
+        if self._head.taught.version != version:
+            ready, self._prepared = self._prepared, None
+            if ready is None or ready.version != version:
+                ready = self._teacher.teach()
+            self._head = Head(self._head.number + 1, ready)
         return self._head
+
+    def _prepare(self) -> None:
+        self._wanted = False
+        known = {t.version for t in (self._head.taught, self._prepared) if t is not None}
+        if self.store.version not in known:
+            # Whatever goes wrong goes wrong again where somebody asks for the head, and is told.
+            with contextlib.suppress(Exception):
+                self._prepared = self._teacher.teach()
 
     def _predict(self, cell: Cell) -> tuple[int, np.ndarray, np.ndarray]:
         head = self._head
@@ -219,7 +243,9 @@ class Session:
             self._places.add(cell, self.overlay.features(cell, keep))
 
     def _piece(self) -> Piece | None:
-        """What the background does next: first what the next stroke may need, then the scenes."""
+        """What the background does next: the head of the last stroke, windows, then the scenes."""
+        if self._wanted:
+            return Piece(self._prepare, 0.0, self._leave)
         ahead = self._ahead.next(self._head.taught.windows)
         if ahead is not None:
             return Piece(functools.partial(self._ahead.learn, *ahead), _SOON, self._leave)
