@@ -87,6 +87,16 @@ def test_a_class_that_runs_over_brings_the_head_before_it_back():
     assert [found.stopped for found in joint.history] == [None, None, 2]
 
 
+def test_a_class_that_is_found_in_the_background_has_not_run_over():
+    start, found = [0, 0, 0, 0, 1, 1, 1, 2], [2, 2, 2, 2, 1, 1, 1, 2]
+    joint, stays, _ = outcome([start, found, found], rounds=2)
+    assert stays == 2
+    over = [2, 2, 2, 2, 2, 1, 1, 2]  # six in place of one, of which background explains four
+    joint, stays, _ = outcome([start, over], rounds=1, limit=1.5)
+    assert stays == 0
+    assert joint.history[-1].stopped == 2
+
+
 def test_a_class_that_vanishes_ends_the_rounds_too():
     start, gone = [1, 1, 2, 2, 2, 3, 3, 3], [1, 1, 1, 1, 1, 3, 3, 3]
     joint, stays, fitted = outcome([start, gone])

@@ -47,12 +47,15 @@ class JointSelfTraining:
 
     A class whose share of the sample has changed by more than ``limit`` since the support alone
     spoke is running over, or vanishing: the rounds end, and the head of the last good one stays.
+    What background has lost since then does not count as growth: where the first head leaves a
+    novel class in the background, finding it there is what the rounds are for.
 
     Args:
         rounds: Number of rounds.
         share: Of the pixels that the head gives to a class, the surest ones that are taken.
         pixels: Size of the sample.
-        limit: Factor by which the share of a novel class may grow or shrink.
+        limit: Factor by which the share of a novel class may grow (at the expense of other classes
+            than background) or shrink.
         seed: Of the sample.
 
     Attributes:
@@ -157,8 +160,9 @@ def surest(sureness: Tensor, labels: Tensor, share: float) -> Tensor:
 
 def _runaway(shares: Tensor, first: Tensor, num_base: int, limit: float) -> int | None:
     """The first novel class whose share has grown or shrunk too far; None without one."""
+    found = max(0.0, float(first[0] - shares[0]))  # in what was background
     for label in range(num_base, len(shares)):
         now, then = float(shares[label]), float(first[label])
-        if now * limit < then or (then > 0 and now > then * limit):
+        if now * limit < then or (then > 0 and now - found > then * limit):
             return label
     return None
