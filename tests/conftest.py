@@ -144,11 +144,19 @@ def _records_by_datastore(file: Path) -> Iterator[dict[str, Any]]:
     def items(entries: Any) -> dict[str, Any]:
         return {e.key or ".".join(e.nested_key): json.loads(e.value_json) for e in entries}
 
-    store = DataStore()
-    store.open_for_scan(str(file))
-    while data := store.scan_data():
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
+    def scan() -> list[Any]:
+        store, found = DataStore(), []
+        store.open_for_scan(str(file))
+        while data := store.scan_data():
+            found.append(wandb_internal_pb2.Record())
+            found[-1].ParseFromString(data)
+        return found
+
+    # wandb 0.29 says that a run has ended a moment before its file holds it.
+    patience = time.monotonic() + 10
+    while not any(r.HasField("exit") for r in scan()) and time.monotonic() < patience:
+        time.sleep(0.05)
+    for record in scan():
         kind = record.WhichOneof("record_type")
         if kind == "run":
             fields = ("run_id", "project", "run_group", "display_name")
