@@ -73,7 +73,7 @@ def rate(request: MapRequest, address: str, workers: int) -> float:
     """Megapixels a second of all workers together."""
     request.check()
     ledger = Ledger(request.output)
-    jobs = request.jobs(ledger, FULL)
+    jobs = request.jobs(ledger, FULL, print)
     request.begin(ledger, jobs)
     with WarmCrew(request, jobs, FULL, RayOptions(workers, address, 1, 0, 0)) as crew:
         found = Dispatcher(crew, workers, divide(jobs, 16), 0, _PATIENCE, print, lambda _: None)

@@ -2,11 +2,13 @@
 
 import importlib.util
 import json
+import math
 import os
 import subprocess
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +22,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-pytest_plugins = [
+FIXTURES = [
     "tests.fixtures.adapted",
     "tests.fixtures.browser",
     "tests.fixtures.disks",
@@ -36,10 +38,21 @@ pytest_plugins = [
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the fixtures, but not where tests are only dealt out: torch takes seconds to import."""
+    if not config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
+        for name in FIXTURES:
+            config.pluginmanager.import_plugin(name)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files whose tests train come last: most tests have answered within minutes."""
+    """Files whose tests train come last: most tests have answered within minutes.
+
+    The longest of these begin first, so that no process is left alone with one of them.
+    """
     trains = {item.path for item in items if "tiny_root" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: item.path in trains)
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: -tests[item.path] if item.path in trains else -math.inf)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -132,11 +145,19 @@ def _records_by_datastore(file: Path) -> Iterator[dict[str, Any]]:
     def items(entries: Any) -> dict[str, Any]:
         return {e.key or ".".join(e.nested_key): json.loads(e.value_json) for e in entries}
 
-    store = DataStore()
-    store.open_for_scan(str(file))
-    while data := store.scan_data():
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
+    def scan() -> list[Any]:
+        store, found = DataStore(), []
+        store.open_for_scan(str(file))
+        while data := store.scan_data():
+            found.append(wandb_internal_pb2.Record())
+            found[-1].ParseFromString(data)
+        return found
+
+    # wandb 0.29 says that a run has ended a moment before its file holds it.
+    patience = time.monotonic() + 10
+    while not any(r.HasField("exit") for r in scan()) and time.monotonic() < patience:
+        time.sleep(0.05)
+    for record in scan():
         kind = record.WhichOneof("record_type")
         if kind == "run":
             fields = ("run_id", "project", "run_group", "display_name")

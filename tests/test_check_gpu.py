@@ -61,6 +61,7 @@ def test_what_the_machine_cannot_do_is_skipped(run, part):
     assert (run(work).state, run(work).reason) == ("skipped", "no such card")
 
 
+@pytest.mark.slow
 def test_a_part_ends_with_its_budget_and_so_does_what_it_started(run, tmp_path):
     def work(place):
         child = subprocess.Popen(["sleep", "600"])

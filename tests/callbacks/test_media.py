@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from terrashot.callbacks.media import log_panels, log_picture, log_pictures, log_table
+from terrashot.callbacks import media
+from terrashot.callbacks.media import (
+    log_figure,
+    log_panels,
+    log_picture,
+    log_pictures,
+    log_table,
+)
+from terrashot.reporting.figures import figure_to_array, new_figure
 from terrashot.reporting.panels import Panel
 from terrashot.taxonomy import Taxonomy
 
@@ -59,3 +67,11 @@ def test_tensorboard_gets_pictures_panels_and_tables_and_csv_is_left_alone(logge
     lines = recorder.texts["test/classes", 9].splitlines()
     assert lines == ["| class | iou |", "| --- | --- |", "| tree | 0.5 |", "| road | None |"]
     assert not list(tmp_path.rglob("*"))
+
+
+def test_a_figure_is_drawn_only_for_loggers_that_take_pictures(loggers, monkeypatch):
+    figure, _ = new_figure(1, 1)
+    log_figure(loggers, "test/iou", figure, 3)
+    assert np.array_equal(loggers[1].recorder.images["test/iou", 3], figure_to_array(figure))
+    monkeypatch.setattr(media, "figure_to_array", None)
+    log_figure(loggers[:1], "test/iou", figure, 3)

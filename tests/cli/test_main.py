@@ -33,6 +33,13 @@ def test_a_misspelled_subcommand_is_told(capsys):
     assert "Did you mean check-data?" in said
 
 
+def test_the_exit_code_of_a_subcommand_is_that_of_the_process(repository):
+    command = [sys.executable, repository / "run.py", "chek-data", "data/demo"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Did you mean check-data?" in " ".join(done.stderr.split())
+
+
 def test_a_setting_goes_to_the_experiments(capsys):
     assert main(["experiment=stage9"]) == 1
     assert "stage1" in capsys.readouterr().err

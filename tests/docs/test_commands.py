@@ -10,7 +10,7 @@ from tests.fixtures.documents import Command, commands, documents
 from tests.fixtures.runs import STAGE1
 
 from terrashot.app.config.checks import check_settings
-from terrashot.app.config.compose import compose_raw, compose_settings
+from terrashot.app.config.compose import Composed, compose_raw, compose_settings
 from terrashot.app.sweep.grid import REPEATS, grid_jobs, split_overrides
 from terrashot.app.sweep.search import parse_space
 from terrashot.cli.main import COMMANDS
@@ -20,6 +20,7 @@ from terrashot.errors import CheckpointError, ConfigError, DataError
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = REPOSITORY / "configs"
 SUBCOMMANDS = tuple(COMMANDS)
+COMPOSED: Composed = {}  # jobs of a multirun and commands that choose the same files share it
 
 
 def shown() -> list[Command]:
@@ -59,7 +60,7 @@ def check_run(arguments: tuple[str, ...]) -> int:
         jobs = [job.overrides for job in grid_jobs(fixed, *once)]
     for job in jobs:
         with contextlib.suppress(CheckpointError, DataError):
-            settings = compose_settings(CONFIGS, job)
+            settings = compose_settings(CONFIGS, job, COMPOSED)
             if hasattr(settings, "data"):
                 settings.data.demo_seed = 0  # tiles that make themselves are not looked for
             settings.trainer.accelerator = "cpu"

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+import torch
+from tests.fixtures.maps import read
 
 from terrashot.errors import ConfigError
 from terrashot.mapping import engine, request
@@ -54,6 +56,9 @@ class Captured:
     def __init__(self, model):
         self.model = model
 
+    def capture(self, shape):
+        pass
+
     def __call__(self, image):
         Captured.seen += len(image)
         return self.model(image)
@@ -76,3 +81,51 @@ def test_large_scenes_of_a_run_have_an_engine_of_their_own(
     assert (Captured.seen, color_model.windows) == (9, 0)
     assert map_scenes(path.parent, "mapping.engine=torch", *options) == 0
     assert (Captured.seen, color_model.windows) == (9, 9)  # the large one alone is made anew
+
+
+class Branching(torch.nn.Module):
+    """What it computes hangs on the values of the image, which no captured program can follow."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        self.taxonomy, self.spec, self.stride = model.taxonomy, model.spec, model.stride
+        self.inference, self.calibration = model.inference, model.calibration
+
+    def forward(self, image):
+        return self.model(image) if image.sum() >= 0 else self.model(-image)
+
+
+@pytest.fixture
+def branching(map_scenes, color_model, monkeypatch):
+    """``map_scenes`` with a model that ONNX can't capture, for which every scene is large."""
+    pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
+    pytest.importorskip("onnxscript", reason="the extra `export` is not installed")
+    monkeypatch.setattr(engine, "_WORTH", 0)
+    monkeypatch.setattr("terrashot.model.base_head.load_network", lambda _: Branching(color_model))
+    return map_scenes
+
+
+def test_auto_is_torch_for_a_network_that_onnx_cannot_capture(
+    branching, paint, write_raster, ids, capsys
+):
+    scene = write_raster("in/scene.tif", paint(ids))
+    assert branching(scene, "output.picture=false") == 0
+    out = capsys.readouterr().out
+    assert "cpu, 32-true, torch, views" in " ".join(out.split())
+    (notice,) = [line for line in out.splitlines() if "mapping.engine" in line]
+    assert notice.startswith("mapping.engine=auto: PyTorch, since ONNX can't capture this network")
+    assert "data-dependent" in notice
+    assert (read(branching.maps / "scene.tif")[0] == ids).all()
+    made = (branching.maps / "scene.tif").stat().st_mtime_ns
+    assert branching(scene, "mapping.engine=torch", "output.picture=false") == 0
+    assert (branching.maps / "scene.tif").stat().st_mtime_ns == made  # known as what it is
+
+
+def test_onnx_runtime_that_was_asked_for_is_not_replaced(
+    branching, paint, write_raster, ids, capsys
+):
+    scene = write_raster("in/scene.tif", paint(ids))
+    assert branching(scene, "mapping.engine=onnxruntime") == 1
+    assert "set mapping.engine=torch" in " ".join(capsys.readouterr().err.split())
+    assert not (branching.maps / "scene.tif").exists()

@@ -13,10 +13,10 @@ def results_of(logs):
 
 @pytest.fixture
 def stage2(run_here, trained, tmp_path):
-    def run(*overrides):
+    def run(*overrides, **how):
         logs = tmp_path / "logs"
-        checkpoint = f"checkpoint={trained / 'stage1' / 'latest'}"
-        assert run_here(logs, "experiment=stage2", checkpoint, "logger=csv", *overrides) == 0
+        given = ["experiment=stage2", f"checkpoint={trained / 'stage1' / 'latest'}", "logger=csv"]
+        assert run_here(logs, *given, *overrides, **how) == 0
         return logs
 
     return run
@@ -255,7 +255,8 @@ def test_the_wandb_run_holds_the_miou_history_the_classes_and_the_panels(
 
 
 def test_a_run_ends_with_a_report_that_can_be_built_again(stage2, capsys):
-    logs = stage2("method=classtrans", "solver.iterations=2", "transition=shared")
+    chosen = ["method=classtrans", "solver.iterations=2", "transition=shared"]
+    logs = stage2(*chosen, for_papers=True)
     run = (logs / "stage2" / "latest").resolve()
     assert "report.html" in capsys.readouterr().out
     page = (run / "report.html").read_text(encoding="utf-8")

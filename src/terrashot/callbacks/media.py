@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
+from matplotlib.figure import Figure
 
+from terrashot.reporting.figures import figure_to_array
 from terrashot.reporting.panels import Panel
 from terrashot.taxonomy import IGNORE, Taxonomy
 
@@ -19,6 +21,14 @@ def log_picture(loggers: Iterable[Logger], name: str, picture: np.ndarray, step:
             logger.log_image(name, [picture], step=step)
         elif isinstance(logger, TensorBoardLogger):
             logger.experiment.add_image(name, picture, step, dataformats="HWC")
+
+
+@rank_zero_only
+def log_figure(loggers: Iterable[Logger], name: str, figure: Figure, step: int) -> None:
+    """Log a figure, as ``log_picture``; it is not drawn where no logger takes pictures."""
+    takers = [k for k in loggers if isinstance(k, WandbLogger | TensorBoardLogger)]
+    if takers:
+        log_picture(takers, name, figure_to_array(figure), step)
 
 
 @rank_zero_only

@@ -8,11 +8,11 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from terrashot.callbacks.media import log_picture, log_table
+from terrashot.callbacks.media import log_figure, log_table
 from terrashot.evaluation.scores import GfssScores, gfss_scores
 from terrashot.reporting.class_table import summary_fields
 from terrashot.reporting.confusion_figure import confusion_figure
-from terrashot.reporting.figures import figure_to_array, save_for_paper
+from terrashot.reporting.figures import save_for_paper
 from terrashot.reporting.iou_figure import iou_figure
 from terrashot.reporting.rule_table import RULE_COLUMNS
 from terrashot.reporting.similarity_figure import similarity_figure
@@ -55,8 +55,8 @@ def report_scores(
     }
     for label, figure in figures.items():
         save_for_paper(figure, folder / "figures" / f"{stage}_{label}.png")
-    log_picture(loggers, f"{stage}/confusion", figure_to_array(figures["confusion"]), step)
-    log_picture(loggers, f"{stage}/iou_by_class", figure_to_array(figures["iou"]), step)
+    log_figure(loggers, f"{stage}/confusion", figures["confusion"], step)
+    log_figure(loggers, f"{stage}/iou_by_class", figures["iou"], step)
     columns = ["class", "role", "iou", "labelled pixels", "predicted pixels"]
     log_table(loggers, f"{stage}/classes", columns, class_rows(confusion, taxonomy), step)
     rows = [[label, _plain(getattr(scores, f))] for label, f in summary_fields(taxonomy).items()]
@@ -94,7 +94,7 @@ def report_similarity(
     """
     figure = similarity_figure(similarity, taxonomy, name)
     save_for_paper(figure, folder / "figures" / "similarity.png")
-    log_picture(list(loggers), "test/similarity", figure_to_array(figure), 0)
+    log_figure(list(loggers), "test/similarity", figure, 0)
 
 
 @rank_zero_only
@@ -114,7 +114,7 @@ def report_transition(
     """
     figure = transition_figure(matrix, taxonomy, name)
     save_for_paper(figure, folder / "figures" / "transition.png")
-    log_picture(list(loggers), "test/transition", figure_to_array(figure), 0)
+    log_figure(list(loggers), "test/transition", figure, 0)
 
 
 def class_rows(confusion: Tensor, taxonomy: Taxonomy) -> list[list[str | float | int | None]]:

@@ -1,7 +1,9 @@
 """Georeferenced maps of whole scenes from Python: what ``experiment=predict`` does."""
 
 import copy
+import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from terrashot.data.imagery import parse_scale
@@ -62,7 +64,7 @@ def map_scene(
         batch_size: Windows at once.
         precision: ``32-true``, ``bf16-mixed``, or ``auto``: the latter where a GPU has it.
         engine: ``torch``, ``onnxruntime`` on the processor, or ``auto``: the latter for large
-            scenes, in float32, where it is installed.
+            scenes, in float32, where it is installed and can compute the network.
         bands: Numbers or names of the bands that are the network's channels; None: as it was
             trained.
         scale: For pixels of another type than it was trained on: ``(low, high)``, the values that
@@ -106,7 +108,7 @@ def map_scene(
     )
     request.check()
     ledger = Ledger(request.output)
-    jobs = request.jobs(ledger, precision)
+    jobs = request.jobs(ledger, precision, partial(warnings.warn, stacklevel=3))
     left = [job for job in jobs if not ledger.is_finished(job.output.stem, job.digest)]
     request.begin(ledger, left)
     request.products.complete([job for job in jobs if job not in left], ledger, lambda _: None)

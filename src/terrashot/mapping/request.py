@@ -1,17 +1,15 @@
 """A mapping run, looked at as a whole: model, scenes, folder, and what is to be written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from terrashot.errors import ConfigError
+from terrashot.errors import ConfigError, one_line
 from terrashot.mapping.blending import Layers
 from terrashot.mapping.checks import check_output
-from terrashot.mapping.engine import AUTO, ENGINES, ONNX, scene_engine
+from terrashot.mapping.engine import AUTO, ENGINES, ONNX, TORCH, scene_engine
 from terrashot.mapping.finish import Finisher, finished_files
 from terrashot.mapping.job import SceneJob
 from terrashot.mapping.ledger import Ledger, scene_digest
@@ -108,7 +106,7 @@ class MapRequest:
         return self.options.views or own_views(self.model.inference)
 
     @cached_property
-    def captured(self) -> nn.Module:
+    def captured(self) -> OnnxModel:
         """The model as ONNX Runtime computes it, made when it is first needed."""
         return OnnxModel(self.model)
 
@@ -136,8 +134,34 @@ class MapRequest:
         for job in left:
             ledger.forget_others(job.output.stem, job.digest)
 
-    def jobs(self, ledger: Ledger, precision: str) -> list[SceneJob]:
-        """A job a scene, in order; one with the digest of a finished map need not be run."""
+    def jobs(
+        self, ledger: Ledger, precision: str, notice: Callable[[str], object]
+    ) -> list[SceneJob]:
+        """A job a scene, in order; one with the digest of a finished map need not be run.
+
+        Where ``mapping.engine=auto`` would let ONNX Runtime compute a network that it can't, the
+        jobs are those of PyTorch.
+
+        Args:
+            ledger: Of the folder.
+            precision: ``32-true`` or ``bf16-mixed``.
+            notice: Is told why PyTorch computes what ONNX Runtime was to.
+        """
+        jobs = self._jobs(ledger, precision, self.options.engine)
+        if self.options.engine != AUTO:
+            return jobs
+        left = [j for j in jobs if not ledger.is_finished(j.output.stem, j.digest)]
+        shapes = dict.fromkeys(self._windows(job) for job in left if job.engine == ONNX)
+        try:
+            for shape in shapes:
+                self.captured.capture(shape)
+        except ConfigError as error:
+            why = one_line(error.__cause__ or error)
+            notice(f"mapping.engine=auto: PyTorch, since ONNX can't capture this network ({why})")
+            return self._jobs(ledger, precision, TORCH)
+        return jobs
+
+    def _jobs(self, ledger: Ledger, precision: str, engine: str) -> list[SceneJob]:
         # All that changes a pixel of the rasters; what else is made of them can be made later.
         settings = {
             "format": _FORMAT,
@@ -154,10 +178,10 @@ class MapRequest:
             windows = WindowPlan.of(
                 scene.height, scene.width, self.options.window, self.options.overlap
             )
-            engine = scene_engine(self.options.engine, windows, self.views)
-            digest = scene_digest(scene, settings | {"engine": engine})
+            chosen = scene_engine(engine, windows, self.views)
+            digest = scene_digest(scene, settings | {"engine": chosen})
             store = RowStore(ledger.rows(scene.path.stem, digest), windows)
-            jobs.append(SceneJob(scene, windows, store, self._class_map(scene), digest, engine))
+            jobs.append(SceneJob(scene, windows, store, self._class_map(scene), digest, chosen))
         return jobs
 
     def mapper(self, jobs: Sequence[SceneJob], ledger: Ledger) -> SceneMapper:
@@ -183,6 +207,12 @@ class MapRequest:
             known,
             captured,
         )
+
+    def _windows(self, job: SceneJob) -> tuple[int, int, int, int]:
+        """The shape of a full batch of a scene."""
+        rows, columns = job.plan.rows, job.plan.columns
+        batch = min(self.options.batch_size, len(columns))
+        return batch, self.model.spec.channels, rows.size, columns.size
 
     def _class_map(self, scene: Scene) -> Path:
         return self.output / f"{scene.path.stem}.tif"

@@ -28,7 +28,7 @@ class OnnxModel(nn.Module):
     def __init__(self, model: AdaptedModel) -> None:
         super().__init__()
         check_onnx("mapping.engine=onnxruntime")
-        self.model = model
+        self.model = model.eval()
         self._sessions: dict[tuple[int, ...], Any] = {}
 
     def forward(self, image: Tensor) -> Tensor:
@@ -38,33 +38,41 @@ class OnnxModel(nn.Module):
             ConfigError: the network has something that ONNX does not know.
         """
         shape = tuple(image.shape)
-        if shape not in self._sessions:
-            self._sessions[shape] = _session(self.model, image)
+        self.capture(shape)
         (found,) = self._sessions[shape].run(None, {"image": image.numpy()})
         return torch.from_numpy(found)
 
+    def capture(self, shape: tuple[int, ...]) -> None:
+        """Capture the network for images of a shape ``[B, C, H, W]``, unless it has been.
 
-def _session(model: AdaptedModel, image: Tensor) -> Any:  # noqa: ANN401 - onnxruntime is untyped
+        Raises:
+            ConfigError: the network has something that ONNX does not know.
+        """
+        if shape not in self._sessions:
+            self._sessions[shape] = _session(self.model, shape)
+
+
+def _session(model: AdaptedModel, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - untyped
     """The model for images of one shape."""
     import onnxruntime
 
-    try:
-        with torch.no_grad():
-            captured = torch.export.export(model, (torch.zeros_like(image),), strict=False)
-            program = torch.onnx.export(
-                captured, dynamo=True, input_names=["image"], output_names=["map"], verbose=False
-            )
-    except Exception as error:  # torch raises whatever it stumbles over
-        raise ConfigError(
-            f"ONNX Runtime can't compute this network ({one_line(error)}). PyTorch can: set "
-            "mapping.engine=torch."
-        ) from error
-    assert program is not None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     # As with those of torch: threads that wait leave their cores to the others.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.onnx"
-        program.save(file, external_data=False)
-        return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    try:
+        with torch.no_grad():
+            captured = torch.export.export(model, (torch.zeros(shape),), strict=False)
+            program = torch.onnx.export(
+                captured, dynamo=True, input_names=["image"], output_names=["map"], verbose=False
+            )
+        assert program is not None
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "model.onnx"
+            program.save(file, external_data=False)
+            return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # either library raises whatever it stumbles over
+        raise ConfigError(
+            f"ONNX Runtime can't compute this network ({one_line(error)}). PyTorch can: set "
+            "mapping.engine=torch."
+        ) from error

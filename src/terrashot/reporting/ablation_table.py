@@ -5,12 +5,12 @@ import io
 import math
 from collections.abc import Sequence
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from terrashot.reporting.ablation import AblationRow, Spread
 from terrashot.reporting.latex_table import latex_table, markdown_table
+from terrashot.reporting.titled_table import titled_table
 
 
 def ablation_table(
@@ -24,14 +24,8 @@ def ablation_table(
         main: the score of the differences.
         title: above the table.
     """
-    table = Table(
-        title=title,
-        caption=f"percent, mean ± sd; Δ {main}: difference to the first option, draw by draw",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        title_style="bold",
-        pad_edge=False,
+    table = titled_table(
+        title, f"percent, mean ± sd; Δ {main}: difference to the first option, draw by draw"
     )
     scores = _scores(rows)
     for key in keys:

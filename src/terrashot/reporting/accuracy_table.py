@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from terrashot.reporting.accuracy_rows import (
     overall_figure,
     share_text,
 )
+from terrashot.reporting.titled_table import titled_table
 
 _FEW = 5
 _NAME = 18
@@ -23,7 +23,7 @@ _NAME = 18
 def accuracy_table(assessment: MapAssessment) -> Table:
     """A line a class, the overall accuracy below; percent and areas with their margins."""
     unit, whole = assessment.unit, assessment.whole
-    table = _table(f"Area ({unit}) and accuracy (%) of each class{_interval(assessment)}")
+    table = titled_table(f"Area ({unit}) and accuracy (%) of each class{_interval(assessment)}")
     table.padding = (0, 1, 0, 0)  # the figures take 63 of 80 columns, names the rest
     table.add_column("class", overflow="fold", max_width=30)
     for name in (assessment.looked_at, "map", "area", "user's", "producer's"):
@@ -47,7 +47,7 @@ def accuracy_table(assessment: MapAssessment) -> Table:
 
 def matrix_table(assessment: MapAssessment) -> Table:
     """The error matrix in percent of the whole area; columns have the numbers of the rows."""
-    table = _table("Error matrix, % of the area (rows: map, columns: reference)")
+    table = titled_table("Error matrix, % of the area (rows: map, columns: reference)")
     # Twelve classes fit 80 columns: names give way, which stand in full in the table of classes.
     many = len(assessment.names) > _FEW
     digits, width = (1, 4) if many else (2, 5)
@@ -77,7 +77,7 @@ def matrix_table(assessment: MapAssessment) -> Table:
 
 def sample_table(names: Sequence[str], shares: np.ndarray, units: np.ndarray) -> Table:
     """A line a stratum: its share of the area, and points."""
-    table = _table("Points of each stratum")
+    table = titled_table("Points of each stratum")
     table.add_column("stratum", overflow="ellipsis", max_width=30, no_wrap=True)
     table.add_column("% of the area", justify="right")
     table.add_column("points", justify="right")
@@ -96,9 +96,3 @@ def _short(name: str, room: int) -> str:
 
 def _label(name: str, color: str | None) -> Text:
     return Text.assemble(("■ ", color), name) if color else Text(name)
-
-
-def _table(title: str) -> Table:
-    return Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False
-    )

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Mapping
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from terrashot.evaluation.scores import GfssScores
+from terrashot.reporting.titled_table import titled_table
 from terrashot.taxonomy import Taxonomy
 
 
@@ -31,9 +31,7 @@ def class_table(
     """
     others = dict(references or {})
     first = next(iter(others.values()), None)
-    table = Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False
-    )
+    table = titled_table(title)
     table.add_column("class", no_wrap=True, overflow="ellipsis", max_width=30)
     table.add_column("role", no_wrap=True)
     table.add_column("IoU", justify="right", no_wrap=True)

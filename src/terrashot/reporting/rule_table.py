@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
+
+from terrashot.reporting.titled_table import titled_table
 
 RULE_COLUMNS = ["rule", "base mIoU", "novel mIoU", "weighted mIoU", "external masks"]
 
@@ -15,13 +16,7 @@ def rule_table(rows: Sequence[Sequence[str | float | bool | None]]) -> Table:
     Args:
         rows: ``RULE_COLUMNS`` of the map before all rules and after each.
     """
-    table = Table(
-        title="post-processing, rule by rule",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        title_style="bold",
-        pad_edge=False,
-    )
+    table = titled_table("post-processing, rule by rule")
     table.add_column("map", no_wrap=True)
     for name in ("base", "novel", "weighted", "change"):
         table.add_column(name, justify="right", no_wrap=True)

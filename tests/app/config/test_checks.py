@@ -5,11 +5,17 @@ from terrashot.app.config.compose import compose_settings
 from terrashot.errors import CheckpointError, ConfigError, DataError
 
 
+@pytest.fixture(scope="module")
+def composed():
+    """What runs that choose the same files share; composing takes longer than the checks."""
+    return {}
+
+
 @pytest.fixture
-def check(repository, tmp_path):
+def check(repository, tmp_path, composed):
     def run(*overrides):
         logs = f"paths.logs={tmp_path / 'logs'}"
-        check_settings(compose_settings(repository / "configs", [logs, *overrides]))
+        check_settings(compose_settings(repository / "configs", [logs, *overrides], composed))
 
     return run
 

@@ -1,3 +1,5 @@
+from itertools import zip_longest
+
 import pytest
 import shapely
 import yaml
@@ -29,6 +31,7 @@ def test_every_option_of_every_group_composes(configs, write_layer):
         ("data", "scenes"): [f"data.scenes.labels={layer}"],
     }
     files = option_files(configs)
+    chosen: dict[str, dict[str, list[list[str]]]] = {}  # by experiment and group
     for group, options in group_options(configs).items():
         if group in ("experiment", "launcher"):  # a launcher sets nothing of a job's own
             continue
@@ -37,10 +40,16 @@ def test_every_option_of_every_group_composes(configs, write_layer):
             content = yaml.safe_load(files[group][option].read_text()) or {}
             kind = content.get("kind", "tiles") if group == "data" else "tiles"
             reader = next(t.experiment for t in readers if kind in t.data_kinds)
-            overrides = [f"experiment={reader}", f"{group}={option}"]
-            overrides += ["data.root=."] if content.get("root") == "???" else []
-            settings = compose_settings(configs, overrides + given.get((group, option), []))
-            assert getattr(settings, group) is not None
+            root = ["data.root=."] if content.get("root") == "???" else []
+            overrides = [f"{group}={option}", *root, *given.get((group, option), [])]
+            chosen.setdefault(reader, {}).setdefault(group, []).append(overrides)
+    for experiment, groups in chosen.items():
+        # An option of each group at a time, since composing takes long.
+        for together in zip_longest(*groups.values()):
+            overrides = [o for options in together for o in options or []]
+            settings = compose_settings(configs, [f"experiment={experiment}", *overrides])
+            for group, options in zip(groups, together, strict=True):
+                assert options is None or getattr(settings, group) is not None, overrides
 
 
 def test_every_launcher_goes_with_every_stage(configs):

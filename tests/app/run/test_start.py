@@ -2,13 +2,17 @@
 
 import errno
 import json
+import sys
+import warnings
 from dataclasses import replace
 
 import pytest
+from lightning.fabric.plugins.environments import SLURMEnvironment
 
 from terrashot.app.config.compose import compose_settings
 from terrashot.app.run import start
 from terrashot.app.run.folder import RunFolder
+from terrashot.app.run.launch import Launch
 from terrashot.errors import (
     CheckpointError,
     ConfigError,
@@ -128,3 +132,22 @@ def test_the_end_of_a_failed_run_hides_no_error_of_a_full_disk(settings, folder,
     monkeypatch.setattr("terrashot.files.os.fsync", full)
     with pytest.raises(CheckpointError, match=r"last\.ckpt"):
         start.run_in_folder(settings, folder.path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Lightning does not look for srun here")
+def test_only_a_job_is_told_of_srun(tmp_path, monkeypatch):
+    srun = tmp_path / "srun"
+    srun.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("SLURM_NTASKS", raising=False)
+
+    def told(launch):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            start._quiet_libraries(launch)
+            SLURMEnvironment.detect()
+        return [w for w in caught if "srun" in str(w.message)]
+
+    assert told(Launch()) == []
+    assert told(Launch("torchrun 1", None, "torchrun", 2)) == []
+    assert len(told(Launch("slurm job 1 of alps", "1"))) == 1

@@ -1,18 +1,21 @@
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from terrashot.cli.main import main
+
 
 @pytest.fixture
-def command(repository):
+def command(monkeypatch, capsys):
+    """``terrashot check-data`` in this process: exit code, output and errors."""
+    monkeypatch.setenv("COLUMNS", "200")
+
     def run(*arguments):
-        wide = {**os.environ, "COLUMNS": "200"}
-        line = [sys.executable, repository / "run.py", "check-data", *arguments]
-        return subprocess.run(line, capture_output=True, text=True, check=False, env=wide)
+        code = main(["check-data", *map(str, arguments)])
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
 
     return run
 
@@ -48,40 +51,38 @@ def test_wrong_usage_has_an_exit_code_of_its_own(dataset, command, arguments, me
     assert "Traceback" not in result.stderr
 
 
-def test_data_of_another_kind_than_tiles_are_refused(tmp_path, monkeypatch, capsys):
-    from terrashot.cli.check_data import main
-
+def test_data_of_another_kind_than_tiles_are_refused(tmp_path, monkeypatch, command):
     own = tmp_path / "configs" / "data"
     own.mkdir(parents=True)
     (own / "scans.yaml").write_text("# a scan\nname: scans\nkind: scans\nroot: .\n")
     monkeypatch.chdir(tmp_path)
-    assert main([str(tmp_path), "--config", "scans"]) == 2
+    result = command(tmp_path, "--config", "scans")
+    assert result.returncode == 2
     assert "scans.yaml describes scans, but check-data looks at tiles" in " ".join(
-        capsys.readouterr().err.split()
+        result.stderr.split()
     )
 
 
 @pytest.mark.parametrize("scale", ["", "scale: percentile\n"])
 def test_other_imagery_is_looked_over_though_a_tile_or_a_list_is_broken(
-    dataset, tmp_path, monkeypatch, capsys, scale
+    dataset, tmp_path, monkeypatch, command, scale
 ):
-    from terrashot.cli.check_data import main
-
     own = tmp_path / "configs" / "data"
     own.mkdir(parents=True)
     taxonomy = "taxonomy: {base: [tree, road], novel: [pool, ship]}\n"
     (own / "city.yaml").write_text(f"name: city\nroot: .\nbands: [3, 1]\n{scale}{taxonomy}")
     monkeypatch.chdir(tmp_path)
-    assert main([str(dataset.root), "--config", "city"]) == 0
-    assert "mean" in capsys.readouterr().out
+    result = command(dataset.root, "--config", "city")
+    assert result.returncode == 0
+    assert "mean" in result.stdout
     image = dataset.image("trainset", "t1")
     image.write_bytes(image.read_bytes()[:200])
     (dataset.root / "stage1_val.txt").unlink()
-    assert main([str(dataset.root), "--config", "city"]) == 1
-    said = capsys.readouterr().out
-    assert "bad image" in said
-    assert "missing list" in said
-    assert "2 errors" in said
+    result = command(dataset.root, "--config", "city")
+    assert result.returncode == 1
+    assert "bad image" in result.stdout
+    assert "missing list" in result.stdout
+    assert "2 errors" in result.stdout
 
 
 def test_the_classes_of_a_data_config_are_used(dataset, command):
@@ -91,6 +92,7 @@ def test_the_classes_of_a_data_config_are_used(dataset, command):
     assert "vehicle & cargo-trailer / road type 2" in result.stdout
 
 
+@pytest.mark.slow
 def test_the_dubai_tiles_have_no_error(shared: Path, command):
     result = command(shared / "data" / "dubai", "--config", "dubai")
     assert result.returncode == 0, result.stdout

@@ -201,7 +201,7 @@ def _run(settings: RunSettings, folder: RunFolder, launch: Launch) -> None:
     from terrashot.callbacks.wandb_run import finish_wandb
     from terrashot.threads import default_threads
 
-    _quiet_libraries()
+    _quiet_libraries(launch)
     torch.set_num_threads(default_threads(torch.get_num_threads()))
     if folder.is_of_first_process:
         # Times of parallel jobs mean little without these.
@@ -216,11 +216,14 @@ def _run(settings: RunSettings, folder: RunFolder, launch: Launch) -> None:
         finish_wandb(exit_code=int(failed))
 
 
-def _quiet_libraries() -> None:
+def _quiet_libraries(launch: Launch) -> None:
     """Leave out what Lightning says on every start and nobody can act on."""
     for name in ["lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"]:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # On every machine that has SLURM, whoever starts a run: a hint for a job alone.
+    hints = [] if launch.job else [r"The `srun` command is available .* but is not used"]
     for message in [
+        *hints,
         "Experiment logs directory",
         ".*LeafSpec.*",
         ".*in eval mode at the start of training.*",  # a frozen SimNet, on purpose

@@ -31,6 +31,19 @@ class GridJob:
     chosen: dict[str, str]
 
 
+def parse_several(arguments: list[str]) -> list[Override]:
+    """A command line in Hydra's grammar, in which a key may have several values.
+
+    Raises:
+        ConfigError: an argument is no setting.
+    """
+    try:
+        full = [as_grammar(argument, several=True) for argument in arguments]
+        return OverridesParser.create().parse_overrides(full)
+    except HydraException as error:
+        raise ConfigError(" ".join(str(error).split())) from error
+
+
 def split_overrides(arguments: list[str]) -> tuple[list[str], dict[str, list[str]]]:
     """Settings of all jobs, and the listed values of each key that the command line varies.
 
@@ -38,14 +51,9 @@ def split_overrides(arguments: list[str]) -> tuple[list[str], dict[str, list[str
         ConfigError: an argument is no setting, or a range without steps, which only a search can
             go through.
     """
-    try:
-        full = [as_grammar(argument, several=True) for argument in arguments]
-        parsed = OverridesParser.create().parse_overrides(full)
-    except HydraException as error:
-        raise ConfigError(" ".join(str(error).split())) from error
     fixed: list[str] = []
     varied: dict[str, list[str]] = {}
-    for override in parsed:
+    for override in parse_several(arguments):
         if not override.is_sweep_override():
             fixed.append(override.input_line or "")
             varied.pop(_key(override), None)  # as with Hydra, the later one wins

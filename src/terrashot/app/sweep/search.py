@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
-from hydra.errors import HydraException
 from rich.console import Console
 
-from terrashot.app.config.paths import as_grammar
-from terrashot.app.sweep.grid import REPEATS
+from terrashot.app.sweep.grid import REPEATS, parse_several
 from terrashot.app.sweep.plan import plan_sweep
 from terrashot.app.sweep.sweep import run_sweep_job
 from terrashot.errors import ConfigError, TerrashotError
@@ -51,15 +48,10 @@ def parse_space(arguments: list[str]) -> SearchSpace:
     Raises:
         ConfigError: an argument is no setting, or nothing is to be searched.
     """
-    try:
-        full = [as_grammar(argument, several=True) for argument in arguments]
-        parsed = OverridesParser.create().parse_overrides(full)
-    except HydraException as error:
-        raise ConfigError(" ".join(str(error).split())) from error
     fixed: list[str] = []
     parameters: dict[str, Callable[[optuna.Trial], str]] = {}
     repeats: dict[str, list[str]] = {}
-    for override in parsed:
+    for override in parse_several(arguments):
         key = str(override.get_key_element())
         if not override.is_sweep_override():
             fixed.append(override.input_line or "")

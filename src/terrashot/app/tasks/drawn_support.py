@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from terrashot.errors import ConfigError
 from terrashot.tasks.bench import Bench, Run
 from terrashot.tasks.of_data import names_classes, taxonomy_of
+from terrashot.tasks.settings.data import ON_GROUND, LayerSettings
 from terrashot.tasks.settings.field import setting
 from terrashot.tasks.settings.runs import StageTwoSettings
 
@@ -17,23 +18,13 @@ if TYPE_CHECKING:
     from terrashot.taxonomy import Taxonomy
 
 QUERIES = "queries"
-_SIZE = "a length on the ground in metres"
 
 
 @dataclass
-class DrawnSettings:
+class DrawnSettings(LayerSettings):
     """``support``: vector layers to learn from; see ``DrawnLabels``."""
 
-    labels: str | None = setting(None, path=True)
-    images: Any = setting(None, path=("",))
-    attribute: str = "class"
-    layer: str | None = None
-    areas: str | None = setting(None, path=True)
-    areas_layer: str | None = None
-    crs: str | None = setting(None, choices=("image",))
-    line_width: float | None = setting(None, above=0, why=_SIZE)
-    point_radius: float | None = setting(None, above=0, why=_SIZE)
-    ring: float | None = setting(None, above=0, why=_SIZE)
+    ring: float | None = setting(None, above=0, why=ON_GROUND)
     sure: float | None = setting(
         0.0, at_least=0, at_most=1, why="a probability; null trusts the frozen head with nothing"
     )

@@ -104,7 +104,7 @@ class SceneMappingTask(Task[SceneMappingSettings]):
         settings.trainer = replace(settings.trainer, precision=precision)
         request = _request(settings, run)
         ledger = Ledger(request.output)
-        jobs = request.jobs(ledger, precision)
+        jobs = request.jobs(ledger, precision, run.say)
         left = [j for j in jobs if not ledger.is_finished(j.output.stem, j.digest)]
         cluster = settings.cluster
         trainer = None if cluster is not None else run.start(trains=False)

@@ -157,11 +157,11 @@ def _report(
     held_out: list[str],
 ) -> None:
     """Figure, results.json, the table."""
-    from terrashot.callbacks.media import log_picture
+    from terrashot.callbacks.media import log_figure
     from terrashot.files import without_nan
     from terrashot.papers.simtrans.figures.pair_figure import pair_figure
     from terrashot.papers.simtrans.figures.value_table import value_table
-    from terrashot.reporting.figures import figure_to_array, save_figure
+    from terrashot.reporting.figures import save_figure
     from terrashot.tasks.of_data import following_data
 
     scores, options = module.scores, settings.units
@@ -174,8 +174,7 @@ def _report(
     figure = pair_figure(between, names, held_out)
     save_figure(figure, run.path / "figures" / "similarity.png")
     trainer = run.trainer
-    picture = figure_to_array(figure)
-    log_picture(trainer.loggers, "val/similarity", picture, trainer.global_step)
+    log_figure(trainer.loggers, "val/similarity", figure, trainer.global_step)
     monitor, best = settings.callbacks.monitor, run.best_score()
     run.write_results(
         run.metrics(),

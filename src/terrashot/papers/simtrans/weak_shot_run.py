@@ -231,12 +231,11 @@ def save_weights_figure(
     clean: "np.ndarray | None" = None,
 ) -> None:
     """Draw noisy units from the least to the most trusted."""
-    from terrashot.callbacks.media import log_picture
+    from terrashot.callbacks.media import log_figure
     from terrashot.papers.simtrans.figures.weights_figure import weights_figure
-    from terrashot.reporting.figures import figure_to_array, save_figure
+    from terrashot.reporting.figures import save_figure
 
     names = {i: classes.names[i] for i in classes.novel}
     figure = weights_figure(weights, units, names, clean)
     save_figure(figure, run.path / "figures" / "weights.png")
-    picture = figure_to_array(figure)
-    log_picture(run.trainer.loggers, "test/weights", picture, run.trainer.global_step)
+    log_figure(run.trainer.loggers, "test/weights", figure, run.trainer.global_step)

@@ -89,12 +89,12 @@ class TrainingData(DataSettings):
     rgb: list[int] | None = None
 
 
-_SIZE = "a length on the ground in metres"
+ON_GROUND = "a length on the ground in metres"
 
 
 @dataclass
-class SceneSettings:
-    """``data.scenes``: whole scenes and a layer of labels, no tiles; see ``SceneSource``."""
+class LayerSettings:
+    """Images and the vector layer that labels them; see ``terrashot.data.labels.layer``."""
 
     labels: str | None = setting(None, path=True)
     images: Any = setting(None, path=("",))
@@ -103,8 +103,14 @@ class SceneSettings:
     areas: str | None = setting(None, path=True)
     areas_layer: str | None = None
     crs: str | None = setting(None, choices=("image",))
-    line_width: float | None = setting(None, above=0, why=_SIZE)
-    point_radius: float | None = setting(None, above=0, why=_SIZE)
+    line_width: float | None = setting(None, above=0, why=ON_GROUND)
+    point_radius: float | None = setting(None, above=0, why=ON_GROUND)
+
+
+@dataclass
+class SceneSettings(LayerSettings):
+    """``data.scenes``: whole scenes and a layer of labels, no tiles; see ``SceneSource``."""
+
     val_images: Any = setting(None, path=("",))
     held_out: float = setting(
         0.2, above=0, below=1, why="the share of each class's windows that is validated on"

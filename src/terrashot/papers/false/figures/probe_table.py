@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from rich import box
 from rich.table import Table
+
+from terrashot.reporting.titled_table import titled_table
 
 _ROWS = {
     "knn_accuracy": "kNN accuracy (window classes)",
@@ -27,13 +28,7 @@ def probe_table(before: Mapping[str, float], after: Mapping[str, float]) -> Tabl
         before: the probe's numbers by name, of the encoder before training.
         after: the same of the trained encoder.
     """
-    table = Table(
-        title="Probe: labelled windows of the validation tiles",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        title_style="bold",
-        pad_edge=False,
-    )
+    table = titled_table("Probe: labelled windows of the validation tiles")
     table.add_column("", no_wrap=True)
     table.add_column("before", justify="right", style="dim")
     table.add_column("after", justify="right")

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Mapping
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from terrashot.papers.sg_one.evaluation.episode_scores import EpisodeScores
+from terrashot.reporting.titled_table import titled_table
 from terrashot.taxonomy import LandClass
 
 
@@ -21,9 +21,7 @@ def episode_table(
         classes: The novel classes.
         title: Stands above the table.
     """
-    table = Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False
-    )
+    table = titled_table(title)
     table.add_column("class", no_wrap=True, overflow="ellipsis", max_width=26)
     for name in columns:
         table.add_column(name, justify="right", overflow="fold", max_width=11)

@@ -2,21 +2,15 @@
 
 from collections.abc import Mapping
 
-from rich import box
 from rich.markup import escape
 from rich.table import Table
+
+from terrashot.reporting.titled_table import titled_table
 
 
 def value_table(title: str, values: Mapping[str, float | int | str]) -> Table:
     """One line a value, floats with three digits."""
-    table = Table(
-        title=title,
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        title_style="bold",
-        pad_edge=False,
-        min_width=len(title),
-    )
+    table = titled_table(title, min_width=len(title))
     table.add_column("score", no_wrap=True)
     table.add_column("value", justify="right")
     for name, value in values.items():
@@ -37,14 +31,7 @@ def accuracy_table(title: str, values: Mapping[str, float | None], most: int = 6
         known = [row for row in rows if row[1] is not None]
         rows = sorted(known, key=lambda row: row[1] or 0.0)[:most]
         title = f"{title}, the lowest {len(rows)} of {len(values)}"
-    table = Table(
-        title=title,
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        title_style="bold",
-        pad_edge=False,
-        min_width=len(title),
-    )
+    table = titled_table(title, min_width=len(title))
     table.add_column("class", no_wrap=True)
     table.add_column("top-1", justify="right")
     for name, value in rows:

@@ -19,9 +19,11 @@ def read_matlab(path: Path, name: str) -> np.ndarray:
     remedy = "Unpack the dataset again, or name another folder with data.root=FOLDER."
     if not path.is_file():
         raise DataError(f"{path} does not exist, but the dataset needs it. {remedy}")
+    # SciPy 1.11 looks for a version beyond the end of a file that is too short.
+    damage = (MatReadError, ValueError, NotImplementedError, OSError, TypeError, IndexError)
     try:
         content = loadmat(path)
-    except (MatReadError, ValueError, NotImplementedError, OSError, TypeError) as error:
+    except damage as error:
         raise DataError(f"{path} cannot be read as a MATLAB file ({error}). {remedy}") from error
     if name not in content:
         known = ", ".join(k for k in content if not k.startswith("__"))
