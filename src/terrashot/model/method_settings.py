@@ -49,33 +49,22 @@ def method_settings(name: str, changes: Mapping[str, Any] | None = None) -> Sett
     Raises:
         ConfigError: no such method, group option or setting.
     """
+    files = _files(name)
     chosen = {
         **_defaults(_read(configs_folder() / "run.yaml"), ""),
-        **method_options(name),
+        **{group: value for file in files for group, value in _defaults(file, _OVERRIDE).items()},
         # One head for all maps, whatever the method: its query losses have no query here.
         **{"transduction": _defaults(_adapt(), _OVERRIDE)["transduction"]},
     }
     found: Settings = {group: _option(group, chosen.get(group)) for group in PARTS}
     found["inference"] = _option("inference", chosen.get("inference"))
     found["adaptation"] = {}
-    for method in _files(name):
+    for method in files:
         for group, values in method.items():
             if group != "defaults":
                 found[group] = {**(found.get(group) or {}), **values}
     for key, value in (changes or {}).items():
         _change(found, key, value)
-    return found
-
-
-def method_options(name: str) -> dict[str, str | None]:
-    """The options of other groups that a method chooses, by group.
-
-    Raises:
-        ConfigError: no such method.
-    """
-    found: dict[str, str | None] = {}
-    for file in _files(name):
-        found |= _defaults(file, _OVERRIDE)
     return found
 
 
