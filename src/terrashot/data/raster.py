@@ -20,6 +20,7 @@ from terrashot.data.bands import choose_bands
 from terrashot.data.placement import check_placement
 from terrashot.data.remote.access import reading_options
 from terrashot.data.remote.address import RasterPath, RemoteFile
+from terrashot.data.remote.blocks import read_blocks
 from terrashot.data.remote.patience import remote_error
 from terrashot.errors import DataError
 from terrashot.image_spec import Band
@@ -184,8 +185,11 @@ def read_pixels(
 
     Returns:
         pixels [C, h, w] in the file's type; valid, bool [h, w].
+
+    Raises:
+        RasterioError: they can't be read.
     """
-    pixels = np.asarray(source.read(list(raster.bands), window=window, **_shape(size)))
+    pixels = _read(source, raster, raster.bands, window, size)
     valid = np.ones(pixels.shape[1:], bool)
     if np.issubdtype(pixels.dtype, np.floating):
         valid &= np.isfinite(pixels).all(axis=0)
@@ -196,11 +200,23 @@ def read_pixels(
             filled |= ~np.isnan(band) if np.isnan(value) else band != value
         valid &= filled
     if raster.alpha is not None:
-        alpha = source.read(raster.alpha, window=window, **_shape(size))
+        (alpha,) = _read(source, raster, [raster.alpha], window, size)
         valid &= np.nan_to_num(alpha) > 0 if alpha.dtype.kind == "f" else alpha > 0
     if raster.masked:
         valid &= source.read_masks(raster.bands[0], window=window, **_shape(size)) > 0
     return pixels, valid
+
+
+def _read(
+    source: Any,  # noqa: ANN401 - rasterio has no types
+    raster: Raster,
+    bands: Sequence[int],
+    window: Window | None,
+    size: tuple[int, int] | None,
+) -> np.ndarray:
+    if isinstance(raster.path, RemoteFile) and size is None:
+        return read_blocks(raster.path, source, bands, window)
+    return np.asarray(source.read(list(bands), window=window, **_shape(size)))
 
 
 def _shape(size: tuple[int, int] | None) -> dict[str, tuple[int, int]]:
