@@ -98,6 +98,29 @@ def test_a_fault_that_passes_leaves_no_trace(served, write_raster, picture, faul
     assert any(r["fault"] for r in served.log()["requests"])
 
 
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+def test_blocks_whose_places_do_not_come_are_not_taken_for_empty(
+    served, write_raster, picture, interleave
+):
+    path = write_raster("www/a.tif", picture, **TILED, interleave=interleave)
+    scene = looked_at(f"{served.url}/a.tif")
+    own = read_all(looked_at(path))
+    with TileSource(scene, WINDOWS, requests=1) as source:
+        rasterio.open(scene.raster.path.gdal).close()  # what GDAL keeps of the header goes with it
+        served.faults({"path": "a.tif", "kind": 503, "times": 4})
+        assert_same([source.read(*window) for window in WINDOWS], own)
+    assert sum(r["fault"] == 503 for r in served.log()["requests"]) == 4
+
+
+@pytest.mark.parametrize("options", [{}, {"interleave": "band", "bigtiff": "yes"}])
+def test_blocks_that_the_file_leaves_out_are_read_as_empty(served, write_raster, picture, options):
+    picture[:, :256, 256:] = picture[:, 512:] = 0
+    path = write_raster("www/a.tif", picture, **TILED, nodata=0, sparse_ok=True, **options)
+    with rasterio.open(path) as file:
+        assert file.get_tag_item("BLOCK_OFFSET_1_0", "TIFF", bidx=1) is None
+    assert_same(read_all(looked_at(f"{served.url}/a.tif")), read_all(looked_at(path)))
+
+
 @pytest.mark.parametrize("kind", [503, "cut"])
 def test_a_header_that_comes_at_the_second_attempt_is_enough(served, write_raster, picture, kind):
     write_raster("www/a.tif", picture, **TILED)

@@ -20,6 +20,7 @@ from terrashot.data.bands import choose_bands
 from terrashot.data.placement import check_placement
 from terrashot.data.remote.access import reading_options
 from terrashot.data.remote.address import RasterPath, RemoteFile
+from terrashot.data.remote.blocks import read_blocks
 from terrashot.data.remote.patience import remote_error
 from terrashot.errors import DataError
 from terrashot.image_spec import Band
@@ -138,7 +139,7 @@ def inspect_raster(
             or pixels that lie otherwise than the file's rows and columns.
     """
     crs, notes = check_placement(path, source)
-    alpha = _alpha(source)
+    alpha = _alpha(path, source)
     bands = choose_bands(path, source, wanted, alpha, key)
     if alpha in bands:
         alpha = None  # asked for by its number: a channel
@@ -184,8 +185,11 @@ def read_pixels(
 
     Returns:
         pixels [C, h, w] in the file's type; valid, bool [h, w].
+
+    Raises:
+        RasterioError: they can't be read.
     """
-    pixels = np.asarray(source.read(list(raster.bands), window=window, **_shape(size)))
+    pixels = _read(raster.path, source, raster.bands, window, size)
     valid = np.ones(pixels.shape[1:], bool)
     if np.issubdtype(pixels.dtype, np.floating):
         valid &= np.isfinite(pixels).all(axis=0)
@@ -196,11 +200,23 @@ def read_pixels(
             filled |= ~np.isnan(band) if np.isnan(value) else band != value
         valid &= filled
     if raster.alpha is not None:
-        alpha = source.read(raster.alpha, window=window, **_shape(size))
+        (alpha,) = _read(raster.path, source, [raster.alpha], window, size)
         valid &= np.nan_to_num(alpha) > 0 if alpha.dtype.kind == "f" else alpha > 0
     if raster.masked:
         valid &= source.read_masks(raster.bands[0], window=window, **_shape(size)) > 0
     return pixels, valid
+
+
+def _read(
+    path: RasterPath,
+    source: Any,  # noqa: ANN401 - rasterio has no types
+    bands: Sequence[int],
+    window: Window | None,
+    size: tuple[int, int] | None = None,
+) -> np.ndarray:
+    if isinstance(path, RemoteFile) and size is None:
+        return read_blocks(path, source, bands, window)
+    return np.asarray(source.read(list(bands), window=window, **_shape(size)))
 
 
 def _shape(size: tuple[int, int] | None) -> dict[str, tuple[int, int]]:
@@ -217,7 +233,7 @@ def sample_pixels(source: Any, raster: Raster) -> np.ndarray:  # noqa: ANN401 - 
     return np.concatenate(parts, axis=1)
 
 
-def _alpha(source: Any) -> int | None:  # noqa: ANN401 - rasterio has no types
+def _alpha(path: RasterPath, source: Any) -> int | None:  # noqa: ANN401 - rasterio has no types
     """Number of the band that tells transparency; None where there is none.
 
     GDAL marks any fourth 8-bit band as alpha, infrared too. Transparency is mostly all or nothing:
@@ -227,7 +243,8 @@ def _alpha(source: Any) -> int | None:  # noqa: ANN401 - rasterio has no types
     marked = [i for i, c in enumerate(source.colorinterp, start=1) if c == ColorInterp.alpha]
     if len(marked) != 1:
         return None
-    values = np.concatenate([source.read(marked[0], window=w).ravel() for w in _probes(source)])
+    parts = (_read(path, source, marked, window).ravel() for window in _probes(source))
+    values = np.concatenate(list(parts))
     shown = values[values > 0]
     if not len(shown) or (shown == shown.max()).mean() < 0.5:
         return None

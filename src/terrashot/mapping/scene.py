@@ -7,8 +7,8 @@ from typing import Any
 
 from terrashot.data.imagery import PERCENTILE, percentiles, scale_pairs
 from terrashot.data.raster import Raster, inspect_raster, open_raster, sample_pixels
-from terrashot.data.remote.access import fingerprint
 from terrashot.data.remote.address import RasterPath, RemoteFile
+from terrashot.data.remote.content import fingerprint
 from terrashot.data.remote.patience import patiently
 from terrashot.errors import DataError
 from terrashot.image_spec import EIGHT_BIT, Band, ImageSpec

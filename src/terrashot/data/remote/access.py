@@ -1,15 +1,12 @@
 """How GDAL reads over a network: its settings, and the bytes of a file."""
 
-import hashlib
 import os
 import warnings
-from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.windows import Window
 
 from terrashot.data.remote.address import RemoteFile
 
@@ -27,7 +24,6 @@ _HTTP = {
 }
 _HEAD = 1 << 16
 """Bytes that the header of a cloud-optimised GeoTIFF takes, up to some thousand blocks."""
-_SAMPLE = 64
 
 
 def reading_options(file: RemoteFile, beside: bool = True) -> dict[str, str]:
@@ -70,29 +66,6 @@ class RemoteBytes:
         if first + count <= len(self.head):
             return self.head[first : first + count]
         return _read_bytes(self.file, first, count)
-
-
-def fingerprint(file: RemoteFile, source: Any) -> str:  # noqa: ANN401 - rasterio has no types
-    """A digest that changes with a file's content: its head, and pixels at its corners and middle.
-
-    The head of a GeoTIFF says how many bytes each of its blocks takes, so that no compressed one
-    changes without it.
-
-    Args:
-        file: The file.
-        source: The same, open.
-
-    Raises:
-        RasterioError: it can't be read.
-    """
-    digest = hashlib.sha256(RemoteBytes(file).head)
-    digest.update(repr((source.height, source.width, source.dtypes)).encode())
-    side = min(_SAMPLE, source.height, source.width)
-    ends = source.height - side, source.width - side
-    for row, column in ((0, 0), (0, 2), (1, 1), (2, 0), (2, 2)):
-        window = Window(ends[1] * column // 2, ends[0] * row // 2, side, side)
-        digest.update(np.ascontiguousarray(source.read(window=window)).tobytes())
-    return digest.hexdigest()
 
 
 def _longest_head(file: RemoteFile) -> bytes:
