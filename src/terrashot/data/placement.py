@@ -2,7 +2,6 @@
 
 import re
 import struct
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,11 +10,11 @@ from rasterio.errors import RasterioError
 
 from terrashot.data.remote.access import RemoteBytes
 from terrashot.data.remote.address import RasterPath, RemoteFile
+from terrashot.data.tiff_tags import Read, first_directory
 from terrashot.errors import DataError
 
 _ORIENTATION = 274  # TIFF 6.0, section 8
 _UPRIGHT = (None, 1)
-_MOST_TAGS = 4096
 _FURTHEST = 1e12
 """Of any coordinate: a hundred times the Earth's girth in millimetres."""
 _RESOLVED = 1e-12
@@ -101,28 +100,18 @@ def _orientation(path: RasterPath, source: Any) -> int | None:  # noqa: ANN401 -
     with ExitStack() as stack:
         try:
             if isinstance(path, RemoteFile):
-                return _tiff_value(RemoteBytes(path), _ORIENTATION)
+                return _orientation_tag(RemoteBytes(path))
             file = stack.enter_context(path.open("rb"))
 
             def read(first: int, count: int) -> bytes:
                 file.seek(first)
                 return file.read(count)
 
-            return _tiff_value(read, _ORIENTATION)
+            return _orientation_tag(read)
         except (OSError, RasterioError, struct.error):
             return None  # whatever is wrong with the file, GDAL says it better
 
 
-def _tiff_value(read: Callable[[int, int], bytes], wanted: int) -> int | None:
-    """A tag of one short number in the first directory (TIFF 6.0, section 2; BigTIFF)."""
-    head = read(0, 16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = struct.unpack(f"{order}H", head[2:4])[0] == 43
-    (start,) = struct.unpack(f"{order}{'Q' if big else 'I'}", head[8:16] if big else head[4:8])
-    counted, size, value = (8, 20, 12) if big else (2, 12, 8)  # bytes; where in an entry
-    (count,) = struct.unpack(f"{order}{'Q' if big else 'H'}", read(start, counted))
-    entries = read(start + counted, size * min(count, _MOST_TAGS))
-    for at in range(0, len(entries), size):
-        if struct.unpack_from(f"{order}H", entries, at)[0] == wanted:
-            return int(struct.unpack_from(f"{order}H", entries, at + value)[0])
-    return None
+def _orientation_tag(read: Read) -> int | None:
+    found = (tag.short for tag in first_directory(read) if tag.number == _ORIENTATION)
+    return next(found, None)

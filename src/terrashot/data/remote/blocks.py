@@ -6,7 +6,6 @@ as nodata or 0, and no error is raised.
 """
 
 import functools
-import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,12 +16,11 @@ from rasterio.windows import Window
 
 from terrashot.data.remote.access import RemoteBytes
 from terrashot.data.remote.address import RemoteFile
+from terrashot.data.tiff_tags import first_directory
 
 _BYTE_COUNTS = (279, 325)  # of strips, of tiles: TIFF 6.0, sections 8 and 15
 _PLANAR = 284
 _SEPARATE = 2
-_TYPES = {3: "u2", 4: "u4", 16: "u8"}
-_MOST_TAGS = 4096
 _UNKNOWN = (None, "0")
 """What GDAL says of the place of a block that it takes for an empty one."""
 
@@ -97,25 +95,10 @@ def _stored(file: RemoteFile) -> tuple[np.ndarray, bool]:
     which much is empty is asked for them at each of its pieces.
     """
     read = RemoteBytes(file)
-    head = read(0, 16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = struct.unpack(f"{order}H", head[2:4])[0] == 43
-    number, counted, size = ("Q", 8, 20) if big else ("I", 2, 12)
-    (start,) = struct.unpack(f"{order}{number}", head[8:16] if big else head[4:8])
-    (tags,) = struct.unpack(f"{order}{'Q' if big else 'H'}", read(start, counted))
-    entries = read(start + counted, size * min(tags, _MOST_TAGS))
     counts, separate = np.zeros(0, np.uint64), False
-    for at in range(0, len(entries), size):
-        tag, kind = struct.unpack_from(f"{order}HH", entries, at)
-        (count,) = struct.unpack_from(f"{order}{number}", entries, at + 4)
-        value = entries[at + size - (size - 4) // 2 : at + size]
-        if tag == _PLANAR:
-            separate = struct.unpack_from(f"{order}H", value)[0] == _SEPARATE
-        if tag in _BYTE_COUNTS and kind in _TYPES:
-            item = np.dtype(f"{order}{_TYPES[kind]}")
-            length = count * item.itemsize
-            if length > len(value):
-                (place,) = struct.unpack(f"{order}{number}", value)
-                value = read(place, length)
-            counts = np.frombuffer(value[:length], item)
+    for tag in first_directory(read):
+        if tag.number == _PLANAR:
+            separate = tag.short == _SEPARATE
+        if tag.number in _BYTE_COUNTS:
+            counts = tag.whole_numbers(read)
     return counts, separate
