@@ -1,25 +1,8 @@
 import json
-import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-
-
-def results_of(logs):
-    return json.loads((logs / "stage2" / "latest" / "results.json").read_text())
-
-
-@pytest.fixture
-def stage2(run_here, trained, tmp_path):
-    def run(*overrides, **how):
-        logs = tmp_path / "logs"
-        given = ["experiment=stage2", f"checkpoint={trained / 'stage1' / 'latest'}", "logger=csv"]
-        assert run_here(logs, *given, *overrides, **how) == 0
-        return logs
-
-    return run
+from tests.fixtures.runs import stage2_results as results_of
 
 
 def test_stage_2_learns_the_novel_classes_that_the_base_model_cannot_know(stage2):
@@ -252,51 +235,3 @@ def test_the_wandb_run_holds_the_miou_history_the_classes_and_the_panels(
     assert panels["count"] == 5
     masks = panels["all_masks"][0]
     assert set(masks) == {"prediction", "ground_truth"}
-
-
-def test_a_run_ends_with_a_report_that_can_be_built_again(stage2, capsys):
-    chosen = ["method=classtrans", "solver.iterations=2", "transition=shared"]
-    logs = stage2(*chosen, for_papers=True)
-    run = (logs / "stage2" / "latest").resolve()
-    assert "report.html" in capsys.readouterr().out
-    page = (run / "report.html").read_text(encoding="utf-8")
-    weighted = results_of(logs)["metrics"]["test/weighted_miou"]
-    assert f"{100 * weighted:.1f}<span" in page
-    assert "Similarity of novel and base classes" in page
-    assert "Transition matrix" in page
-    assert (run / "figures" / "transition.pdf").is_file()
-    assert (run / "tables" / "classes.tex").is_file()
-    assert "Stage 1: loss" in page
-    for name in [f"query_{i}" for i in range(5)]:
-        assert f'"name": "{name}' in page
-
-    from terrashot.app.run.folder import RunFolder
-    from terrashot.app.run.report import write_run_report
-
-    (run / "report.html").unlink()
-    write_run_report(RunFolder(run))
-    again = (run / "report.html").read_text(encoding="utf-8")
-    assert re.sub("started.*?</div>", "", again) == re.sub("started.*?</div>", "", page)
-
-
-def test_a_failing_report_loses_no_result_and_is_named(stage2, capsys, monkeypatch):
-    def fail(material):
-        raise ZeroDivisionError("no such share")
-
-    monkeypatch.setattr("terrashot.app.run.report.run_page", fail)
-    logs = stage2("method=base_only")
-    run = (logs / "stage2" / "latest").resolve()
-    assert results_of(logs)["queries"] == 5
-    assert not (run / "report.html").exists()
-    said = " ".join(capsys.readouterr().out.split())
-    assert "report.html could not be written (ZeroDivisionError: no such share" in said
-    assert "run.py report" in said
-    assert "no such share" in (run / "report_error.txt").read_text()
-
-
-@pytest.mark.slow
-def test_a_folder_without_results_is_refused_and_named(tmp_path, repository):
-    command = [sys.executable, str(repository / "run.py"), "report", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1200)
-    assert done.returncode == 1
-    assert "has no results of a stage-2 run" in " ".join(done.stderr.split())
