@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from terrashot.data.moments import Moments
 from terrashot.data.raster import Raster, inspect_raster, read_pixels, sample_pixels
 from terrashot.data.reading import opened_raster
 from terrashot.data.statistics import cache_folder, fingerprint
@@ -187,21 +188,18 @@ def _moments(
     kept = _Kept(images, root, ("moments", list(spec.bands), spec.dtype, spec.scale))
     found = kept.load()
     if found is None:
-        count, total, squares = 0, np.zeros(spec.channels), np.zeros(spec.channels)
+        moments = Moments()
         for path in images:
             pixels = spec.pixels(_valid(path, spec.bands, spec.dtype)).astype(np.float64)
             pixels = pixels / 255 if spec.scale is None else pixels
-            count += pixels.shape[1]
-            total += pixels.sum(axis=1)
-            squares += (pixels**2).sum(axis=1)
-        if not count:
+            moments += Moments.of(pixels)
+        if not moments.number:
             raise DataError(
                 f"{root or images[0].parent}: no training image has a pixel with data, so there is "
                 "nothing to learn from. Look at their nodata values and masks."
             )
-        mean = total / count
-        std = np.sqrt(np.maximum(squares / count - mean**2, 1e-8))
-        found = [[round(float(v), 6) for v in values] for values in (mean, std)]
+        std = np.sqrt(np.maximum(moments.variance, 1e-8))
+        found = [[round(float(v), 6) for v in values] for values in (moments.mean, std)]
         kept.save(found)
     return found[0], found[1]
 

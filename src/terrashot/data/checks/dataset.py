@@ -97,8 +97,7 @@ def _summarise(report: DatasetReport, facts: list[TileFacts], lists: Lists) -> N
                 continue  # as the loader does
             summary = report.splits[role]
             summary.tiles += 1
-            if fact.sums is not None:
-                summary.sums = summary.sums + fact.sums
+            summary.moments += fact.moments
             if fact.counts is not None:
                 summary.labelled += 1
                 summary.counts += fact.counts

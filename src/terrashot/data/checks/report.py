@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from terrashot.data.moments import Moments
+
 Level = Literal["error", "warning", "note"]
 
 
@@ -35,22 +37,20 @@ class SplitSummary:
 
     Attributes:
         counts: Pixels by label id [256].
-        sums: Of the image pixels with data, in 0..1: their number, sum and squares [3, C].
+        moments: Of the image pixels with data, in 0..1.
     """
 
     tiles: int = 0
     labelled: int = 0
     counts: np.ndarray = field(default_factory=lambda: np.zeros(256, dtype=np.int64))
-    sums: np.ndarray = field(default_factory=lambda: np.zeros((3, 1)))
+    moments: Moments = field(default_factory=Moments)
 
     @property
     def statistics(self) -> tuple[list[float], list[float]] | None:
         """Mean and standard deviation of each channel in 0..1; None without a pixel."""
-        number, total, squares = self.sums
-        if not number[0]:
+        if not self.moments.number:
             return None
-        mean = total / number
-        return mean.tolist(), np.sqrt(np.maximum(squares / number - mean**2, 0)).tolist()
+        return self.moments.mean.tolist(), np.sqrt(self.moments.variance).tolist()
 
 
 @dataclass

@@ -9,6 +9,7 @@ import numpy as np
 from terrashot.data.checks.report import Finding, Level
 from terrashot.data.label_codes import LabelCodes
 from terrashot.data.layout import PART_FOLDERS
+from terrashot.data.moments import Moments
 from terrashot.data.raster import Raster
 from terrashot.data.reading import (
     check_label_ids,
@@ -37,7 +38,7 @@ class TileFiles:
 
 @dataclass
 class TileFacts:
-    """What reading a tile told; fields stay None where it could not be read."""
+    """What reading a tile told; fields stay empty where it could not be read."""
 
     tile: TileFiles
     findings: list[Finding] = field(default_factory=list)
@@ -45,7 +46,7 @@ class TileFacts:
     crs: str | None = None
     pixel_size: str | None = None
     digest: bytes | None = None
-    sums: np.ndarray | None = None  # of the pixels with data, in 0..1: number, sum, squares [3, C]
+    moments: Moments = field(default_factory=Moments)  # of the pixels with data, in 0..1
     counts: np.ndarray | None = None  # pixels by label id [256]
 
 
@@ -122,7 +123,8 @@ def _image(facts: TileFacts, spec: ImageSpec) -> tuple[np.ndarray, Raster] | Non
         message += "nor scored."
         _add(facts, "note", "empty pixels", message, path)
     facts.size = _size(image)
-    facts.sums = _sums(image[:, found.valid])
+    values = image[:, found.valid].astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
+    facts.moments = Moments.of(values)
     if np.ptp(image):  # tiles of one value are alike and yet no copies
         facts.digest = hashlib.blake2b(image.tobytes() + str(image.shape).encode()).digest()
     crs, transform = georeference.crs, georeference.transform
@@ -194,13 +196,6 @@ def _judge_support(facts: TileFacts, counts: np.ndarray, taxonomy: Taxonomy) -> 
         message = f"a support tile of class {_ids(list(own))} has labels {_ids(foreign)}; expected "
         message += "its own class alone, all else 0 or ignored. Set the others to 0."
         _add(facts, "error", "foreign labels in support", message, facts.tile.label)
-
-
-def _sums(pixels: np.ndarray) -> np.ndarray:
-    """What means and deviations add up from, of bytes or numbers in 0..1 [C, N]."""
-    values = pixels.astype(np.float32) / (255 if pixels.dtype == np.uint8 else 1)
-    total, squares = values.sum(axis=1, dtype=np.float64), (values**2).sum(axis=1, dtype=np.float64)
-    return np.stack([np.full(len(values), values.shape[1]), total, squares])
 
 
 def _ids(ids: list[int]) -> str:
